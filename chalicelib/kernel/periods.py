@@ -1,0 +1,61 @@
+"""Periods: half-open, in UTC, every boundary computed from the origin.
+
+The n-th boundary keeps the origin's day of the month where the month has it (31 Jan, 28 Feb, 31 Mar), so that it never
+drifts as stepping from boundary to boundary does.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+
+class Unit(StrEnum):
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+    YEAR = "YEAR"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of calendar time: `every` units, such as 3 MONTH."""
+
+    every: int
+    unit: Unit
+
+    def times(self, count: int) -> Span:
+        return Span(self.every * count, self.unit)
+
+    @property
+    def months(self) -> int:
+        """Whole months of a MONTH or YEAR span. Raises ValueError for others."""
+        if self.unit is Unit.MONTH:
+            return self.every
+        if self.unit is Unit.YEAR:
+            return self.every * 12
+        raise ValueError(f"{self.unit} is no number of months")
+
+
+def boundary(origin: datetime, span: Span, number: int) -> datetime:
+    """The instant `number` spans after `origin`; 0 is the origin itself."""
+    if span.unit is Unit.DAY:
+        return origin + timedelta(days=span.every * number)
+    if span.unit is Unit.WEEK:
+        return origin + timedelta(weeks=span.every * number)
+    months = origin.year * 12 + origin.month - 1 + span.months * number
+    year, month = divmod(months, 12)
+    day = min(origin.day, calendar.monthrange(year, month + 1)[1])
+    return origin.replace(year=year, month=month + 1, day=day)
+
+
+def after(origin: datetime, span: Span) -> datetime:
+    """The end of one span that begins at `origin`."""
+    return boundary(origin, span, 1)
+
+
+def utc(seconds: float) -> datetime:
+    """The aware UTC instant of unix seconds."""
+    return datetime.fromtimestamp(seconds, UTC)
