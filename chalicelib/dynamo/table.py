@@ -1,0 +1,200 @@
+"""Reads of the table, and the one connection to it.
+
+What a request cost (calls, capacity units) is counted for whoever reports it. Throttling and lost connections that
+botocore's own retries did not cure become `TryLater`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import VerboseClientError
+
+from chalicelib.dynamo.rows import Encoded, Key, Row, decode
+from chalicelib.kernel.errors import DomainError, TryLater
+from chalicelib.kernel.pages import Page
+
+BATCH_KEYS_MAX = 100
+CONNECT_TIMEOUT_SECONDS = 1.0
+READ_TIMEOUT_SECONDS = 3.0
+READ_ATTEMPTS_MAX = 3
+POOL_CONNECTIONS_MAX = 64
+
+THROTTLED_CODES = frozenset(
+    {
+        "ThrottlingException",
+        "ThrottlingError",
+        "ProvisionedThroughputExceededException",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "TransactionInProgressException",
+    }
+)
+
+
+class InvalidCursor(DomainError):
+    """A cursor that this list did not hand out."""
+
+    slug = "invalid-cursor"
+    detail = "The cursor is not one of this list."
+
+
+@dataclass
+class Usage:
+    """What one request cost at the table so far. `calls` are round trips, `units` capacity units."""
+
+    calls: int = 0
+    units: float = 0.0
+    operations: list[str] = field(default_factory=list)
+
+
+usage: ContextVar[Usage | None] = ContextVar("usage", default=None)
+
+
+class Table:
+    """One DynamoDB table. `endpoint_url` is None for AWS itself."""
+
+    def __init__(self, name: str, *, region: str, endpoint_url: str | None = None) -> None:
+        self.name = name
+        self._connection = Connection(
+            region=region,
+            host=endpoint_url,
+            connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+            read_timeout_seconds=READ_TIMEOUT_SECONDS,
+            max_pool_connections=POOL_CONNECTIONS_MAX,
+            retry_configuration={"mode": "standard", "total_max_attempts": READ_ATTEMPTS_MAX},
+        )
+
+    def get(self, key: Key) -> Row | None:
+        """The row as it is now (a consistent read), or None."""
+        answer = self.call("GetItem", {"Key": key.encoded(), "ConsistentRead": True, "TableName": self.name})
+        return decode(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, keys: Iterable[Key]) -> dict[Key, Row]:
+        """The rows that exist, by key, in one round trip a hundred keys. Consistent for each row, not across them."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[Key, Row] = {}
+        for start in range(0, len(wanted), BATCH_KEYS_MAX):
+            asked = [key.encoded() for key in wanted[start : start + BATCH_KEYS_MAX]]
+            for _ in range(READ_ATTEMPTS_MAX):
+                request = {self.name: {"Keys": asked, "ConsistentRead": True}}
+                answer = self.call("BatchGetItem", {"RequestItems": request})
+                for item in answer["Responses"].get(self.name, ()):
+                    row = decode(item)
+                    found[row.key] = row
+                asked = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                if not asked:
+                    break
+            else:
+                raise TryLater
+        return found
+
+    def query(
+        self,
+        pk: str,
+        *,
+        prefix: str = "",
+        limit: int,
+        newest_first: bool = False,
+        cursor: str | None = None,
+    ) -> Page[Row]:
+        """One page of a partition's rows whose sort key begins with `prefix`. A consistent read."""
+        request = {"ConsistentRead": True, **_conditions("pk", pk, "sk", prefix)}
+        return self._page(request, limit, newest_first, cursor, partition=("pk", pk))
+
+    def query_ref(
+        self, ref: str, *, prefix: str = "", limit: int, newest_first: bool = False, cursor: str | None = None
+    ) -> Page[Row]:
+        """One page of the rows that carry this `ref`, by the index of outside ids. Eventually consistent."""
+        request = {"IndexName": "by_ref", **_conditions("ref", ref, "ref_sk", prefix)}
+        return self._page(request, limit, newest_first, cursor, partition=("ref", ref))
+
+    def query_due(self, shard: str, *, until: int, limit: int) -> list[Key]:
+        """Keys of the rows of a shard that are due at or before `until` (unix seconds), the oldest first."""
+        request = {
+            "TableName": self.name,
+            "IndexName": "due",
+            "KeyConditionExpression": "due_shard = :shard AND due_at <= :until",
+            "ExpressionAttributeValues": {":shard": {"S": shard}, ":until": {"N": str(until)}},
+            "Limit": limit,
+        }
+        return [decode(item).key for item in self.call("Query", request)["Items"]]
+
+    def call(self, operation: str, request: Encoded) -> Any:
+        """One round trip. Raises TryLater where the table is busy or away, ClientError for all else."""
+        spent = usage.get()
+        if spent is not None:
+            spent.calls += 1
+            spent.operations.append(operation)
+        try:
+            answer = self._connection.dispatch(operation, request)
+        except VerboseClientError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ClientError):  # pragma: no cover - pynamodb always raises from the client's
+                raise
+            if cause.response["Error"]["Code"] in THROTTLED_CODES:
+                raise TryLater from cause
+            raise cause from None
+        except BotoCoreError as error:
+            raise TryLater from error
+        if spent is not None:
+            spent.units += _units(answer.get("ConsumedCapacity"))
+        return answer
+
+    def _page(
+        self, request: Encoded, limit: int, newest_first: bool, cursor: str | None, partition: tuple[str, str]
+    ) -> Page[Row]:
+        request |= {"TableName": self.name, "Limit": limit, "ScanIndexForward": not newest_first}
+        if cursor is not None:
+            request["ExclusiveStartKey"] = _start_key(cursor, partition)
+        answer = self.call("Query", request)
+        rows = tuple(decode(item) for item in answer["Items"])
+        last = answer.get("LastEvaluatedKey")
+        return Page(rows, None if last is None else _cursor(last))
+
+
+def _conditions(hash_name: str, hash_value: str, range_name: str, prefix: str) -> Encoded:
+    expression = f"{hash_name} = :hash"
+    values = {":hash": {"S": hash_value}}
+    if prefix:
+        expression += f" AND begins_with({range_name}, :prefix)"
+        values[":prefix"] = {"S": prefix}
+    return {"KeyConditionExpression": expression, "ExpressionAttributeValues": values}
+
+
+def cursor_after(key: Key) -> str:
+    """A cursor that goes on after this row of its partition."""
+    return _cursor(key.encoded())
+
+
+def _cursor(last: Mapping[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(last, sort_keys=True).encode()).decode().rstrip("=")
+
+
+def _start_key(cursor: str, partition: tuple[str, str]) -> Encoded:
+    """A cursor names a key; one of another partition would be another list, perhaps another tenant's."""
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        inside = key[partition[0]] == {"S": partition[1]}
+        shaped = all(set(value) <= {"S", "N"} for value in key.values())
+    except (ValueError, binascii.Error, KeyError, TypeError, AttributeError) as error:
+        raise InvalidCursor from error
+    if not inside or not shaped:
+        raise InvalidCursor
+    return dict(key)
+
+
+def _units(consumed: Any) -> float:
+    if isinstance(consumed, list):
+        return sum(_units(one) for one in consumed)
+    return float(consumed["CapacityUnits"]) if consumed else 0.0
