@@ -1,0 +1,193 @@
+"""Bags, invoices, customers. Amounts are minor units of the invoice's currency."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.kernel.documents import Document
+from chalicelib.kernel.money import Money
+from chalicelib.kernel.quotes import Line
+
+BAG_LIVES = timedelta(minutes=60)
+PENDING_SWEEP_AFTER = timedelta(minutes=15)
+PENDING_GIVE_UP_AFTER = timedelta(hours=24)
+IN_FLIGHT = timedelta(seconds=25)
+"""How long one call may work on a payment; after that another may take it up."""
+
+
+class Buyer(Document):
+    user_id: int
+    email: str
+    first_name: str
+    last_name: str
+
+
+class BagKind(StrEnum):
+    BAG = "BAG"
+    PREVIEW = "PREVIEW"
+    CHARGE = "CHARGE"
+    INVITED = "INVITED"
+
+
+class BagState(StrEnum):
+    """PAYING: one payment of it is under way, and no other can begin."""
+
+    CHECKING = "CHECKING"
+    PAYING = "PAYING"
+    PAID = "PAID"
+
+
+class Bag(Document):
+    """What somebody is about to buy, frozen at its quote. Its state is an attribute of its row."""
+
+    id: int
+    token: str
+    kind: BagKind
+    academy_id: int
+    buyer: Buyer
+    currency: str
+    country: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+class InvoiceStatus(StrEnum):
+    PENDING = "PENDING"
+    FULFILLED = "FULFILLED"
+    REJECTED = "REJECTED"
+    VOIDED = "VOIDED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    DISPUTED = "DISPUTED"
+
+
+PAID_STATUSES = frozenset(
+    {
+        InvoiceStatus.FULFILLED,
+        InvoiceStatus.PARTIALLY_REFUNDED,
+        InvoiceStatus.REFUNDED,
+        InvoiceStatus.DISPUTED,
+    }
+)
+
+
+class InvoiceKind(StrEnum):
+    PLAN = "plan"
+    INSTALMENT = "instalment"
+    UNITS = "units"
+
+
+class AppliedCoupon(Document):
+    """A coupon as it was when it was applied, in the words of the documents."""
+
+    slug: str
+    discount_type: str
+    discount_value: str
+    referral_type: str
+    referral_value: str
+    auto: bool
+    offered_at: datetime
+    expires_at: datetime | None
+
+
+class PaymentRef(Document):
+    """How an invoice is paid: at which account of the processor, by whom, with what. Set before the first call."""
+
+    account: str
+    customer_id: str
+    payment_method_id: str
+    card_brand: str
+    card_last4: str
+    key: str
+    attempt: int = 1
+    attempted_at: datetime
+    payment_id: str | None = None
+    charge_id: str | None = None
+
+
+class Refund(Document):
+    id: str
+    amount: int
+    status: str
+    created_at: datetime
+
+
+class Dispute(Document):
+    id: str
+    amount: int
+    status: str
+    reason: str
+    updated_at: datetime
+
+
+class Invoice(Document):
+    """What is owed and for what. `payment` is None where nothing is to be charged."""
+
+    id: int
+    kind: InvoiceKind
+    status: InvoiceStatus
+    academy_id: int
+    buyer: Buyer
+    bag_id: int
+    currency: str
+    amount: int
+    lines: tuple[Line, ...]
+    coupons: tuple[AppliedCoupon, ...] = ()
+    country: str | None = None
+    plan_slug: str | None = None
+    subscription_id: int | None = None
+    financing_id: int | None = None
+    payment: PaymentRef | None = None
+    rejection: str | None = None
+    created_at: datetime
+    paid_at: datetime | None = None
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+
+    @property
+    def total(self) -> Money:
+        return Money(self.amount, self.currency)
+
+    @property
+    def amount_refunded(self) -> int:
+        """What went back to the customer, or is on its way, in minor units."""
+        return sum(refund.amount for refund in self.refunds if refund.status not in ("failed", "canceled"))
+
+
+def paid_status(invoice: Invoice) -> InvoiceStatus:
+    """The status of a paid invoice, from its refunds and disputes alone: the order of events does not matter."""
+    open_dispute = any(d.status not in ("won", "lost", "warning_closed") for d in invoice.disputes)
+    if open_dispute:
+        return InvoiceStatus.DISPUTED
+    lost = sum(d.amount for d in invoice.disputes if d.status == "lost")
+    returned = invoice.amount_refunded + lost
+    if returned == 0:
+        return InvoiceStatus.FULFILLED
+    return InvoiceStatus.REFUNDED if returned >= invoice.amount else InvoiceStatus.PARTIALLY_REFUNDED
+
+
+class SavedCard(Document):
+    """The card that is charged. What the bank and the person know it by; never its number."""
+
+    payment_method_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    fingerprint: str | None = None
+
+
+class Customer(Document):
+    """A person at one account of the processor.
+
+    `setup_id`: a card whose authentication is awaited. `generation` counts its customers that the processor deleted.
+    """
+
+    user_id: int
+    account: str
+    customer_id: str | None = None
+    card: SavedCard | None = None
+    setup_id: str | None = None
+    generation: int = 0
+    updated_at: datetime

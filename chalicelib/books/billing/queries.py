@@ -1,0 +1,120 @@
+"""Reads of billing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.books.billing import store
+from chalicelib.books.billing.model import Bag, BagState, Customer, Invoice, InvoiceStatus
+from chalicelib.dynamo import keys
+from chalicelib.dynamo.rows import Key, Row, load
+from chalicelib.dynamo.table import Table
+from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.pages import Page
+
+DUE_PER_SHARD_MAX = 100
+
+
+class BagNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "bag-not-found"
+    detail = "There is no such bag."
+
+
+class InvoiceNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "invoice-not-found"
+    detail = "There is no such invoice."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBag:
+    bag: Bag
+    state: BagState
+    invoice_id: int | None
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInvoice:
+    invoice: Invoice
+    delivery: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCustomer:
+    customer: Customer
+    version: int
+
+
+def read_bag(row: Row) -> StoredBag:
+    invoice_id = row.values.get("invoice_id")
+    return StoredBag(
+        bag=load(Bag, row),
+        state=BagState(str(row.values["state"])),
+        invoice_id=invoice_id if isinstance(invoice_id, int) else None,
+        content=str(row.values["content"]),
+    )
+
+
+def bag(table: Table, user_id: int, bag_id: int) -> StoredBag:
+    """A person's bag. Raises BagNotFound."""
+    row = table.get(store.bag_key(user_id, bag_id))
+    if row is None:
+        raise BagNotFound
+    return read_bag(row)
+
+
+def read_invoice(row: Row) -> StoredInvoice:
+    return StoredInvoice(load(Invoice, row), str(row.values["delivery"]), row.version)
+
+
+def invoice(table: Table, user_id: int, invoice_id: int) -> StoredInvoice:
+    """A person's invoice. Raises InvoiceNotFound."""
+    row = table.get(store.invoice_key(user_id, invoice_id))
+    if row is None:
+        raise InvoiceNotFound
+    return read_invoice(row)
+
+
+def invoices(
+    table: Table,
+    user_id: int,
+    *,
+    statuses: frozenset[InvoiceStatus],
+    limit: int,
+    cursor: str | None = None,
+) -> Page[Invoice]:
+    """A page of a person's invoices with one of these statuses, newest first. A page may be short, with a cursor."""
+    page = table.query(keys.user(user_id), prefix="INVOICE#", limit=limit, newest_first=True, cursor=cursor)
+    found = tuple(loaded for row in page.items if (loaded := load(Invoice, row)).status in statuses)
+    return Page(found, page.next_cursor)
+
+
+def read_customer(row: Row | None, user_id: int, account: str, now: datetime) -> StoredCustomer:
+    """The customer of a row; a person without one is a customer that the processor does not know yet."""
+    if row is None:
+        return StoredCustomer(Customer(user_id=user_id, account=account, updated_at=now), 0)
+    return StoredCustomer(load(Customer, row), row.version)
+
+
+def customer(table: Table, user_id: int, account: str, now: datetime) -> StoredCustomer:
+    return read_customer(table.get(store.customer_key(user_id, account)), user_id, account, now)
+
+
+def user_of_customer(table: Table, account: str, customer_id: str) -> int | None:
+    """Whose customer this is at the processor, by the index of outside ids."""
+    page = table.query_ref(store.customer_ref(account, customer_id), limit=1)
+    return load(Customer, page.items[0]).user_id if page.items else None
+
+
+def due_invoices(table: Table, now: datetime) -> list[Key]:
+    """Keys of the invoices that have been pending too long, at most a hundred a shard."""
+    until = int(now.timestamp())
+    return [
+        key
+        for shard in keys.due_shards(store.INVOICES_DUE)
+        for key in table.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
+    ]

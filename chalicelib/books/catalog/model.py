@@ -1,0 +1,297 @@
+"""The types of the catalog. Prices and ratios are exact decimals in major units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from chalicelib.kernel.documents import Document
+from chalicelib.kernel.periods import Span, Unit
+
+
+class ServiceType(StrEnum):
+    COHORT_SET = "COHORT_SET"
+    MENTORSHIP_SERVICE_SET = "MENTORSHIP_SERVICE_SET"
+    EVENT_TYPE_SET = "EVENT_TYPE_SET"
+    VOID = "VOID"
+    SEAT = "SEAT"
+
+
+class Consumer(StrEnum):
+    ADD_CODE_REVIEW = "ADD_CODE_REVIEW"
+    LIVE_CLASS_JOIN = "LIVE_CLASS_JOIN"
+    EVENT_JOIN = "EVENT_JOIN"
+    JOIN_MENTORSHIP = "JOIN_MENTORSHIP"
+    READ_LESSON = "READ_LESSON"
+    AI_INTERACTION = "AI_INTERACTION"
+    NO_SET = "NO_SET"
+
+
+class PlanStatus(StrEnum):
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    UNLISTED = "UNLISTED"
+    DELETED = "DELETED"
+    DISCONTINUED = "DISCONTINUED"
+
+
+class Strategy(StrEnum):
+    PER_SEAT = "PER_SEAT"
+    PER_TEAM = "PER_TEAM"
+    BOTH = "BOTH"
+
+
+class Period(StrEnum):
+    MONTH = "MONTH"
+    QUARTER = "QUARTER"
+    HALF = "HALF"
+    YEAR = "YEAR"
+
+    @property
+    def months(self) -> int:
+        return {"MONTH": 1, "QUARTER": 3, "HALF": 6, "YEAR": 12}[self.value]
+
+    @property
+    def span(self) -> Span:
+        return Span(1, Unit.YEAR) if self is Period.YEAR else Span(self.months, Unit.MONTH)
+
+
+class SetKind(StrEnum):
+    """Which kind of thing a set groups."""
+
+    COHORT = "cohort"
+    MENTORSHIP_SERVICE = "mentorship_service"
+    EVENT_TYPE = "event_type"
+
+
+SET_KIND_OF = {
+    ServiceType.COHORT_SET: SetKind.COHORT,
+    ServiceType.MENTORSHIP_SERVICE_SET: SetKind.MENTORSHIP_SERVICE,
+    ServiceType.EVENT_TYPE_SET: SetKind.EVENT_TYPE,
+}
+
+
+class Permission(Document):
+    name: str
+    codename: str
+
+
+class Group(Document):
+    """A permission group that holders of the service have."""
+
+    name: str
+    permissions: tuple[Permission, ...] = ()
+
+
+class Service(Document):
+    """What can be owned. `owner_id` is an academy, or None: everyone's. `session_seconds`: how long one use lasts."""
+
+    id: int
+    slug: str
+    title: str
+    description: str = ""
+    icon_url: str | None = None
+    owner_id: int | None = None
+    private: bool = True
+    type: ServiceType = ServiceType.COHORT_SET
+    consumer: Consumer = Consumer.NO_SET
+    session_seconds: int | None = None
+    groups: tuple[Group, ...] = ()
+
+
+class Feature(Document):
+    lang: str
+    title: str | None = None
+    one_line_desc: str | None = None
+    description: str | None = None
+
+
+class ServiceItem(Document):
+    """How many units of a service, and how they renew. `how_many` is -1 for unlimited."""
+
+    id: int
+    service_id: int
+    how_many: int
+    unit_type: str = "UNIT"
+    sort_priority: int = 1
+    is_renewable: bool = False
+    is_team_allowed: bool = False
+    renew_at: int = 1
+    renew_at_unit: Unit = Unit.MONTH
+    features: tuple[Feature, ...] = ()
+
+
+class CountryPrice(Document):
+    """What differs in a country: a ratio, or explicit prices by field name, and perhaps the currency."""
+
+    ratio: Decimal | None = None
+    prices: Mapping[str, Decimal] = {}
+    currency: str | None = None
+
+
+class ServicePrice(Document):
+    """An academy's price of a service (the documents' academy service). At most one for each academy and service."""
+
+    id: int
+    academy_id: int
+    service_id: int
+    currency: str
+    price_per_unit: Decimal
+    bundle_size: int = 1
+    max_items: int = 1
+    max_amount: Decimal = Decimal(1)
+    discount_ratio: Decimal = Decimal(1)
+    countries: Mapping[str, CountryPrice] = {}
+    set_ids: Mapping[SetKind, tuple[int, ...]] = {}
+    units_live: int | None = None
+    units_live_unit: Unit = Unit.MONTH
+
+
+class FinancingOption(Document):
+    """So many monthly payments of a price. `academy_id` None: everyone's."""
+
+    id: int
+    academy_id: int | None
+    monthly_price: Decimal
+    how_many_months: int
+    currency: str
+    countries: Mapping[str, CountryPrice] = {}
+
+
+class ResourceSet(Document):
+    """Cohorts, mentorship services or event types that are sold together."""
+
+    id: int
+    academy_id: int
+    kind: SetKind
+    slug: str
+    name: str
+    member_ids: tuple[int, ...] = ()
+
+
+class Cohort(Document):
+    id: int
+    academy_id: int
+    slug: str
+    name: str
+    available_as_saas: bool = False
+    syllabus: str | None = None
+
+
+class PlanItem(Document):
+    """One service item linked to a plan; the service's id stands here so that one read can fetch both."""
+
+    link_id: int
+    item_id: int
+    service_id: int
+
+
+class Plan(Document):
+    """What a customer can subscribe to or pay by instalments. `version` counts its changes."""
+
+    id: int
+    academy_id: int
+    slug: str
+    title: str | None = None
+    status: PlanStatus = PlanStatus.DRAFT
+    currency: str
+    is_renewable: bool = True
+    is_onboarding: bool = False
+    has_waiting_list: bool = False
+    capacity: int | None = None
+    exclude_from_referral_program: bool = True
+    time_of_life: int | None = None
+    time_of_life_unit: Unit | None = None
+    trial_duration: int = 0
+    trial_duration_unit: Unit = Unit.MONTH
+    prices: Mapping[Period, Decimal] = {}
+    countries: Mapping[str, CountryPrice] = {}
+    items: tuple[PlanItem, ...] = ()
+    financing_option_ids: tuple[int, ...] = ()
+    cohort_set_id: int | None = None
+    mentorship_service_set_id: int | None = None
+    event_type_set_id: int | None = None
+    consumption_strategy: Strategy = Strategy.PER_SEAT
+    seat_service_id: int | None = None
+    seats_included: int = 1
+    add_on_service_ids: tuple[int, ...] = ()
+    version: int = 1
+    created_at: datetime
+
+    @property
+    def life(self) -> Span | None:
+        if self.time_of_life and self.time_of_life_unit:
+            return Span(self.time_of_life, self.time_of_life_unit)
+        return None
+
+    @property
+    def trial(self) -> Span | None:
+        return Span(self.trial_duration, self.trial_duration_unit) if self.trial_duration > 0 else None
+
+    def set_id(self, kind: SetKind) -> int | None:
+        return {
+            SetKind.COHORT: self.cohort_set_id,
+            SetKind.MENTORSHIP_SERVICE: self.mentorship_service_set_id,
+            SetKind.EVENT_TYPE: self.event_type_set_id,
+        }[kind]
+
+
+class DiscountType(StrEnum):
+    NO_DISCOUNT = "NO_DISCOUNT"
+    PERCENT_OFF = "PERCENT_OFF"
+    FIXED_PRICE = "FIXED_PRICE"
+    HAGGLING = "HAGGLING"
+
+
+class Coupon(Document):
+    """A discount. `value` is 0 to 1 for PERCENT_OFF, an amount off in `currency` for the others.
+
+    `how_many_offers`: uses in total, -1 without limit, 0 disabled. `renewals`: None serves renewals until the coupon
+    expires, N the next N renewals whatever its expiry.
+    """
+
+    id: int
+    academy_id: int
+    slug: str
+    discount_type: DiscountType = DiscountType.PERCENT_OFF
+    discount_value: Decimal
+    currency: str | None = None
+    referral_type: str = "NO_REFERRAL"
+    referral_value: Decimal = Decimal(0)
+    auto: bool = False
+    how_many_offers: int = -1
+    how_many_per_person: int = 1
+    renewals: int | None = None
+    allowed_user_id: int | None = None
+    seller_user_id: int | None = None
+    plan_ids: tuple[int, ...] = ()
+    offered_at: datetime
+    expires_at: datetime | None = None
+
+
+class PricedItem(Document):
+    """A plan's service item together with its service."""
+
+    link_id: int
+    item: ServiceItem
+    service: Service
+
+
+class Offer(Document):
+    """A plan with everything that selling it needs, as it is at one moment."""
+
+    plan: Plan
+    items: tuple[PricedItem, ...]
+    financing_options: tuple[FinancingOption, ...]
+    sets: tuple[ResourceSet, ...]
+    seat_price: ServicePrice | None = None
+    add_on_prices: tuple[ServicePrice, ...] = ()
+    add_on_services: tuple[Service, ...] = ()
+
+    def set_of(self, service: Service) -> ResourceSet | None:
+        """The set that a service's units are for: the plan's set of that kind, if it has one."""
+        kind = SET_KIND_OF.get(service.type)
+        ident = None if kind is None else self.plan.set_id(kind)
+        return next((found for found in self.sets if found.id == ident and found.kind is kind), None)

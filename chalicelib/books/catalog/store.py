@@ -1,0 +1,177 @@
+"""Catalog rows and their keys. A slug's claim row says which id has it; a coupon's row counts its uses in `used`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.books.catalog.model import (
+    Cohort,
+    Coupon,
+    FinancingOption,
+    Plan,
+    ResourceSet,
+    Service,
+    ServiceItem,
+    ServicePrice,
+    SetKind,
+)
+from chalicelib.dynamo import keys
+from chalicelib.dynamo.expressions import Path
+from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.writes import Put, Refused, Update, absent, at_version, never
+from chalicelib.kernel.documents import Document
+from chalicelib.kernel.errors import DomainError, Kind
+
+
+class SlugTaken(DomainError):
+    slug = "slug-already-exists"
+    detail = "The slug {taken} is taken."
+
+
+class ChangedMeanwhile(DomainError):
+    """The row was changed by somebody else between the read and the write."""
+
+    slug = "changed-meanwhile"
+    detail = "This was changed by somebody else at the same time. Read it again."
+
+
+class CouponUsedUp(DomainError):
+    kind = Kind.CONFLICT
+    slug = "coupon-used-up"
+    detail = "The coupon {coupon} was used up meanwhile. Check the purchase again to see its price without it."
+
+
+def slug_key(kind: str, slug: str) -> Key:
+    return Key(f"SLUG#{kind}#{slug}", "SLUG")
+
+
+def service_key(service_id: int) -> Key:
+    return Key(f"SERVICE#{service_id}", "SERVICE")
+
+
+def item_key(item_id: int) -> Key:
+    return Key(f"ITEM#{item_id}", "ITEM")
+
+
+def plan_key(academy_id: int, plan_id: int) -> Key:
+    return Key(keys.academy(academy_id), keys.ordered("PLAN", plan_id))
+
+
+def price_key(academy_id: int, service_id: int) -> Key:
+    return Key(keys.academy(academy_id), f"PRICE#{service_id}")
+
+
+def option_key(owner: int | None, option_id: int) -> Key:
+    return Key(keys.academy(owner or 0), keys.ordered("OPTION", option_id))
+
+
+def set_key(academy_id: int, kind: SetKind, set_id: int) -> Key:
+    return Key(keys.academy(academy_id), keys.ordered(f"SET#{kind}", set_id))
+
+
+def coupon_key(academy_id: int, slug: str) -> Key:
+    return Key(keys.academy(academy_id), f"COUPON#{slug}")
+
+
+def cohort_key(academy_id: int, cohort_id: int) -> Key:
+    return Key(keys.academy(academy_id), keys.ordered("COHORT", cohort_id))
+
+
+def services_ref(row: Service) -> str:
+    """The list that a service stands in: the public one, or its owner's private one (0: nobody's)."""
+    return f"SERVICES#private#{row.owner_id or 0}" if row.private else "SERVICES#public"
+
+
+def key_of(row: Document) -> Key:
+    """The key of a catalog row."""
+    match row:
+        case Service():
+            return service_key(row.id)
+        case ServiceItem():
+            return item_key(row.id)
+        case Plan():
+            return plan_key(row.academy_id, row.id)
+        case ServicePrice():
+            return price_key(row.academy_id, row.service_id)
+        case FinancingOption():
+            return option_key(row.academy_id, row.id)
+        case ResourceSet():
+            return set_key(row.academy_id, row.kind, row.id)
+        case Coupon():
+            return coupon_key(row.academy_id, row.slug)
+        case Cohort():
+            return cohort_key(row.academy_id, row.id)
+    raise TypeError(f"{type(row).__name__} is no catalog row")
+
+
+def new(row: Document, **attributes: Any) -> Put:
+    """Put a row that is not there yet."""
+    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": 1, **attributes}
+    return Put(key=key_of(row), values=values, condition=absent, refused=_taken(row))
+
+
+def changed(row: Document, *, version: int, **attributes: Any) -> Put:
+    """Put a row over the one that was read at `version`."""
+    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": version + 1, **attributes}
+    return Put(key=key_of(row), values=values, condition=at_version(version), refused=lambda old: ChangedMeanwhile())
+
+
+def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> Put:
+    values: dict[str, Any] = {"id": ident}
+    if academy_id is not None:
+        values["academy_id"] = academy_id
+    return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
+
+
+def person_coupon_key(user_id: int, coupon_id: int) -> Key:
+    """Counts a person's uses of a coupon."""
+    return Key(keys.user(user_id), f"CLAIM#COUPON#{coupon_id}")
+
+
+def take_coupon(coupon: Coupon, user_id: int) -> list[Update]:
+    """Take one use of a coupon, in total (where that is limited) and for the person. Raises CouponUsedUp.
+
+    A coupon without a total limit is not counted, so that a sale does not queue at one row.
+    """
+    writes = [_take(person_coupon_key(user_id, coupon.id), coupon.how_many_per_person, coupon.slug)]
+    if coupon.how_many_offers >= 0:
+        writes.append(_take(coupon_key(coupon.academy_id, coupon.slug), coupon.how_many_offers, coupon.slug))
+    return writes
+
+
+def return_coupon(coupon: Coupon, user_id: int) -> list[Update]:
+    """Give one use back. The caller makes sure, by a condition on its invoice, that it was taken and not returned."""
+    counted = [person_coupon_key(user_id, coupon.id)]
+    if coupon.how_many_offers >= 0:
+        counted.append(coupon_key(coupon.academy_id, coupon.slug))
+    return [
+        Update(
+            key=key,
+            actions=(Path("used").add(-1),),
+            condition=Path("used") > 0,
+            refused=never(f"the use of coupon {coupon.slug} that is given back was taken"),
+        )
+        for key in counted
+    ]
+
+
+def _take(key: Key, limit: int, slug: str) -> Update:
+    return Update(
+        key=key,
+        actions=(Path("used").add(1),),
+        condition=Path("used").does_not_exist() | (Path("used") < limit),
+        refused=lambda old: CouponUsedUp(coupon=slug),
+    )
+
+
+def claimed(row: Row) -> tuple[int, int | None]:
+    """The id, and the academy where there is one, that a slug's claim row names."""
+    values: Mapping[str, Any] = row.values
+    return values["id"], values.get("academy_id")
+
+
+def _taken(row: Document) -> Refused:
+    if isinstance(row, Coupon):
+        return lambda old: SlugTaken(taken=row.slug)
+    return never(f"two {type(row).__name__} rows with one id")

@@ -1,0 +1,38 @@
+"""The type of a consumption session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.kernel.documents import Document
+
+
+class SessionStatus(StrEnum):
+    PENDING = "PENDING"
+    DONE = "DONE"
+    CANCELLED = "CANCELLED"
+
+
+class Session(Document):
+    """One use of a service's units by a person.
+
+    `takings` name the ledger entries that took them: kind and id of the holder, and the entry's id.
+    """
+
+    id: int
+    user_id: int
+    academy_id: int
+    service_id: int
+    service_slug: str
+    hash: str | None
+    how_many: int
+    takings: tuple[tuple[str, int, str], ...]
+    created_at: datetime
+    eta: datetime
+    cancelled_at: datetime | None = None
+
+    def status(self, now: datetime) -> SessionStatus:
+        if self.cancelled_at is not None:
+            return SessionStatus.CANCELLED
+        return SessionStatus.PENDING if now < self.eta else SessionStatus.DONE

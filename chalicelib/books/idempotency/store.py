@@ -1,0 +1,45 @@
+"""Records as rows, and the two writes of a record's life: opened, answered."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from chalicelib.books.idempotency.model import KEPT_FOR, Keyed, Record, RequestInFlight, StoredAnswer
+from chalicelib.dynamo.rows import Key, Row, load
+from chalicelib.dynamo.writes import Put, absent, present
+
+
+def record_key(caller: str, route: str, key: str) -> Key:
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return Key(f"IDEMPOTENCY#{caller}", f"{route}#{digest}")
+
+
+def key_of(keyed: Keyed) -> Key:
+    return record_key(keyed.caller, keyed.route, keyed.key)
+
+
+def read(row: Row) -> Record:
+    return load(Record, row)
+
+
+def opened(keyed: Keyed, *, subject: int | None, now: datetime) -> Put:
+    """Open the record. Raises RequestInFlight where another request did first."""
+    record = Record(input_hash=keyed.input_hash, subject=subject, created_at=now)
+    return Put(key=key_of(keyed), values=_values(record), condition=absent, refused=lambda old: RequestInFlight())
+
+
+def answered(keyed: Keyed, answer: StoredAnswer, *, subject: int | None, now: datetime) -> Put:
+    """Keep the answer in the record that this request opened."""
+    record = Record(input_hash=keyed.input_hash, subject=subject, answer=answer, created_at=now)
+    return Put(key=key_of(keyed), values=_values(record), condition=present, refused=lambda old: RequestInFlight())
+
+
+def answered_at_once(keyed: Keyed, answer: StoredAnswer, *, subject: int | None, now: datetime) -> Put:
+    """Open and answer in one write, for an effect that needs one transaction only."""
+    record = Record(input_hash=keyed.input_hash, subject=subject, answer=answer, created_at=now)
+    return Put(key=key_of(keyed), values=_values(record), condition=absent, refused=lambda old: RequestInFlight())
+
+
+def _values(record: Record) -> dict[str, str | int]:
+    return {"doc": record.model_dump_json(), "ttl": int((record.created_at + KEPT_FOR).timestamp())}

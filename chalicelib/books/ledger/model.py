@@ -1,0 +1,154 @@
+"""The types of the ledger. Units are whole numbers; an unlimited lot has no count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.kernel.documents import Document
+from chalicelib.kernel.quantity import Finite, Quantity, Unlimited
+
+LOTS_PER_PAGE_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who owns units: a person, or the pool of a team (named by its subscription)."""
+
+    kind: str
+    id: int
+
+    @classmethod
+    def person(cls, user_id: int) -> Holder:
+        return cls("USER", user_id)
+
+    @classmethod
+    def team(cls, subscription_id: int) -> Holder:
+        return cls("TEAM", subscription_id)
+
+    @property
+    def partition(self) -> str:
+        return f"LEDGER#{self.kind}#{self.id}"
+
+
+class SetRef(Document):
+    """The set that units are for. `kind` is cohort, mentorship_service or event_type."""
+
+    kind: str
+    id: int
+    slug: str
+
+
+class Unit(Document):
+    """What an account counts: a service at an academy, for one set or for itself.
+
+    The service's slug, type and session length are those of the latest grant: a use finds them without another read.
+    """
+
+    academy_id: int
+    service_id: int
+    service_slug: str
+    service_type: str
+    session_seconds: int | None = None
+    set: SetRef | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name within its holder's partition."""
+        of_set = "-" if self.set is None else f"{self.set.kind}.{self.set.id}"
+        return f"{self.academy_id}#{self.service_id}#{of_set}"
+
+
+class Source(StrEnum):
+    """Where a lot came from."""
+
+    PLAN = "plan"
+    PURCHASE = "purchase"
+
+
+class Origin(Document):
+    """Why a lot exists: the source, the invoice that paid, and what it belongs to."""
+
+    source: Source
+    invoice_id: int
+    subscription_id: int | None = None
+    financing_id: int | None = None
+    team_id: int | None = None
+
+
+class Grant(Document):
+    """Units to be given. `lot_id` follows from the cause, so that the same grant is given once. -1 is unlimited."""
+
+    lot_id: str
+    unit: Unit
+    how_many: int
+    expires_at: datetime | None
+    origin: Origin
+
+
+class Lot(Document):
+    """Units that came together. `remaining` is -1 for unlimited; `held` are set aside by a reservation."""
+
+    id: str
+    remaining: int
+    held: int = 0
+    granted: int
+    expires_at: datetime | None
+    created_at: datetime
+    origin: Origin
+
+    @property
+    def quantity(self) -> Quantity:
+        return Unlimited() if self.remaining < 0 else Finite(self.remaining)
+
+    def usable(self, now: datetime) -> bool:
+        return self.remaining != 0 and (self.expires_at is None or self.expires_at > now)
+
+
+class Balance(Document):
+    """One page of an account's open lots, as it was read. `version` 0: the page does not exist yet."""
+
+    holder_kind: str
+    holder_id: int
+    unit: Unit
+    page: int
+    lots: tuple[Lot, ...]
+
+    @property
+    def holder(self) -> Holder:
+        return Holder(self.holder_kind, self.holder_id)
+
+
+class EntryKind(StrEnum):
+    GRANT = "grant"
+    CONSUME = "consume"
+    RELEASE = "release"
+
+
+class Portion(Document):
+    """Units of one lot that an entry moved, with what is needed to give them back to the same lot."""
+
+    lot_id: str
+    units: int
+    page: int
+    unlimited: bool = False
+    granted: int = 0
+    expires_at: datetime | None = None
+    created_at: datetime | None = None
+    origin: Origin | None = None
+
+
+class Entry(Document):
+    """One movement of one account; never changed. `units` is positive into the account, negative out of it.
+
+    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`.
+    """
+
+    id: str
+    kind: EntryKind
+    unit: Unit
+    units: int
+    portions: tuple[Portion, ...]
+    cause: str
+    at: datetime

@@ -1,0 +1,45 @@
+"""Reads of the ledger."""
+
+from __future__ import annotations
+
+from chalicelib.books.ledger import store
+from chalicelib.books.ledger.model import Balance, Entry, Holder, Unit
+from chalicelib.dynamo.rows import load
+from chalicelib.dynamo.table import Table
+from chalicelib.kernel.pages import Page
+
+PAGES_READ_MAX = 1000
+
+
+def balances(table: Table, holder: Holder) -> list[Balance]:
+    """All open pages of a holder, and of the team pools that it may use: one Query, and one more for each pool."""
+    rows = table.query(holder.partition, prefix=store.BALANCES_PREFIX, limit=PAGES_READ_MAX).items
+    own = [store.read_balance(holder, row) for row in rows if row.key.sk.startswith(store.BALANCE_PREFIX)]
+    teams = [row.values["team"] for row in rows if row.key.sk.startswith(store.POOL_PREFIX)]
+    for team_id in teams:
+        if isinstance(team_id, int):
+            own += own_balances(table, Holder.team(team_id))
+    return own
+
+
+def own_balances(table: Table, holder: Holder) -> list[Balance]:
+    """All open pages of a person itself, or of a team's pool."""
+    rows = table.query(holder.partition, prefix=store.BALANCE_PREFIX, limit=PAGES_READ_MAX).items
+    return [store.read_balance(holder, row) for row in rows]
+
+
+def page(table: Table, holder: Holder, unit: Unit, number: int) -> Balance | None:
+    """One page of an account."""
+    row = table.get(store.balance_key(holder, unit, number))
+    return None if row is None else store.read_balance(holder, row)
+
+
+def entry(table: Table, holder: Holder, entry_id: str) -> Entry | None:
+    row = table.get(store.entry_key(holder, entry_id))
+    return None if row is None else load(Entry, row)
+
+
+def entries(table: Table, holder: Holder, *, limit: int, cursor: str | None = None) -> Page[Entry]:
+    """A page of a holder's entries."""
+    page = table.query(holder.partition, prefix="ENTRY#", limit=limit, cursor=cursor)
+    return Page(tuple(load(Entry, row) for row in page.items), page.next_cursor)

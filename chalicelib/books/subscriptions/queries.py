@@ -1,0 +1,22 @@
+"""Reads of subscriptions and financings."""
+
+from __future__ import annotations
+
+from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.dynamo import keys
+from chalicelib.dynamo.rows import load
+from chalicelib.dynamo.table import Table
+
+ROWS_MAX = 200
+
+
+def subscriptions(table: Table, user_id: int) -> list[Subscription]:
+    """A person's subscriptions in every status, newest first; at most 200."""
+    page = table.query(keys.user(user_id), prefix="SUB#", limit=ROWS_MAX, newest_first=True)
+    return [load(Subscription, row) for row in page.items]
+
+
+def financings(table: Table, user_id: int) -> list[Financing]:
+    """A person's financings in every status, newest first; at most 200."""
+    page = table.query(keys.user(user_id), prefix="FIN#", limit=ROWS_MAX, newest_first=True)
+    return [load(Financing, row) for row in page.items]

@@ -1,0 +1,100 @@
+"""Subscriptions, financings and claims as rows."""
+
+from __future__ import annotations
+
+from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.dynamo import keys
+from chalicelib.dynamo.expressions import Path
+from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.writes import Delete, Put, absent, never
+from chalicelib.kernel.errors import DomainError
+
+
+class PlanAlreadyBought(DomainError):
+    slug = "plan-already-bought"
+    detail = "You have this plan already."
+
+
+class PlanAlreadyFinanced(DomainError):
+    slug = "plan-already-financed"
+    detail = "You are paying for this plan already."
+
+
+class TrialAlreadyTaken(DomainError):
+    slug = "your-free-trial-was-already-took"
+    detail = "You have had the free trial of this plan."
+
+
+def subscription_key(user_id: int, subscription_id: int) -> Key:
+    return Key(keys.user(user_id), keys.ordered("SUB", subscription_id))
+
+
+def financing_key(user_id: int, financing_id: int) -> Key:
+    return Key(keys.user(user_id), keys.ordered("FIN", financing_id))
+
+
+def plan_claim_key(user_id: int, plan_id: int) -> Key:
+    """Says that a person has a live subscription or financing of a plan, or is paying for one."""
+    return Key(keys.user(user_id), f"CLAIM#PLAN#{plan_id}")
+
+
+def trial_claim_key(user_id: int, plan_id: int) -> Key:
+    return Key(keys.user(user_id), f"CLAIM#TRIAL#{plan_id}")
+
+
+def card_trial_claim_key(fingerprint: str, plan_id: int) -> Key:
+    return Key(f"FINGERPRINT#{fingerprint}", f"CLAIM#TRIAL#{plan_id}")
+
+
+def new_subscription(subscription: Subscription) -> Put:
+    return Put(
+        key=subscription_key(subscription.user_id, subscription.id),
+        values={"doc": subscription.model_dump_json(), "version": 1},
+        condition=absent,
+        refused=never(f"the subscription {subscription.id} follows from its invoice"),
+    )
+
+
+def new_financing(financing: Financing) -> Put:
+    return Put(
+        key=financing_key(financing.user_id, financing.id),
+        values={"doc": financing.model_dump_json(), "version": 1},
+        condition=absent,
+        refused=never(f"the financing {financing.id} follows from its invoice"),
+    )
+
+
+def claim_plan(user_id: int, plan_id: int, *, invoice_id: int, financed: bool) -> Put:
+    """Claim the one live subscription of a plan, for this invoice. Raises PlanAlreadyBought, PlanAlreadyFinanced."""
+    return Put(
+        key=plan_claim_key(user_id, plan_id),
+        values={"invoice_id": invoice_id, "financed": financed},
+        condition=absent | (Path("invoice_id") == invoice_id),
+        refused=lambda old: already(bool(old and old.get("financed"))),
+    )
+
+
+def give_back_plan(user_id: int, plan_id: int, *, invoice_id: int) -> Delete:
+    return Delete(
+        key=plan_claim_key(user_id, plan_id),
+        condition=absent | (Path("invoice_id") == invoice_id),
+        refused=never("a claim is given back by the invoice that holds it"),
+    )
+
+
+def claim_trial(key: Key, *, invoice_id: int) -> Put:
+    """Claim the one trial that a person, or a card, has of a plan. Raises TrialAlreadyTaken."""
+    return Put(
+        key=key,
+        values={"invoice_id": invoice_id},
+        condition=absent | (Path("invoice_id") == invoice_id),
+        refused=lambda old: TrialAlreadyTaken(),
+    )
+
+
+def already(financed: bool) -> DomainError:
+    return PlanAlreadyFinanced() if financed else PlanAlreadyBought()
+
+
+def is_financed(claim: Row) -> bool:
+    return bool(claim.values.get("financed"))
