@@ -1,0 +1,1 @@
+"""Nudges sent by Amazon SQS, behind the flows' port (`flows/context.py`)."""

@@ -1,0 +1,62 @@
+"""Nudges by SQS. Lean: the client checks no parameters of ours, waits briefly, and is built at the first nudge."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.settings import Settings
+
+CONNECT_TIMEOUT_SECONDS = 0.5
+READ_TIMEOUT_SECONDS = 1.5
+ATTEMPTS_MAX = 2
+
+_log = logging.getLogger(__name__)
+
+
+class SqsQueue:
+    """Sends `{"event_id": ...}` to the inbox's queue and `{"message_id": ...}` to the outbox's.
+
+    `lost` counts the nudges that could not be sent: their work waits for the sweep.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.lost = 0
+
+    def nudge_inbox(self, event_id: str) -> None:
+        self._send(self._settings.inbox_queue_url, {"event_id": event_id})
+
+    def nudge_outbox(self, message_id: str) -> None:
+        self._send(self._settings.outbox_queue_url, {"message_id": message_id})
+
+    def _send(self, queue_url: str, body: dict[str, str]) -> None:
+        try:
+            self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
+        except (BotoCoreError, ClientError) as error:
+            self.lost += 1
+            # Ids are ours and tell nothing about a person; the error's text may hold what was sent, its type does not.
+            _log.warning("nudge lost", extra={"fields": {"nudge": body, "cause": _cause(error), "lost": self.lost}})
+
+    @cached_property
+    def _client(self) -> Any:
+        import botocore.session
+        from botocore.config import Config
+
+        config = Config(
+            parameter_validation=False,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},
+        )
+        return botocore.session.get_session().create_client(
+            "sqs", region_name=self._settings.region, endpoint_url=self._settings.sqs_url, config=config
+        )
+
+
+def _cause(error: BotoCoreError | ClientError) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

@@ -1,0 +1,246 @@
+"""Stripe as `billing.gateway.Gateway`.
+
+Timeouts and retries fit the 29 seconds that API Gateway gives an answer: one call waits 8 seconds, and is made twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.adapters.stripe.errors import declined, translated
+from chalicelib.adapters.stripe.objects import (
+    card_of,
+    customer_of,
+    dispute_of,
+    payment_of,
+    refund_of,
+    setup_of,
+)
+from chalicelib.adapters.stripe.published_cards import TEST_CARDS
+from chalicelib.books.billing.gateway import (
+    Card,
+    Charge,
+    CustomerState,
+    DisputeState,
+    NewCard,
+    Payment,
+    PaymentRefused,
+    RawCardRefused,
+    RefundState,
+    Setup,
+    Unanswered,
+    UnknownTestCard,
+)
+from chalicelib.kernel.meter import count_stripe_call
+from chalicelib.kernel.money import Money
+from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    import stripe
+
+CALL_TIMEOUT_SECONDS = 8
+CALL_RETRIES = 1
+PAYMENTS_LISTED_MAX = 100
+ID_FORM = re.compile(r"[A-Za-z0-9_]{1,255}")
+
+
+class StripeGateway:
+    """One Stripe account. Holds its own client: no process-wide key, so two accounts never mix."""
+
+    def __init__(self, settings: Settings, http_client: Any = None) -> None:
+        self._settings = settings
+        self._http_client = http_client
+
+    @property
+    def account(self) -> str:
+        return self._settings.stripe_account
+
+    @cached_property
+    def _client(self) -> stripe.StripeClient:
+        import stripe
+
+        client = self._http_client or stripe.RequestsClient(timeout=CALL_TIMEOUT_SECONDS)
+        url = self._settings.stripe_url
+        return stripe.StripeClient(
+            self._settings.stripe_secret_key.get_secret_value(),
+            http_client=client,
+            base_addresses={"api": url} if url else {},
+            max_network_retries=CALL_RETRIES,
+        )
+
+    def create_customer(self, *, key: str, email: str, name: str, user_id: int) -> str:
+        count_stripe_call()
+        params: Any = {"email": email, "name": name, "metadata": {"user_id": str(user_id)}}
+        with translated():
+            return str(self._client.v1.customers.create(params, {"idempotency_key": key}).id)
+
+    def customer(self, customer_id: str) -> CustomerState | None:
+        found = self._found(self._client.v1.customers.retrieve, customer_id)
+        return None if found is None else customer_of(found)
+
+    def set_up_card(self, new: NewCard, *, customer_id: str, key: str, metadata: Mapping[str, str]) -> Setup:
+        method = self._method_of(new, key)
+        count_stripe_call()
+        params: Any = {
+            "customer": customer_id,
+            "payment_method": method,
+            "payment_method_types": ["card"],
+            "usage": "off_session",
+            "confirm": True,
+            "metadata": dict(metadata),
+            "expand": ["payment_method"],
+        }
+        with translated():
+            created = self._client.v1.setup_intents.create(params, {"idempotency_key": key})
+        setup = setup_of(created.to_dict())
+        if new.number is not None and setup.card is not None and new.exp_month and new.exp_year:
+            self._set_expiry(setup.card.payment_method_id, new.exp_month, new.exp_year, key)
+        return setup
+
+    def setup(self, setup_id: str) -> Setup | None:
+        expand: Any = {"expand": ["payment_method"]}
+        found = self._found(lambda ident: self._client.v1.setup_intents.retrieve(ident, expand), setup_id)
+        return None if found is None else setup_of(found)
+
+    def card(self, payment_method_id: str) -> tuple[Card, str | None] | None:
+        found = self._found(self._client.v1.payment_methods.retrieve, payment_method_id)
+        return None if found is None or found["type"] != "card" else (card_of(found), found.get("customer"))
+
+    def charge(self, charge: Charge) -> Payment:
+        """Retried here and not by the library: once an answer was lost, only a definite one may say "not charged"."""
+        import stripe
+
+        lost = False
+        for attempt in (1, 2):
+            count_stripe_call()
+            try:
+                options: Any = {"idempotency_key": charge.key, "max_network_retries": 0}
+                created = self._client.v1.payment_intents.create(_intent_params(charge), options)
+                return payment_of(created.to_dict())
+            except stripe.CardError as error:
+                raise declined(error) from error
+            except (stripe.APIConnectionError, stripe.APIError) as error:
+                lost = True
+                if attempt == 2:
+                    raise Unanswered from error
+            except stripe.IdempotencyError as error:
+                raise Unanswered from error
+            except stripe.StripeError as error:
+                if lost or error.http_status == 409:
+                    raise Unanswered from error
+                with translated():
+                    raise
+        raise Unanswered
+
+    def payment(self, payment_id: str) -> Payment | None:
+        expand: Any = {"expand": ["latest_charge"]}
+        found = self._found(lambda ident: self._client.v1.payment_intents.retrieve(ident, expand), payment_id)
+        return None if found is None else payment_of(found)
+
+    def payments_since(self, customer_id: str, since: datetime) -> list[Payment]:
+        params: Any = {
+            "customer": customer_id,
+            "created": {"gte": int(since.timestamp())},
+            "limit": PAYMENTS_LISTED_MAX,
+            "expand": ["data.latest_charge"],
+        }
+        count_stripe_call()
+        with translated():
+            page = self._client.v1.payment_intents.list(params)
+            return [payment_of(found.to_dict()) for found in page.auto_paging_iter()]
+
+    def cancel_payment(self, payment_id: str, *, key: str) -> Payment:
+        count_stripe_call()
+        params: Any = {"expand": ["latest_charge"]}
+        with translated():
+            found = self._client.v1.payment_intents.cancel(payment_id, params, {"idempotency_key": key})
+        return payment_of(found.to_dict())
+
+    def refund(self, payment_id: str, *, amount: Money, key: str, metadata: Mapping[str, str]) -> RefundState:
+        count_stripe_call()
+        params: Any = {"payment_intent": payment_id, "amount": amount.minor, "metadata": dict(metadata)}
+        with translated():
+            found = self._client.v1.refunds.create(params, {"idempotency_key": key})
+        return refund_of(found.to_dict())
+
+    def refund_state(self, refund_id: str) -> RefundState | None:
+        found = self._found(self._client.v1.refunds.retrieve, refund_id)
+        return None if found is None else refund_of(found)
+
+    def refunds_of(self, payment_id: str) -> list[RefundState]:
+        count_stripe_call()
+        params: Any = {"payment_intent": payment_id, "limit": PAYMENTS_LISTED_MAX}
+        with translated():
+            return [refund_of(found.to_dict()) for found in self._client.v1.refunds.list(params).auto_paging_iter()]
+
+    def charge_payment_id(self, charge_id: str) -> str | None:
+        found = self._found(self._client.v1.charges.retrieve, charge_id)
+        return None if found is None else found.get("payment_intent")
+
+    def dispute(self, dispute_id: str) -> DisputeState | None:
+        found = self._found(self._client.v1.disputes.retrieve, dispute_id)
+        return None if found is None else dispute_of(found)
+
+    def checkout_payment_id(self, session_id: str) -> str | None:
+        found = self._found(self._client.v1.checkout.sessions.retrieve, session_id)
+        return None if found is None else found.get("payment_intent")
+
+    def _found(self, retrieve: Any, ident: str) -> dict[str, Any] | None:
+        """An object as it is now, or None where Stripe does not know it."""
+        import stripe
+
+        if ID_FORM.fullmatch(ident) is None:
+            return None
+        count_stripe_call()
+        with translated():
+            try:
+                found: dict[str, Any] = retrieve(ident).to_dict()
+            except stripe.InvalidRequestError as error:
+                if error.http_status == 404 or error.code == "resource_missing":
+                    return None
+                raise
+        return found
+
+    def _method_of(self, new: NewCard, key: str) -> str:
+        if new.number is not None:
+            if self._settings.live_mode:
+                raise RawCardRefused
+            method = TEST_CARDS.get(new.number)
+            if method is None:
+                raise UnknownTestCard
+            return method
+        if new.token is not None:
+            count_stripe_call()
+            params: Any = {"type": "card", "card": {"token": new.token}}
+            with translated():
+                created = self._client.v1.payment_methods.create(params, {"idempotency_key": f"{key}-method"})
+            return str(created.id)
+        if new.payment_method is None:
+            raise PaymentRefused
+        return new.payment_method
+
+    def _set_expiry(self, method: str, month: int, year: int, key: str) -> None:
+        count_stripe_call()
+        params: Any = {"card": {"exp_month": month, "exp_year": year}}
+        with translated():
+            self._client.v1.payment_methods.update(method, params, {"idempotency_key": f"{key}-expiry"})
+
+
+def _intent_params(charge: Charge) -> Any:
+    params: dict[str, Any] = {
+        "amount": charge.amount.minor,
+        "currency": charge.amount.code.lower(),
+        "customer": charge.customer_id,
+        "payment_method": charge.payment_method_id,
+        "payment_method_types": ["card"],
+        "confirm": True,
+        "description": charge.description,
+        "metadata": dict(charge.metadata),
+        "expand": ["latest_charge"],
+    }
+    # Present: the bank may ask the customer now, and the card stays good for later charges without them (D62).
+    return params | ({"setup_future_usage": "off_session"} if charge.present else {"off_session": True})

@@ -1,0 +1,198 @@
+"""Check: quote a plan and freeze the quote in a bag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.model import BAG_LIVES, Bag, BagKind, Buyer
+from chalicelib.books.catalog import coupons as coupon_rules
+from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import store as catalog_store
+from chalicelib.books.catalog.model import Coupon, Offer, Plan, PlanStatus
+from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.writes import commit
+from chalicelib.flows.checkout.quote import Content, CouponRefused, Wanted, currency_of, quote
+from chalicelib.flows.context import Context
+from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import new_id
+
+FOR_SALE = frozenset({PlanStatus.ACTIVE, PlanStatus.UNLISTED})
+SEATS_MAX = 10_000
+TOKEN_ID_DIGITS = 14
+TOKEN_RANDOM_BITS = 104
+
+
+class SomeItemsNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "some-items-not-found"
+    detail = "Some items are not for sale here: {items}."
+
+
+class MoreThanOnePlan(DomainError):
+    slug = "more-than-one-plan-selected"
+    detail = "One bag has one plan."
+
+
+class NoPlan(DomainError):
+    slug = "bag-is-empty"
+    detail = "The bag has no plan."
+
+
+class TooManyCoupons(DomainError):
+    slug = "too-many-coupons"
+    detail = "At most {most} coupon can be given."
+
+
+class PlanNotSupportTeams(DomainError):
+    slug = "plan-not-support-teams"
+    detail = "The plan has no price for further seats."
+
+
+class ServiceItemNotValid(DomainError):
+    slug = "service-item-not-valid"
+    detail = "The service {service} is no add-on of the plan."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What is to be quoted: one plan by id or slug, and what the customer wants with it."""
+
+    kind: BagKind
+    plans: Sequence[int | str]
+    academy_id: int | None = None
+    country: str | None = None
+    coupons: Sequence[str] = ()
+    team_seats: int | None = None
+    add_ons: Mapping[int | str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    bag: Bag
+    content: Content
+
+
+def check(context: Context, buyer: Buyer, command: Check) -> Checked:
+    """Quote the plan for this person, now, and keep the quote for an hour.
+
+    Raises SomeItemsNotFound, MoreThanOnePlan, NoPlan, TooManyCoupons, PlanNotSupportTeams, ServiceItemNotValid,
+    PlanAlreadyBought, PlanAlreadyFinanced, and what pricing refuses.
+    """
+    plan = _the_plan(context, command)
+    if len(command.coupons) > coupon_rules.MANUAL_COUPONS_MAX:
+        raise TooManyCoupons(most=coupon_rules.MANUAL_COUPONS_MAX)
+    add_ons = {catalog.service_id(context.table, ref): how_many for ref, how_many in command.add_ons.items()}
+    for service_id in add_ons:
+        if service_id not in plan.add_on_service_ids:
+            raise ServiceItemNotValid(service=service_id)
+    candidates = catalog.coupons(context.table, plan.academy_id)
+    plan_claim = subscriptions.plan_claim_key(buyer.user_id, plan.id)
+    trial_claim = subscriptions.trial_claim_key(buyer.user_id, plan.id)
+    uses = [catalog_store.person_coupon_key(buyer.user_id, coupon.id) for coupon, _ in candidates]
+    offer, rows = catalog.offer_and_rows(context.table, plan, add_ons=add_ons, beside=[plan_claim, trial_claim, *uses])
+    if plan_claim in rows:
+        raise subscriptions.already(subscriptions.is_financed(rows[plan_claim]))
+    wanted = _wanted(command, offer, add_ons)
+    counted = _Counted(candidates=candidates, rows=rows, currency=currency_of(offer, wanted))
+    chosen, refused = _coupons(context, buyer, command, plan, counted)
+    content = quote(
+        offer,
+        wanted,
+        coupons=chosen,
+        refused=refused,
+        trial_open=trial_claim not in rows,
+        now=context.now,
+    )
+    bag = _bag(context, buyer, command, plan, content)
+    commit(context.table, [billing.new_bag(bag, content.model_dump_json())])
+    return Checked(bag, content)
+
+
+def _the_plan(context: Context, command: Check) -> Plan:
+    if not command.plans:
+        raise NoPlan
+    if len(set(command.plans)) > 1:
+        raise MoreThanOnePlan
+    ref = command.plans[0]
+    try:
+        plan = catalog.plan(context.table, ref)
+    except catalog.PlanNotFound as error:
+        raise SomeItemsNotFound(items=ref) from error
+    if plan.status not in FOR_SALE or command.academy_id not in (None, plan.academy_id):
+        raise SomeItemsNotFound(items=ref)
+    return plan
+
+
+def _wanted(command: Check, offer: Offer, add_ons: Mapping[int, int]) -> Wanted:
+    included = offer.plan.seats_included
+    seats = max(command.team_seats or included, included)
+    if command.team_seats is not None and command.team_seats > included and offer.seat_price is None:
+        raise PlanNotSupportTeams
+    return Wanted(country=command.country, seats=seats, extra_seats=seats - included, add_ons=add_ons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    """An academy's coupons with their uses in total, the rows of this person's uses, and the purchase's currency."""
+
+    candidates: Sequence[tuple[Coupon, int]]
+    rows: Mapping[Key, Row]
+    currency: str
+
+
+def _coupons(
+    context: Context, buyer: Buyer, command: Check, plan: Plan, counted: _Counted
+) -> tuple[list[Coupon], list[CouponRefused]]:
+    """The coupons that serve: the oldest automatic one, and those given by slug; and why the others do not."""
+    serving: dict[str, Coupon] = {}
+    refusals: dict[str, str] = {}
+    for coupon, total in counted.candidates:
+        row = counted.rows.get(catalog_store.person_coupon_key(buyer.user_id, coupon.id))
+        uses = coupon_rules.Uses(total=total, by_person=catalog.used_of(row) if row is not None else 0)
+        reason = coupon_rules.refusal(
+            coupon, plan, user_id=buyer.user_id, now=context.now, uses=uses, currency=counted.currency
+        )
+        if reason is None:
+            serving[coupon.slug] = coupon
+        else:
+            refusals[coupon.slug] = reason
+    chosen = []
+    automatic = coupon_rules.the_automatic_one(list(serving.values()))
+    if automatic is not None:
+        chosen.append(automatic)
+    chosen += [serving[slug] for slug in command.coupons if slug in serving and serving[slug] != automatic]
+    refused = [
+        CouponRefused(slug=slug, reason=refusals.get(slug, coupon_rules.Refusal.UNKNOWN))
+        for slug in command.coupons
+        if slug not in serving
+    ]
+    return chosen, refused
+
+
+def _bag(context: Context, buyer: Buyer, command: Check, plan: Plan, content: Content) -> Bag:
+    ident = new_id(context.now, context.random_bits)
+    secret = context.random_bits(TOKEN_RANDOM_BITS)
+    return Bag(
+        id=ident,
+        token=f"{ident:0{TOKEN_ID_DIGITS}x}{secret:0{TOKEN_RANDOM_BITS // 4}x}",
+        kind=command.kind,
+        academy_id=plan.academy_id,
+        buyer=buyer,
+        currency=content.currency,
+        country=command.country,
+        created_at=context.now,
+        expires_at=context.now + BAG_LIVES,
+    )
+
+
+def bag_id_of(token: str) -> int | None:
+    """The id that a bag's token carries, or None where it cannot be one of ours."""
+    if len(token) != TOKEN_ID_DIGITS + TOKEN_RANDOM_BITS // 4:
+        return None
+    try:
+        return int(token[:TOKEN_ID_DIGITS], 16)
+    except ValueError:
+        return None

@@ -1,0 +1,245 @@
+"""Pay: turn a bag into an invoice, charge it, deliver it. The same bag again answers the same invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.books.billing import queries as billing_queries
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.attempts import AttemptKind
+from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind
+from chalicelib.books.billing.queries import BagNotFound, StoredBag, StoredInvoice
+from chalicelib.books.catalog.model import Period
+from chalicelib.books.idempotency import store as idempotency
+from chalicelib.books.idempotency.model import Keyed, KeyReused, Record, RequestInFlight, StoredAnswer
+from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.writes import Write, commit
+from chalicelib.flows.checkout.begin import Purchase, begin, begin_writes, check_amount, invoice_of
+from chalicelib.flows.checkout.charge import charge, resume
+from chalicelib.flows.checkout.check import bag_id_of
+from chalicelib.flows.checkout.quote import Content, Way, terms_of
+from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery
+from chalicelib.flows.fulfillment.fulfill import Begun, fulfill
+from chalicelib.flows.fulfillment.settle import Outcome, Settled
+from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import new_id
+from chalicelib.kernel.periods import Unit
+
+BEGIN_TRIES_MAX = 8
+
+
+class BagExpired(DomainError):
+    kind = Kind.GONE
+    slug = "bag-expired"
+    detail = "The bag is older than an hour. Check the purchase again."
+
+
+class MissingChosenPeriod(DomainError):
+    slug = "missing-chosen-period"
+    detail = "Choose a period or a number of instalments: {offered}."
+
+
+class PeriodDisabled(DomainError):
+    slug = "period-disabled-for-bag"
+    detail = "The bag cannot be paid by this period."
+
+
+class InstalmentsNotOffered(DomainError):
+    slug = "invalid-bag-configured-by-installments"
+    detail = "The bag cannot be paid in {count} instalments."
+
+
+class CouponNotInBag(DomainError):
+    slug = "coupon-not-in-bag"
+    detail = "The coupon {coupon} is not on this bag."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pay:
+    """How a bag is paid: by period or by instalments; neither for what is free. `coupons` are only checked."""
+
+    token: str
+    period: Period | None = None
+    instalments: int | None = None
+    coupons: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The answer that was given to this Idempotency-Key before."""
+
+    answer: StoredAnswer
+
+
+def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None) -> Outcome | Replayed:
+    """Pay a bag of this person.
+
+    Raises BagNotFound, BagExpired, MissingChosenPeriod, PeriodDisabled, InstalmentsNotOffered, CouponNotInBag,
+    AmountTooLow, CardRequired, TooManyAttempts, PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken,
+    CouponUsedUp, PurchaseInFlight, KeyReused, RequestInFlight, and what the processor refuses (never a decline: that is
+    an outcome).
+    """
+    bag_id = bag_id_of(command.token)
+    if bag_id is None:
+        raise BagNotFound
+    for _ in range(BEGIN_TRIES_MAX):
+        rows = _read(context, buyer, bag_id, keyed)
+        replay = replayed(context, buyer, rows, keyed)
+        if replay is not None:
+            return replay
+        bag_row = rows.get(billing.bag_key(buyer.user_id, bag_id))
+        stored = None if bag_row is None else billing_queries.read_bag(bag_row)
+        if stored is None or stored.bag.token != command.token:
+            raise BagNotFound
+        if stored.invoice_id is not None:
+            return _again(context, buyer, stored.invoice_id, keyed)
+        try:
+            return _pay(context, stored, command, rows, keyed)
+        except (billing.BagMoved, billing.AttemptsMoved):
+            continue
+    raise RequestInFlight
+
+
+def replayed(context: Context, buyer: Buyer, rows: Mapping[Key, Row], keyed: Keyed | None) -> Outcome | Replayed | None:
+    """What a key's record says: the kept answer, the purchase that was begun under it, or None for a new key."""
+    row = None if keyed is None else rows.get(idempotency.key_of(keyed))
+    if keyed is None or row is None:
+        return None
+    record: Record = idempotency.read(row)
+    if record.input_hash != keyed.input_hash:
+        raise KeyReused
+    if record.answer is not None:
+        return Replayed(record.answer)
+    if record.subject is None:
+        raise RequestInFlight
+    stored = billing_queries.invoice(context.table, buyer.user_id, record.subject)
+    outcome = resume(context, stored, keyed=keyed)
+    if isinstance(outcome, Settled):
+        answered = idempotency.answered(keyed, keyed.render(outcome), subject=outcome.invoice.id, now=context.now)
+        commit(context.table, [answered])
+    return outcome
+
+
+def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> dict[Key, Row]:
+    user_id = buyer.user_id
+    keys = [
+        billing.bag_key(user_id, bag_id),
+        billing.customer_key(user_id, context.gateway.account),
+        billing.attempts_key(user_id, AttemptKind.PAYMENT),
+    ]
+    if keyed is not None:
+        keys.append(idempotency.key_of(keyed))
+    return context.table.get_many(keys)
+
+
+def _again(context: Context, buyer: Buyer, invoice_id: int, keyed: Keyed | None) -> Outcome:
+    """Somebody paid this bag, or is paying it. A key that comes late to it keeps the same answer."""
+    outcome = resume(context, billing_queries.invoice(context.table, buyer.user_id, invoice_id))
+    if keyed is not None and isinstance(outcome, Settled):
+        answer = keyed.render(outcome)
+        commit(
+            context.table,
+            [idempotency.answered_at_once(keyed, answer, subject=outcome.invoice.id, now=context.now)],
+        )
+    return outcome
+
+
+def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, Row], keyed: Keyed | None) -> Outcome:
+    bag = stored.bag
+    if bag.expires_at <= context.now:
+        raise BagExpired
+    content = Content.model_validate_json(stored.content)
+    for slug in command.coupons:
+        if slug not in {coupon.slug for coupon in content.coupons}:
+            raise CouponNotInBag(coupon=slug)
+    way = chosen_way(content, command)
+    customer = billing_queries.read_customer(
+        rows.get(billing.customer_key(bag.buyer.user_id, context.gateway.account)),
+        bag.buyer.user_id,
+        context.gateway.account,
+        context.now,
+    ).customer
+    purchase = _purchase(context, stored, content, way, customer)
+    if purchase.amount == 0:
+        invoice = invoice_of(context, purchase, None)
+        return Settled(_free(context, invoice, purchase.delivery, rows, keyed))
+    check_amount(way.priced.total)
+    invoice = invoice_of(context, purchase, customer)
+    return charge(context, begin(context, invoice, purchase.delivery, rows=rows, keyed=keyed), keyed=keyed)
+
+
+def chosen_way(content: Content, command: Pay) -> Way:
+    """The way to pay that was chosen; the only one of a free plan needs no choice."""
+    if command.period is not None:
+        way = content.period_way(command.period)
+        if way is None:
+            raise PeriodDisabled
+        return way
+    if command.instalments is not None:
+        way = content.instalment_way(command.instalments)
+        if way is None:
+            raise InstalmentsNotOffered(count=command.instalments)
+        return way
+    if content.free:
+        return content.ways[0]
+    offered = [way.period or f"{way.instalments} instalments" for way in content.ways]
+    raise MissingChosenPeriod(offered=", ".join(offered))
+
+
+def _purchase(context: Context, stored: StoredBag, content: Content, way: Way, customer: Customer) -> Purchase:
+    bag = stored.bag
+    trial = content.trial is not None and way.period is not None
+    return Purchase(
+        id=new_id(context.now, context.random_bits),
+        kind=InvoiceKind.PLAN,
+        academy_id=bag.academy_id,
+        buyer=bag.buyer,
+        bag_id=bag.id,
+        priced=way.priced,
+        amount=0 if trial else way.priced.amount,
+        coupons=content.coupons,
+        country=bag.country,
+        plan_slug=content.offer.plan.slug,
+        delivery=_delivery(context, content, way, customer, trial=trial),
+    )
+
+
+def _delivery(context: Context, content: Content, way: Way, customer: Customer, *, trial: bool) -> Delivery:
+    plan = content.offer.plan
+    once = not plan.is_renewable
+    access = Access.FINANCING if once else (Access.TRIAL if trial else Access.SUBSCRIPTION)
+    fingerprint = customer.card.fingerprint if customer.card is not None and context.limits.one_trial_per_card else None
+    return Delivery(
+        plan=PlanDelivery(
+            access=access,
+            terms=terms_of(content, way),
+            trial_every=content.trial.duration if content.trial is not None else 0,
+            trial_unit=content.trial.unit if content.trial is not None else Unit.DAY,
+            trial_fingerprint=fingerprint if trial else None,
+            instalments=way.instalments or 1,
+            life_every=content.life[0] if content.life is not None else 0,
+            life_unit=content.life[1] if content.life is not None else Unit.MONTH,
+        ),
+        coupons=content.coupons,
+    )
+
+
+def _free(
+    context: Context, invoice: Invoice, delivery: Delivery, rows: Mapping[Key, Row], keyed: Keyed | None
+) -> Invoice:
+    """What costs nothing begins and ends in one transaction, and never meets the processor."""
+    written = delivery.model_dump_json()
+    begun = [
+        write
+        for write in begin_writes(context, invoice, delivery, rows=rows, keyed=None)
+        if write.key != billing.invoice_key(invoice.buyer.user_id, invoice.id)
+    ]
+    beside: list[Write] = []
+    if keyed is not None:
+        paid = invoice.model_copy(update={"status": "FULFILLED", "paid_at": context.now})
+        answer = keyed.render(Settled(paid))
+        beside.append(idempotency.answered_at_once(keyed, answer, subject=invoice.id, now=context.now))
+    stored = StoredInvoice(invoice, written, 0)
+    return fulfill(context, stored, None, begun=Begun(tuple(begun)), beside=beside)

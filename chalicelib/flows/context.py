@@ -1,0 +1,44 @@
+"""What every journey is given: the table, the ports, the time, and the limits of this deployment."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from chalicelib.books.billing.gateway import Gateway
+from chalicelib.dynamo.table import Table
+from chalicelib.kernel.ids import RandomBits
+
+
+class Queue(Protocol):
+    """Nudges. The row in the table is the truth: a nudge that is lost delays and never loses."""
+
+    def nudge_inbox(self, event_id: str) -> None:
+        """Say that a stored event waits. Never raises: what fails is logged and counted."""
+
+    def nudge_outbox(self, message_id: str) -> None:
+        """Say that a message waits to be sent. Never raises: what fails is logged and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What this deployment allows (settings)."""
+
+    card_attempts_per_hour: int = 10
+    declines_per_hour: int = 5
+    one_trial_per_card: bool = False
+    live_mode: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`now` is the one instant of the request or event: aware UTC."""
+
+    table: Table
+    gateway: Gateway
+    queue: Queue
+    now: datetime
+    limits: Limits
+    random_bits: RandomBits = field(default=secrets.randbits)

@@ -1,0 +1,206 @@
+"""Fulfil: deliver a paid invoice in one transaction, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.books.billing import queries as billing_queries
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.attempts import AttemptKind
+from chalicelib.books.billing.gateway import Payment
+from chalicelib.books.billing.model import Invoice, InvoiceKind, InvoiceStatus
+from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.catalog import store as catalog
+from chalicelib.books.ledger import queries as ledger_queries
+from chalicelib.books.ledger import store as ledger
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Holder
+from chalicelib.books.outbox import store as outbox
+from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.timeline import store as timeline
+from chalicelib.books.timeline.model import Activity
+from chalicelib.dynamo.writes import Write, commit
+from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.delivery import Access, Delivery
+from chalicelib.flows.fulfillment.plan import Fulfillment, Granting, fulfillment
+from chalicelib.flows.fulfillment.receipt import receipt
+from chalicelib.kernel.errors import Defect
+from chalicelib.kernel.ids import derived
+
+PAGES_TRIED_MAX = 5
+TAKEN = (
+    billing.BagMoved,
+    catalog.CouponUsedUp,
+    subscriptions.PlanAlreadyBought,
+    subscriptions.PlanAlreadyFinanced,
+    subscriptions.TrialAlreadyTaken,
+)
+
+
+class NotDeliverable(Exception):
+    """A late payment cannot be delivered: what it was for has been taken by another purchase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An invoice that was not in the table before: free purchases begin and end in one transaction."""
+
+    writes: tuple[Write, ...]
+
+
+def fulfill(
+    context: Context,
+    stored: StoredInvoice,
+    payment: Payment | None,
+    *,
+    begun: Begun | None = None,
+    beside: Sequence[Write] = (),
+) -> Invoice:
+    """Deliver what the invoice is for, and answer the fulfilled invoice; also where somebody else delivered first.
+
+    `payment` has succeeded at the processor, or is None where nothing was to be charged. `begun` carries the writes of
+    a purchase that begins in this very transaction, `beside` those that belong to it (a kept answer). Raises
+    NotDeliverable for an invoice that was given up and whose claims another purchase has taken since.
+    """
+    late = stored.invoice.status in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED)
+    invoice = _paid(stored.invoice, payment, context.now)
+    delivery = Delivery.model_validate_json(stored.delivery)
+    done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
+    pages: dict[tuple[Holder, str], int] = {}
+    for _ in range(PAGES_TRIED_MAX):
+        writes = [
+            *(begun.writes if begun is not None else ()),
+            *_invoice_writes(stored, invoice, begun),
+            *(claim_writes(invoice, delivery) if late else ()),
+            *_holdings(invoice, done),
+            *_grants(invoice, done, pages),
+            *_told(context, invoice),
+            *beside,
+        ]
+        try:
+            commit(context.table, writes)
+        except billing.InvoiceMoved:
+            return _by_another(context, stored)
+        except ledger.PageFull:
+            pages = _free_pages(context, done)
+        except TAKEN as error:
+            if late:
+                raise NotDeliverable from error
+            raise
+        else:
+            context.queue.nudge_outbox(receipt(invoice, context.now).id)
+            return invoice
+    raise Defect(f"no balance page has room for invoice {invoice.id}")
+
+
+def _paid(invoice: Invoice, payment: Payment | None, now: datetime) -> Invoice:
+    changes: dict[str, object] = {"status": InvoiceStatus.FULFILLED, "rejection": None, "paid_at": now}
+    if payment is not None:
+        if invoice.payment is None or payment.amount != invoice.total or payment.amount_received != invoice.amount:
+            raise Defect(f"payment {payment.id} is not the payment of invoice {invoice.id}")
+        changes["paid_at"] = payment.paid_at or now
+        changes["payment"] = invoice.payment.model_copy(
+            update={"payment_id": payment.id, "charge_id": payment.charge_id}
+        )
+    elif invoice.amount:
+        raise Defect(f"invoice {invoice.id} is to be paid")
+    return invoice.model_copy(update=changes)
+
+
+def _invoice_writes(stored: StoredInvoice, invoice: Invoice, begun: Begun | None) -> list[Write]:
+    if begun is not None:
+        return [billing.new_invoice(invoice, stored.delivery)]
+    writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version)]
+    if invoice.kind is InvoiceKind.PLAN:
+        writes.append(billing.bag_paid(invoice.buyer.user_id, invoice.bag_id, invoice_id=invoice.id))
+    if invoice.payment is not None:
+        succeeded = billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
+        writes.append(succeeded)
+    return writes
+
+
+def claim_writes(invoice: Invoice, delivery: Delivery) -> list[Write]:
+    """Claim for an invoice what only one purchase may have: the plan, its trial, the uses of its coupons.
+
+    A purchase claims when it begins; a payment that comes after its invoice was given up must claim again.
+    """
+    user_id = invoice.buyer.user_id
+    writes: list[Write] = []
+    plan = delivery.plan
+    if plan is not None:
+        plan_id = plan.terms.plan_id
+        financed = plan.access is Access.FINANCING
+        writes.append(subscriptions.claim_plan(user_id, plan_id, invoice_id=invoice.id, financed=financed))
+        if plan.access is Access.TRIAL:
+            keys = [subscriptions.trial_claim_key(user_id, plan_id)]
+            if plan.trial_fingerprint is not None:
+                keys.append(subscriptions.card_trial_claim_key(plan.trial_fingerprint, plan_id))
+            writes += [subscriptions.claim_trial(key, invoice_id=invoice.id) for key in keys]
+    for coupon in delivery.coupons:
+        writes += catalog.take_coupon(coupon, user_id)
+    return writes
+
+
+def _holdings(invoice: Invoice, done: Fulfillment) -> list[Write]:
+    writes: list[Write] = []
+    if done.subscription is not None:
+        writes.append(subscriptions.new_subscription(done.subscription))
+    if done.financing is not None:
+        writes.append(subscriptions.new_financing(done.financing))
+    person = Holder.person(invoice.buyer.user_id)
+    return writes + [ledger.pool_write(person, pool) for pool in done.pools]
+
+
+def _grants(invoice: Invoice, done: Fulfillment, pages: dict[tuple[Holder, str], int]) -> list[Write]:
+    writes: list[Write] = []
+    for granting in done.grantings:
+        writes += ledger.grant_writes(
+            granting.holder,
+            granting.unit,
+            granting.grants,
+            page=pages.get((granting.holder, granting.unit.name), 0),
+            now=(invoice.paid_at or invoice.created_at),
+            cause=f"invoice:{invoice.id}",
+        )
+    return writes
+
+
+def _told(context: Context, invoice: Invoice) -> list[Write]:
+    activity = Activity(
+        id=derived("paid", invoice.id),
+        user_id=invoice.buyer.user_id,
+        academy_id=invoice.academy_id,
+        kind=f"{invoice.kind}-bought",
+        at=context.now,
+        facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency},
+    )
+    return [outbox.new(receipt(invoice, context.now)), timeline.new(activity)]
+
+
+def _by_another(context: Context, stored: StoredInvoice) -> Invoice:
+    """The invoice moved: somebody else delivered it, or it moved otherwise and whoever settles it tries again."""
+    again = billing_queries.invoice(context.table, stored.invoice.buyer.user_id, stored.invoice.id)
+    if again.invoice.paid_at is None:
+        raise billing.InvoiceMoved
+    return again.invoice
+
+
+def _free_pages(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], int]:
+    """For each unit the first page with room, out of what is there now."""
+    pages: dict[tuple[Holder, str], int] = {}
+    for granting in done.grantings:
+        taken = {
+            balance.page: len(balance.lots)
+            for balance in ledger_queries.own_balances(context.table, granting.holder)
+            if balance.unit.name == granting.unit.name
+        }
+        pages[(granting.holder, granting.unit.name)] = _first_with_room(taken, granting)
+    return pages
+
+
+def _first_with_room(taken: dict[int, int], granting: Granting) -> int:
+    page = 0
+    while taken.get(page, 0) + len(granting.grants) > LOTS_PER_PAGE_MAX:
+        page += 1
+    return page

@@ -1,0 +1,72 @@
+"""The mails about an invoice: text and HTML, from what was agreed. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+
+from chalicelib.books.billing.model import Invoice
+from chalicelib.books.outbox.model import Message
+from chalicelib.kernel.ids import derived
+from chalicelib.kernel.money import Money
+
+
+def receipt(invoice: Invoice, now: datetime) -> Message:
+    """The receipt of a purchase, once for each invoice."""
+    paid = invoice.paid_at or now
+    rows = [(line.description, str(Money(line.amount, invoice.currency))) for line in invoice.lines]
+    facts = [
+        ("Invoice", str(invoice.id)),
+        ("Date", paid.strftime("%Y-%m-%d %H:%M UTC")),
+        ("Total", str(invoice.total)),
+    ]
+    if invoice.payment is not None and invoice.amount > 0:
+        facts.append(("Paid with", f"{invoice.payment.card_brand} ending in {invoice.payment.card_last4}"))
+    if invoice.coupons:
+        facts.append(("Coupons", ", ".join(coupon.slug for coupon in invoice.coupons)))
+    name = invoice.buyer.first_name or "there"
+    return Message(
+        id=derived("receipt", invoice.id),
+        to=invoice.buyer.email,
+        subject=f"Your receipt, {invoice.total}",
+        text=_text(name, "Thank you for your purchase.", rows, facts),
+        html=_html(name, "Thank you for your purchase.", rows, facts),
+        created_at=now,
+    )
+
+
+def returned(invoice: Invoice, amount: Money, now: datetime) -> Message:
+    """Says that a payment that could not be delivered goes back, once for each invoice."""
+    sentence = (
+        f"Your payment of {amount} arrived after the purchase had ended, so we are returning all of it to your card. "
+        "Nothing more needs to be done."
+    )
+    facts = [("Invoice", str(invoice.id)), ("Returned", str(amount))]
+    name = invoice.buyer.first_name or "there"
+    return Message(
+        id=derived("returned", invoice.id),
+        to=invoice.buyer.email,
+        subject=f"We are returning your payment of {amount}",
+        text=_text(name, sentence, [], facts),
+        html=_html(name, sentence, [], facts),
+        created_at=now,
+    )
+
+
+def _text(name: str, sentence: str, rows: list[tuple[str, str]], facts: list[tuple[str, str]]) -> str:
+    lines = [f"Hello {name},", "", sentence, ""]
+    lines += [f"{description}: {amount}" for description, amount in rows]
+    lines += [""] + [f"{label}: {value}" for label, value in facts]
+    return "\n".join(lines) + "\n"
+
+
+def _html(name: str, sentence: str, rows: list[tuple[str, str]], facts: list[tuple[str, str]]) -> str:
+    cells = "".join(
+        f"<tr><td>{escape(left)}</td><td style='text-align:right'>{escape(right)}</td></tr>"
+        for left, right in [*rows, *facts]
+    )
+    return (
+        "<!doctype html><html><body style='font-family:sans-serif'>"
+        f"<p>Hello {escape(name)},</p><p>{escape(sentence)}</p>"
+        f"<table cellpadding='6'>{cells}</table></body></html>"
+    )

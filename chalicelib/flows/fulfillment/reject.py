@@ -1,0 +1,62 @@
+"""Reject or void: an invoice that will not be paid gives back what was reserved for it, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chalicelib.books.billing import queries as billing_queries
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.attempts import AttemptKind
+from chalicelib.books.billing.model import Invoice, InvoiceKind, InvoiceStatus
+from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.catalog import store as catalog
+from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.timeline import store as timeline
+from chalicelib.books.timeline.model import Activity
+from chalicelib.dynamo.writes import Write, commit
+from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.kernel.ids import derived
+
+
+def reject(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequence[Write] = ()) -> Invoice:
+    """The processor refused to pay the invoice. Answers it as it is now: another may have finished it first."""
+    return _end(context, stored, InvoiceStatus.REJECTED, reason, beside)
+
+
+def void(context: Context, stored: StoredInvoice, reason: str) -> Invoice:
+    """Nobody will pay the invoice any more; it never reached the customer's card, so it does not count as a decline."""
+    invoice = stored.invoice
+    uncounted: list[Write] = []
+    if invoice.payment is not None:
+        uncounted = [billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
+    return _end(context, stored, InvoiceStatus.VOIDED, reason, uncounted)
+
+
+def _end(
+    context: Context, stored: StoredInvoice, status: InvoiceStatus, reason: str, beside: Sequence[Write]
+) -> Invoice:
+    invoice = stored.invoice.model_copy(update={"status": status, "rejection": reason})
+    user_id = invoice.buyer.user_id
+    writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version)]
+    if invoice.kind is InvoiceKind.PLAN:
+        writes.append(billing.bag_reopens(user_id, invoice.bag_id, invoice_id=invoice.id))
+    delivery = Delivery.model_validate_json(stored.delivery)
+    if delivery.plan is not None:
+        plan_id = delivery.plan.terms.plan_id
+        writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=invoice.id))
+    for coupon in delivery.coupons:
+        writes += catalog.return_coupon(coupon, user_id)
+    activity = Activity(
+        id=derived(status.lower(), invoice.id),
+        user_id=user_id,
+        academy_id=invoice.academy_id,
+        kind=f"payment-{status.lower()}",
+        at=context.now,
+        facts={"invoice": invoice.id, "amount": invoice.amount, "reason": reason},
+    )
+    try:
+        commit(context.table, [*writes, timeline.new(activity), *beside])
+    except billing.InvoiceMoved:
+        return billing_queries.invoice(context.table, user_id, invoice.id).invoice
+    return invoice

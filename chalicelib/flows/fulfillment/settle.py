@@ -1,0 +1,123 @@
+"""Settle: bring an invoice to where its payment is at the processor. Every path meets here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chalicelib.books.billing import queries as billing_queries
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentStatus
+from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund, paid_status
+from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.outbox import store as outbox
+from chalicelib.dynamo.writes import Write, commit
+from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
+from chalicelib.flows.fulfillment.receipt import returned
+from chalicelib.flows.fulfillment.reject import reject
+from chalicelib.kernel.ids import derived
+
+TRIES_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The invoice is paid and delivered."""
+
+    invoice: Invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The payment is not decided yet. `client_secret`: what the front end needs to finish an authentication."""
+
+    invoice: Invoice
+    status: PaymentStatus
+    client_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The payment failed for good; the invoice is given up."""
+
+    invoice: Invoice
+    error: PaymentDeclined
+
+
+Outcome = Settled | Waiting | Refused
+
+
+def settle(context: Context, stored: StoredInvoice, payment: Payment, *, beside: Sequence[Write] = ()) -> Outcome:
+    """Act on a payment as the processor has it now. Repeats and races end in the same state.
+
+    `beside` is written with the delivery. The invoice was read before the processor was asked: a change in between
+    moves its version, and then both are looked at again, so that a late answer never overwrites a newer one.
+    """
+    for _ in range(TRIES_MAX):
+        if stored.invoice.status in PAID_STATUSES:
+            return Settled(stored.invoice)
+        try:
+            return _settle(context, stored, payment, beside)
+        except billing.InvoiceMoved:
+            stored = billing_queries.invoice(context.table, stored.invoice.buyer.user_id, stored.invoice.id)
+            payment = context.gateway.payment(payment.id) or payment
+    raise billing.InvoiceMoved
+
+
+def _settle(context: Context, stored: StoredInvoice, payment: Payment, beside: Sequence[Write]) -> Outcome:
+    if payment.status is PaymentStatus.SUCCEEDED:
+        try:
+            return Settled(fulfill(context, stored, payment, beside=beside))
+        except NotDeliverable:
+            return Settled(_give_money_back(context, stored, payment))
+    if stored.invoice.status is not InvoiceStatus.PENDING:
+        return Refused(stored.invoice, _declined(stored.invoice, payment))
+    if payment.status in (PaymentStatus.FAILED, PaymentStatus.CANCELED):
+        declined = _declined(stored.invoice, payment)
+        invoice = reject(context, stored, payment.decline_code or payment.status.value)
+        return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
+    return Waiting(_noted(context, stored, payment), payment.status, payment.client_secret)
+
+
+def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:
+    """Keep the payment's id, so that it is asked for by it."""
+    reference = stored.invoice.payment
+    if reference is None or reference.payment_id == payment.id:
+        return stored.invoice
+    invoice = stored.invoice.model_copy(update={"payment": reference.model_copy(update={"payment_id": payment.id})})
+    commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
+    return invoice
+
+
+def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:
+    """What came too late to be delivered goes back whole; the key makes a repeat the same refund."""
+    invoice = stored.invoice
+    state = context.gateway.refund(
+        payment.id,
+        amount=payment.amount,
+        key=derived("late", invoice.id, payment.id),
+        metadata={"invoice_id": str(invoice.id), "user_id": str(invoice.buyer.user_id), "reason": "not-deliverable"},
+    )
+    refund = Refund(id=state.id, amount=state.amount, status=state.status, created_at=state.created_at)
+    reference = invoice.payment
+    changed = invoice.model_copy(
+        update={
+            "refunds": (refund,),
+            "paid_at": payment.paid_at or context.now,
+            "payment": None
+            if reference is None
+            else reference.model_copy(update={"payment_id": payment.id, "charge_id": payment.charge_id}),
+        }
+    )
+    changed = changed.model_copy(update={"status": paid_status(changed)})
+    writes: list[Write] = [
+        billing.changed_invoice(changed, version=stored.version),
+        outbox.new(returned(changed, payment.amount, context.now)),
+    ]
+    commit(context.table, writes)
+    return changed
+
+
+def _declined(invoice: Invoice, payment: Payment) -> PaymentDeclined:
+    return PaymentDeclined(code=invoice.rejection, decline_code=payment.decline_code, payment_id=payment.id)

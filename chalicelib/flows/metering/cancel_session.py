@@ -1,0 +1,72 @@
+"""Cancel a session: give its units back to the lots they came from, once, while it is pending."""
+
+from __future__ import annotations
+
+from chalicelib.books.consumption import queries as consumption_queries
+from chalicelib.books.consumption import store as consumption
+from chalicelib.books.consumption.model import Session, SessionStatus
+from chalicelib.books.idempotency.model import RequestInFlight
+from chalicelib.books.ledger import queries as ledger_queries
+from chalicelib.books.ledger import store as ledger
+from chalicelib.books.ledger.model import Entry, EntryKind, Holder
+from chalicelib.dynamo.writes import Write, commit
+from chalicelib.flows.context import Context
+from chalicelib.kernel.errors import Defect, DomainError, Kind
+
+TRIES_MAX = 25
+
+
+class SessionDone(DomainError):
+    kind = Kind.CONFLICT
+    slug = "session-already-done"
+    detail = "The session is over; its units are used."
+
+
+class SessionCancelled(DomainError):
+    kind = Kind.CONFLICT
+    slug = "session-already-cancelled"
+    detail = "The session was cancelled before."
+
+
+def cancel_session(context: Context, user_id: int, session_id: int, *, service_slug: str) -> Session:
+    """Give the units back. Raises SessionNotFound, SessionDone, SessionCancelled."""
+    for _ in range(TRIES_MAX):
+        session, version = consumption_queries.session(context.table, user_id, session_id)
+        if session.service_slug != service_slug:
+            raise consumption_queries.SessionNotFound
+        status = session.status(context.now)
+        if status is SessionStatus.CANCELLED:
+            raise SessionCancelled
+        if status is SessionStatus.DONE:
+            raise SessionDone
+        cancelled = session.model_copy(update={"cancelled_at": context.now})
+        writes: list[Write] = [consumption.changed(cancelled, version=version)]
+        for kind, holder_id, entry_id in session.takings:
+            writes += _give_back(context, Holder(kind, holder_id), entry_id, session)
+        try:
+            commit(context.table, writes)
+        except (ledger.Moved, consumption.SessionChanged):
+            continue
+        return cancelled
+    raise RequestInFlight
+
+
+def _give_back(context: Context, holder: Holder, entry_id: str, session: Session) -> list[Write]:
+    taken = ledger_queries.entry(context.table, holder, entry_id)
+    if taken is None:
+        raise Defect(f"session {session.id} has no entry {entry_id}")
+    counted = [portion for portion in taken.portions if not portion.unlimited]
+    released = Entry(
+        id=entry_id.removesuffix("consume") + "release",
+        kind=EntryKind.RELEASE,
+        unit=taken.unit,
+        units=sum(portion.units for portion in counted),
+        portions=taken.portions,
+        cause=f"session:{session.id}",
+        at=context.now,
+    )
+    writes: list[Write] = [ledger.new_entry(holder, released)]
+    if counted:
+        balance = ledger_queries.page(context.table, holder, taken.unit, counted[0].page)
+        writes += ledger.give_back_writes(holder, balance, taken.unit, counted)
+    return writes

@@ -1,0 +1,143 @@
+"""Consume: take units of a service for one use, in one transaction, once for each hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chalicelib.books.consumption import queries as consumption_queries
+from chalicelib.books.consumption import store as consumption
+from chalicelib.books.consumption.model import Session
+from chalicelib.books.idempotency.model import RequestInFlight
+from chalicelib.books.ledger import queries as ledger_queries
+from chalicelib.books.ledger import store as ledger
+from chalicelib.books.ledger.burn import InsufficientCredits, Take, choose
+from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
+from chalicelib.dynamo.writes import Write, commit
+from chalicelib.flows.context import Context
+from chalicelib.kernel.errors import Defect, DomainError
+from chalicelib.kernel.ids import new_id
+
+SESSION_SECONDS_DEFAULT = 60
+TRIES_MAX = 25
+
+
+class InvalidHash(DomainError):
+    slug = "invalid-hash"
+    detail = "A hash of digits only would be taken for an id."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consume:
+    """One use of a service. `hash` makes a repeat the same use; `academy_id` limits it to units of one academy."""
+
+    service_slug: str
+    hash: str | None = None
+    academy_id: int | None = None
+    how_many: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """`repeated`: the session was made before, and nothing was taken now."""
+
+    session: Session
+    repeated: bool
+
+
+def consume(context: Context, user_id: int, command: Consume) -> Consumed:
+    """Take the units. Raises InvalidHash, InsufficientCredits, RequestInFlight where others use them too fast."""
+    if command.hash is not None and command.hash.isdigit():
+        raise InvalidHash
+    for _ in range(TRIES_MAX):
+        balances = _of_service(context, user_id, command)
+        try:
+            takes = choose(balances, units=command.how_many, service=command.service_slug, now=context.now)
+        except InsufficientCredits:
+            repeated = _made_before(context, user_id, command)
+            if repeated is not None:
+                return repeated
+            raise
+        session = _session(context, user_id, command, takes)
+        try:
+            commit(context.table, [*consumption.new(session), *_take_writes(context, takes, session)])
+        except ledger.Moved:
+            continue
+        except consumption.HashTaken:
+            repeated = _made_before(context, user_id, command)
+            if repeated is None:
+                raise Defect(f"the hash of {command.service_slug} is taken by no session") from None
+            return repeated
+        return Consumed(session, repeated=False)
+    raise RequestInFlight
+
+
+def _of_service(context: Context, user_id: int, command: Consume) -> list[Balance]:
+    return [
+        balance
+        for balance in ledger_queries.balances(context.table, Holder.person(user_id))
+        if balance.unit.service_slug == command.service_slug and command.academy_id in (None, balance.unit.academy_id)
+    ]
+
+
+def _made_before(context: Context, user_id: int, command: Consume) -> Consumed | None:
+    if command.hash is None:
+        return None
+    session = consumption_queries.session_of_hash(context.table, user_id, command.service_slug, command.hash)
+    return None if session is None else Consumed(session, repeated=True)
+
+
+def _session(context: Context, user_id: int, command: Consume, takes: Sequence[Take]) -> Session:
+    unit = takes[0].balance.unit
+    ident = new_id(context.now, context.random_bits)
+    seconds = unit.session_seconds or SESSION_SECONDS_DEFAULT
+    pages = _by_page(takes)
+    return Session(
+        id=ident,
+        user_id=user_id,
+        academy_id=unit.academy_id,
+        service_id=unit.service_id,
+        service_slug=unit.service_slug,
+        hash=command.hash,
+        how_many=command.how_many,
+        takings=tuple(
+            (balance.holder.kind, balance.holder.id, _entry_id(ident, number))
+            for number, (balance, _) in enumerate(pages)
+        ),
+        created_at=context.now,
+        eta=context.now + timedelta(seconds=seconds),
+    )
+
+
+def _take_writes(context: Context, takes: Sequence[Take], session: Session) -> list[Write]:
+    writes: list[Write] = []
+    for number, (balance, of_page) in enumerate(_by_page(takes)):
+        entry = Entry(
+            id=_entry_id(session.id, number),
+            kind=EntryKind.CONSUME,
+            unit=balance.unit,
+            units=-sum(take.units for take in of_page if take.lot.remaining >= 0),
+            portions=tuple(ledger.portion_of(take) for take in of_page),
+            cause=f"session:{session.id}",
+            at=context.now,
+        )
+        writes += ledger.take_writes(balance.holder, balance, of_page, entry=entry, now=context.now)
+    return writes
+
+
+def _by_page(takes: Sequence[Take]) -> list[tuple[Balance, list[Take]]]:
+    """The takes of each page: a transaction names a row once."""
+    pages: list[tuple[Balance, list[Take]]] = []
+    for take in takes:
+        for balance, of_page in pages:
+            if balance is take.balance:
+                of_page.append(take)
+                break
+        else:
+            pages.append((take.balance, [take]))
+    return pages
+
+
+def _entry_id(session_id: int, number: int) -> str:
+    return f"{session_id}_{number}#consume"
