@@ -95,8 +95,8 @@ def bag_begins(user_id: int, bag_id: int, *, invoice_id: int, state: BagState = 
     """From CHECKING to PAYING (or at once to PAID) for this invoice. Raises BagMoved where another was first."""
     return Update(
         key=bag_key(user_id, bag_id),
-        actions=(Path("state").set(state), Path("invoice_id").set(invoice_id), Path("ttl").remove()),
-        condition=Path("state") == BagState.CHECKING,
+        actions=(Path("state").set(state.value), Path("invoice_id").set(invoice_id), Path("ttl").remove()),
+        condition=Path("state") == BagState.CHECKING.value,
         refused=lambda old: BagMoved(),
     )
 
@@ -104,8 +104,8 @@ def bag_begins(user_id: int, bag_id: int, *, invoice_id: int, state: BagState = 
 def bag_paid(user_id: int, bag_id: int, *, invoice_id: int) -> Update:
     return Update(
         key=bag_key(user_id, bag_id),
-        actions=(Path("state").set(BagState.PAID), Path("invoice_id").set(invoice_id), Path("ttl").remove()),
-        condition=Path("doc").exists() & (Path("state") != BagState.PAID),
+        actions=(Path("state").set(BagState.PAID.value), Path("invoice_id").set(invoice_id), Path("ttl").remove()),
+        condition=Path("doc").exists() & (Path("state") != BagState.PAID.value),
         refused=lambda old: BagMoved(),
     )
 
@@ -114,8 +114,8 @@ def bag_reopens(user_id: int, bag_id: int, *, invoice_id: int) -> Update:
     """Back to CHECKING, so that a better card can pay it."""
     return Update(
         key=bag_key(user_id, bag_id),
-        actions=(Path("state").set(BagState.CHECKING), Path("invoice_id").remove()),
-        condition=(Path("state") == BagState.PAYING) & (Path("invoice_id") == invoice_id),
+        actions=(Path("state").set(BagState.CHECKING.value), Path("invoice_id").remove()),
+        condition=(Path("state") == BagState.PAYING.value) & (Path("invoice_id") == invoice_id),
         refused=lambda old: BagMoved(),
     )
 

@@ -70,7 +70,7 @@ class UserChanged(DomainError):
     """The user was changed between the read and the write."""
 
     kind = Kind.CONFLICT
-    slug = "changed-meanwhile"
+    slug = "user-changed-meanwhile"
     detail = "User {user_id} was changed by somebody else at the same time. Read it again."
 
 

@@ -1,0 +1,59 @@
+"""The switchboard: every route and every event function of the deployment, by name. No logic.
+
+`api_handler` (Chalice's name for the function behind API Gateway) is this `app`. The queues' real names are set when
+the template is packaged (infra/template.py); the ones here are for Chalice's own checks. Handlers of events get what
+Lambda was given, and what they return is what Lambda returns: `{"batchItemFailures": [{"itemIdentifier": ...}]}` for
+the messages of a batch that must come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent
+
+from chalicelib.entrypoints import _dispatch, _observe
+
+BATCH_MESSAGES_MAX = 10
+
+_observe.start_logging()
+app = Chalice(app_name="purser", configure_logs=False)
+
+
+def _view(methods: _dispatch.Methods) -> Callable[..., Response]:
+    def view(**_variables: str) -> Response:
+        request = app.current_request
+        if request is None:
+            raise LookupError("a view was called without a request")
+        if request.method == "OPTIONS":
+            return _dispatch.preflight(methods, request)
+        return _dispatch.respond(methods[request.method], request)
+
+    return view
+
+
+for _path, _methods in _dispatch.paths().items():
+    # No content types: Chalice would answer 415 in its own words; `_http.parse_json` does in ours.
+    app.route(_path, methods=[*_methods, "OPTIONS"], content_types=[])(_view(_methods))
+
+
+@app.on_sqs_message(queue="purser-inbox", batch_size=BATCH_MESSAGES_MAX)
+def inbox_worker(event: SQSEvent) -> Any:
+    from chalicelib.entrypoints import workers
+
+    return workers.handle_inbox(event.to_dict())
+
+
+@app.on_sqs_message(queue="purser-outbox", batch_size=BATCH_MESSAGES_MAX)
+def outbox_worker(event: SQSEvent) -> Any:
+    from chalicelib.entrypoints import workers
+
+    return workers.handle_outbox(event.to_dict())
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sweep_tick(event: CloudWatchEvent) -> Any:
+    from chalicelib.entrypoints import schedules
+
+    return schedules.sweep(event.to_dict())

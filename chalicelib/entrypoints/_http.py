@@ -1,0 +1,349 @@
+"""Requests in, answers out: parsing within limits, one error shape, and the list of routes.
+
+A route is a function with annotated parameters: `call` (who, when, headers), `body` and `query` (pydantic models),
+and the path's variables (int or str). The OpenAPI document is generated from the same list (`_openapi`).
+Only this file knows which status number a kind of refusal has.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chalicelib.kernel.errors import DomainError, FieldProblem, InvalidRequest, Kind
+
+if typing.TYPE_CHECKING:
+    from chalicelib.entrypoints._auth import Caller
+    from chalicelib.entrypoints._wiring import Runtime
+
+BODY_BYTES_MAX = 256 * 1024
+JSON_DEPTH_MAX = 16
+PATH_TEXT_MAX = 200
+INTEGER_MAX = 2**53 - 1
+
+STATUS = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.PAYMENT_REQUIRED: 402,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.METHOD_NOT_ALLOWED: 405,
+    Kind.CONFLICT: 409,
+    Kind.GONE: 410,
+    Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED_MEDIA: 415,
+    Kind.MISMATCH: 422,
+    Kind.TOO_MANY: 429,
+    Kind.LATER: 503,
+}
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    410: "Gone",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class Access(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "public"
+    PERSON = "person"
+    STAFF = "staff"
+    OPERATOR = "operator"
+
+
+class Input(BaseModel):
+    """A request body or query of any audience: bounded fields, no coercion between types; unknown fields are ignored.
+
+    `slugs` names the documented slug of a field that is missing or cannot be read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True, allow_inf_nan=False)
+
+    slugs: typing.ClassVar[Mapping[str, str]] = {}
+    missing_slugs: typing.ClassVar[Mapping[str, str]] = {}
+
+
+class Output(BaseModel):
+    """An answer of any audience."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class MalformedJson(DomainError):
+    slug = "malformed-json"
+    detail = "The body is not JSON that can be read: {why}"
+
+
+class BodyTooLarge(DomainError):
+    kind = Kind.TOO_LARGE
+    slug = "request-too-large"
+    detail = "The body is larger than {limit} bytes."
+
+
+class UnsupportedMediaType(DomainError):
+    kind = Kind.UNSUPPORTED_MEDIA
+    slug = "unsupported-media-type"
+    detail = "The body must be application/json."
+
+
+class RouteNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "route-not-found"
+    detail = "There is nothing at this address."
+
+
+class MethodNotAllowed(DomainError):
+    kind = Kind.METHOD_NOT_ALLOWED
+    slug = "method-not-allowed"
+    detail = "This address does not answer {method}."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: `body` is JSON-able, text or None."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who, when, with which headers (names in lower case), and what the process has at hand."""
+
+    runtime: Runtime
+    request_id: str
+    now: datetime
+    caller: Caller | None
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    raw_query: Mapping[str, str]
+    raw_body: bytes
+
+    @property
+    def person(self) -> Caller:
+        """The signed-in caller; the route's access makes sure that there is one."""
+        if self.caller is None:
+            raise LookupError("this route let a caller in without credentials")
+        return self.caller
+
+
+Handler = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path. `answers` maps each success status to the model of its body (None: no body)."""
+
+    method: str
+    path: str
+    access: Access
+    capability: str | None
+    handler: Handler
+    body: type[Input] | None
+    query: type[Input] | None
+    variables: Mapping[str, type]
+    answers: Mapping[int, Any]
+    errors: tuple[type[DomainError], ...]
+    keyed: bool
+    body_bytes_max: int
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().split("\n", 1)[0]
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    method: str,
+    path: str,
+    *,
+    access: Access,
+    answers: Mapping[int, Any],
+    capability: str | None = None,
+    errors: tuple[type[DomainError], ...] = (),
+    keyed: bool = False,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> Callable[[Handler], Handler]:
+    """Register a handler. `keyed` says that it honors Idempotency-Key."""
+
+    def register(handler: Handler) -> Handler:
+        hints = typing.get_type_hints(handler, globalns=_with_call(handler))
+        names = [name for name in inspect.signature(handler).parameters if name != "call"]
+        ROUTES.append(
+            Route(
+                method=method,
+                path=path,
+                access=access,
+                capability=capability,
+                handler=handler,
+                body=hints.get("body"),
+                query=hints.get("query"),
+                variables={name: hints[name] for name in names if name not in ("body", "query")},
+                answers=answers,
+                errors=errors,
+                keyed=keyed,
+                body_bytes_max=body_bytes_max,
+            )
+        )
+        return handler
+
+    return register
+
+
+def _with_call(handler: Handler) -> dict[str, Any]:
+    return {**handler.__globals__, "Call": Call}
+
+
+def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The handler's arguments, read from the request. Raises DomainError kinds that say what cannot be read."""
+    read: dict[str, Any] = {name: _variable(name, variables[name], kind) for name, kind in found.variables.items()}
+    if found.query is not None:
+        read["query"] = validated(found.query, dict(call.raw_query), from_text=True)
+    if found.body is not None:
+        read["body"] = validated(found.body, parse_json(call, found.body_bytes_max))
+    return read
+
+
+def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
+    """The body as JSON; no body at all is an empty object. Duplicate names, NaN and deep nesting are refused."""
+    if len(call.raw_body) > limit:
+        raise BodyTooLarge(limit=limit)
+    if not call.raw_body.strip():
+        return {}
+    media = call.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        raise UnsupportedMediaType
+    try:
+        parsed = json.loads(call.raw_body.decode(), object_pairs_hook=_object, parse_constant=_constant)
+    except RecursionError as error:
+        raise MalformedJson(why="it is nested too deeply") from error
+    except ValueError as error:
+        raise MalformedJson(why=str(error)[:200]) from error
+    if _deeper_than(parsed, JSON_DEPTH_MAX):
+        raise MalformedJson(why="it is nested too deeply")
+    return parsed
+
+
+def validated(model: type[Input], value: Any, *, from_text: bool = False) -> Any:
+    """An instance of the model, or InvalidRequest with one problem for each field that cannot be read.
+
+    `from_text` reads numbers and booleans out of text, for query strings.
+    """
+    try:
+        return model.model_validate(value, strict=not from_text)
+    except ValidationError as error:
+        problems = []
+        slug = None
+        for found in error.errors(include_url=False, include_context=False, include_input=False):
+            name = ".".join(str(part) for part in found["loc"]) or "body"
+            first = str(found["loc"][0]) if found["loc"] else "body"
+            named = model.slugs.get(first)
+            if found["type"] == "missing" or _sent_null(value, first):
+                named = model.missing_slugs.get(first, named)
+            slug = slug or named
+            problems.append(FieldProblem(name, found["msg"]))
+        refusal = InvalidRequest(problems)
+        if slug is not None:
+            refusal.slug = slug  # type: ignore[misc]  # the documented slug of this field
+        raise refusal from None
+
+
+def problem(error: DomainError) -> Answer:
+    """The one error shape (RFC 9457), a superset of what the three dialects promise."""
+    status = STATUS[error.kind]
+    body: dict[str, Any] = {
+        "type": f"/docs/errors#{error.slug}",
+        "title": TITLES[status],
+        "status": status,
+        "detail": error.sentence,
+        "slug": error.slug,
+        "status_code": status,
+    }
+    if isinstance(error, InvalidRequest):
+        body["errors"] = [{"field": p.field, "message": p.message} for p in error.problems]
+    if error.silent_code is not None:
+        body |= {"silent": True, "silent_code": error.silent_code}
+    headers = {"Content-Type": "application/problem+json"}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    return Answer(status, body, headers)
+
+
+def internal_error(request_id: str) -> Answer:
+    """What a caller sees of a defect of ours: where to find it, and nothing else."""
+    body = {
+        "type": "/docs/errors#internal-error",
+        "title": TITLES[500],
+        "status": 500,
+        "detail": f"Something went wrong on our side; request {request_id}.",
+        "slug": "internal-error",
+        "status_code": 500,
+    }
+    return Answer(500, body, {"Content-Type": "application/problem+json"})
+
+
+def json_text(body: Any) -> str:
+    return body.model_dump_json() if isinstance(body, BaseModel) else json.dumps(body, separators=(",", ":"))
+
+
+def _variable(name: str, text: str, kind: type) -> Any:
+    if len(text) > PATH_TEXT_MAX:
+        raise InvalidRequest([FieldProblem(name, f"longer than {PATH_TEXT_MAX} characters")])
+    if kind is not int:
+        return text
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= INTEGER_MAX):
+        raise InvalidRequest([FieldProblem(name, "not an id")])
+    return int(text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _sent_null(value: Any, name: str) -> bool:
+    return isinstance(value, dict) and name in value and value[name] is None

@@ -1,0 +1,330 @@
+"""From looking to paying, over HTTP: bags, payments, units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from chalicelib.books.billing import queries as billing
+from chalicelib.books.billing.gateway import PaymentDeclined
+from chalicelib.books.billing.model import BagKind, Invoice
+from chalicelib.books.billing.queries import BagNotFound, InvoiceNotFound
+from chalicelib.books.billing.store import PurchaseInFlight
+from chalicelib.books.catalog.model import Period, SetKind
+from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
+from chalicelib.books.catalog.queries import PriceNotFound, ServiceNotFound
+from chalicelib.books.catalog.store import CouponUsedUp
+from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
+from chalicelib.books.identity.queries import academy as read_academy
+from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
+from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
+from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._keyed import keyed, played_back
+from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
+from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug, buyer_of
+from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
+from chalicelib.flows.checkout import check as checking
+from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired
+from chalicelib.flows.checkout.buy_consumables import (
+    BothSets,
+    BuyUnits,
+    ServiceSetNotOffered,
+    ServiceSetRequired,
+    buy_units,
+)
+from chalicelib.flows.checkout.check import Check, check
+from chalicelib.flows.checkout.pay import (
+    BagExpired,
+    CouponNotInBag,
+    InstalmentsNotOffered,
+    MissingChosenPeriod,
+    Pay,
+    PeriodDisabled,
+    Replayed,
+    pay,
+)
+from chalicelib.flows.checkout.quote import Content, PlanNotReady
+from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.kernel.errors import DomainError
+
+ADD_ONS_MAX = 20
+
+
+class AddOnIn(Input):
+    """An add-on of the plan: so many units a month."""
+
+    service: Ref
+    how_many: int = Field(ge=1, le=1_000_000)
+
+
+class CheckingBody(Input):
+    slugs: ClassVar[Mapping[str, str]] = {
+        "type": "invalid-bag-type",
+        "coupons": "invalid-coupons",
+        "team_seats": "seats-must-be-an-integer",
+        "service_items": "service-item-malformed",
+    }
+
+    type: Literal["BAG", "PREVIEW"] = "BAG"
+    plans: list[Ref] = Field(default=[], max_length=20)
+    service_items: list[AddOnIn] = Field(default=[], max_length=ADD_ONS_MAX)
+    country_code: Country | None = None
+    coupons: list[Slug] = Field(default=[], max_length=20)
+    team_seats: int | None = Field(default=None, ge=1, le=checking.SEATS_MAX)
+    academy: Ref | None = None
+    academy_id: Ref | None = None
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+
+class CouponIn(Input):
+    """A coupon as the bag showed it. Only the slug is read: the bag decides what it is worth."""
+
+    slug: Slug
+
+
+class PayBody(Input):
+    slugs: ClassVar[Mapping[str, str]] = {
+        "token": "missing-token",
+        "chosen_period": "invalid-chosen-period",
+        "how_many_installments": "invalid-how-many-installments",
+        "coupons": "invalid-coupons",
+        "conversion_info": "conversion-info-json-type",
+    }
+
+    token: str = Field(min_length=1, max_length=100)
+    chosen_period: Period | None = None
+    how_many_installments: int | None = Field(default=None, ge=1, le=120)
+    coupons: list[CouponIn] = Field(default=[], max_length=20)
+    conversion_info: dict[str, str | int | float | bool | None] | None = Field(default=None, max_length=50)
+
+    @field_validator("chosen_period", mode="before")
+    @classmethod
+    def _period(cls, value: Any) -> Any:
+        named = value.upper() if isinstance(value, str) else value
+        return Period(named) if named in set(Period) else named
+
+
+class UnitsBody(Input):
+    slugs: ClassVar[Mapping[str, str]] = {
+        "how_many": "how-many-is-not-valid",
+        "is_team_allowed": "is_team_allowed-must-be-a-boolean",
+    }
+    missing_slugs: ClassVar[Mapping[str, str]] = {
+        "service": "service-is-required",
+        "how_many": "how-many-is-required",
+    }
+
+    service: Ref
+    how_many: int = Field(ge=1, le=1_000_000_000)
+    academy: Ref | None = None
+    academy_id: Ref | None = None
+    country_code: Country | None = None
+    is_team_allowed: bool = True
+    mentorship_service_set: Ident | None = None
+    event_type_set: Ident | None = None
+    cohort_set: Ident | None = None
+
+
+class ChargeBagOut(Output):
+    """The bag of a direct purchase: it was never checked, so it has no token."""
+
+    id: int
+    type: str
+    status: str
+    was_delivered: bool
+
+
+class UnitsInvoiceOut(InvoiceOut):
+    bag: ChargeBagOut
+
+
+class WaitingOut(Output):
+    """A payment that is not decided yet. With `requires_action` the front end confirms with `client_secret`."""
+
+    status: str
+    client_secret: str | None
+    id: int
+    amount: float
+    created_at: datetime
+
+
+class AcademyIsRequired(DomainError):
+    slug = "academy-is-required"
+    detail = "Say at which academy."
+
+
+REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
+    AmountTooLow,
+    CardRequired,
+    PaymentDeclined,
+    PurchaseInFlight,
+    RequestInFlight,
+    KeyReused,
+)
+
+
+@route(
+    "PUT",
+    "/v2/payments/checking",
+    access=Access.PERSON,
+    answers={200: BagOut},
+    errors=(
+        checking.SomeItemsNotFound,
+        checking.MoreThanOnePlan,
+        checking.NoPlan,
+        checking.TooManyCoupons,
+        checking.PlanNotSupportTeams,
+        checking.ServiceItemNotValid,
+        PlanAlreadyBought,
+        PlanAlreadyFinanced,
+        PlanNotReady,
+        MultipleCurrenciesFound,
+        TooFewItems,
+        TooManyItems,
+        AmountTooHigh,
+        AcademyMismatch,
+    ),
+)
+def check_bag(call: Call, body: CheckingBody) -> Answer:
+    """Quote a plan and freeze the quote in a bag for an hour."""
+    command = Check(
+        kind=BagKind(body.type),
+        plans=body.plans,
+        academy_id=academy_id_of(call, body),
+        country=body.country_code,
+        coupons=body.coupons,
+        team_seats=body.team_seats,
+        add_ons={item.service: item.how_many for item in body.service_items},
+    )
+    return Answer(200, bag_out(check(call.runtime.context(call.now), buyer_of(call.person), command)))
+
+
+@route(
+    "POST",
+    "/v2/payments/pay",
+    access=Access.PERSON,
+    keyed=True,
+    answers={200: InvoiceOut, 202: WaitingOut},
+    errors=(
+        *REFUSALS_OF_PAYMENT,
+        BagNotFound,
+        BagExpired,
+        MissingChosenPeriod,
+        PeriodDisabled,
+        InstalmentsNotOffered,
+        CouponNotInBag,
+        PlanAlreadyBought,
+        PlanAlreadyFinanced,
+        TrialAlreadyTaken,
+        CouponUsedUp,
+    ),
+)
+def pay_bag(call: Call, body: PayBody) -> Answer:
+    """Pay a checked bag. The same bag again answers the same invoice."""
+    command = Pay(
+        token=body.token,
+        period=body.chosen_period,
+        instalments=None if body.chosen_period is not None else body.how_many_installments,
+        coupons=[coupon.slug for coupon in body.coupons],
+    )
+    key = keyed(call, "pay", lambda result: _paid(result, 200, invoice_out))
+    return _answer(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
+
+
+@route(
+    "POST",
+    "/v1/payments/consumable/checkout",
+    access=Access.PERSON,
+    keyed=True,
+    answers={201: UnitsInvoiceOut, 202: WaitingOut},
+    errors=(
+        *REFUSALS_OF_PAYMENT,
+        AcademyIsRequired,
+        ServiceNotFound,
+        PriceNotFound,
+        ServiceSetRequired,
+        ServiceSetNotOffered,
+        BothSets,
+        TooFewItems,
+        TooManyItems,
+        AmountTooHigh,
+    ),
+)
+def buy(call: Call, body: UnitsBody) -> Answer:
+    """Buy units of a service with the saved card."""
+    academy_id = academy_id_of(call, body)
+    if academy_id is None:
+        raise AcademyIsRequired
+    read_academy(call.runtime.table, academy_id)
+    command = BuyUnits(
+        service=body.service,
+        how_many=body.how_many,
+        academy_id=academy_id,
+        country=body.country_code,
+        sets=_sets(body),
+    )
+    key = keyed(call, "units", lambda result: _paid(result, 201, units_out))
+    return _answer(buy_units(call.runtime.context(call.now), buyer_of(call.person), command, key), 201, units_out)
+
+
+@route(
+    "GET",
+    "/v1/payments/me/bag/{bag_id}/quote",
+    access=Access.PERSON,
+    answers={200: QuoteOut},
+    errors=(BagNotFound,),
+)
+def get_quote(call: Call, bag_id: int) -> Answer:
+    """How the amounts of a bag came about: each rule, what went in, what came out, and what rounding added."""
+    table, user_id = call.runtime.table, call.person.user_id
+    try:
+        stored = billing.bag(table, user_id, bag_id)
+    except BagNotFound:
+        try:
+            return Answer(200, quote_of_invoice(billing.invoice(table, user_id, bag_id).invoice))
+        except InvoiceNotFound as error:
+            raise BagNotFound from error
+    return Answer(200, quote_out(stored.bag, Content.model_validate_json(stored.content)))
+
+
+def units_out(invoice: Invoice) -> UnitsInvoiceOut:
+    bag = ChargeBagOut(id=invoice.bag_id, type=BagKind.CHARGE, status="PAID", was_delivered=True)
+    return UnitsInvoiceOut.model_validate({**invoice_out(invoice).model_dump(), "bag": bag})
+
+
+def _answer(outcome: Outcome | Replayed, status: int, render: Any) -> Answer:
+    if isinstance(outcome, Replayed):
+        return played_back(outcome.answer)
+    if isinstance(outcome, Refused):
+        raise outcome.error
+    return _paid(outcome, status, render)
+
+
+def _paid(outcome: Settled | Waiting, status: int, render: Any) -> Answer:
+    if isinstance(outcome, Settled):
+        return Answer(status, render(outcome.invoice))
+    invoice = outcome.invoice
+    waiting = WaitingOut(
+        status=outcome.status,
+        client_secret=outcome.client_secret,
+        id=invoice.id,
+        amount=invoice_out(invoice).amount,
+        created_at=invoice.created_at,
+    )
+    return Answer(202, waiting)
+
+
+def _sets(body: UnitsBody) -> tuple[tuple[SetKind, int], ...]:
+    given = (
+        (SetKind.MENTORSHIP_SERVICE, body.mentorship_service_set),
+        (SetKind.EVENT_TYPE, body.event_type_set),
+        (SetKind.COHORT, body.cohort_set),
+    )
+    return tuple((kind, ident) for kind, ident in given if ident is not None)

@@ -1,0 +1,1 @@
+"""The operators' audience: whoever runs this deployment. Every route here is for operators only."""

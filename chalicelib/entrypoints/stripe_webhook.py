@@ -1,0 +1,52 @@
+"""POST /stripe/webhook: verify the raw bytes, store the event, 200. Nothing is believed and nothing is done here."""
+
+from __future__ import annotations
+
+from chalicelib.adapters.stripe.events import NoEvent, SignatureRefused, parse, verify
+from chalicelib.books.inbox.model import Event
+from chalicelib.entrypoints import _observe
+from chalicelib.entrypoints._http import Access, Answer, BodyTooLarge, Call, Output, route
+from chalicelib.flows.reconcile.receive import receive
+
+EVENT_BYTES_MAX = 1024 * 1024
+
+
+class ReceivedOut(Output):
+    received: bool
+
+
+@route(
+    "POST",
+    "/stripe/webhook",
+    access=Access.PUBLIC,
+    answers={200: ReceivedOut},
+    errors=(SignatureRefused, NoEvent),
+    body_bytes_max=EVENT_BYTES_MAX,
+)
+def stripe_webhook(call: Call) -> Answer:
+    """Take a signed event from Stripe."""
+    if len(call.raw_body) > EVENT_BYTES_MAX:
+        raise BodyTooLarge(limit=EVENT_BYTES_MAX)
+    settings = call.runtime.settings
+    try:
+        verify(
+            call.raw_body,
+            call.headers.get("stripe-signature", ""),
+            secrets=[secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
+            now=call.now,
+            tolerance_seconds=settings.webhook_tolerance_seconds,
+        )
+    except SignatureRefused:
+        _observe.count("WebhookRefused")
+        raise
+    inbound = parse(call.raw_body)
+    event = Event(
+        id=inbound.id,
+        type=inbound.type,
+        object_id=inbound.object_id,
+        previous_customer=inbound.previous_customer,
+        received_at=call.now,
+        tried_since=call.now,
+    )
+    receive(call.runtime.context(call.now), event, call.raw_body.decode())
+    return Answer(200, ReceivedOut(received=True))
