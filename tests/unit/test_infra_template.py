@@ -1,0 +1,224 @@
+"""The declared stack: what protects the data, who may do what, what raises an alarm."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.entrypoints import _observe
+from chalicelib.settings import Settings
+from infra import template
+from infra.package import PROJECT
+from infra.template import TemplateError, finish, fragments
+
+FUNCTIONS = {"APIHandler": "HttpRole", "InboxWorker": "InboxWorkerRole"}
+FUNCTIONS |= {"OutboxWorker": "OutboxWorkerRole", "SweepTick": "SweepTickRole"}
+
+
+@pytest.fixture(scope="module")
+def stack() -> dict[str, Any]:
+    return fragments()
+
+
+@pytest.fixture(scope="module")
+def resources(stack: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = stack["Resources"]
+    return found
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {name: one["Properties"] for name, one in resources.items() if one.get("Type") == kind}
+
+
+def statements(resources: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    policies = resources[role]["Properties"]["Policies"]
+    return [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    action: str | list[str] = statement["Action"]
+    return [action] if isinstance(action, str) else action
+
+
+def table_operations(folder: Path) -> set[str]:
+    """The DynamoDB operations that the sources name: `table.call("Query", ...)`."""
+    found = set()
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "call":
+                found |= {one.value for one in node.args[:1] if isinstance(one, ast.Constant)}
+    return {str(name) for name in found}
+
+
+class TestTable:
+    def test_it_outlives_its_stack(self, resources: dict[str, Any]) -> None:
+        table = resources["Table"]
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        assert table["Properties"]["DeletionProtectionEnabled"] is True
+        assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+        assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+class TestQueues:
+    def test_each_is_encrypted_and_gives_up_after_five(self, resources: dict[str, Any]) -> None:
+        queues = of_type(resources, "AWS::SQS::Queue")
+        assert set(queues) == {"InboxQueue", "InboxDeadLetters", "OutboxQueue", "OutboxDeadLetters"}
+        assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+        for name in ("Inbox", "Outbox"):
+            redrive = queues[f"{name}Queue"]["RedrivePolicy"]
+            assert redrive["maxReceiveCount"] == 5
+            assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [f"{name}DeadLetters", "Arn"]}
+
+    def test_a_message_stays_hidden_for_six_times_the_workers_timeout(self, resources: dict[str, Any]) -> None:
+        config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+        for queue, worker in (("InboxQueue", "inbox_worker"), ("OutboxQueue", "outbox_worker")):
+            timeout = config["lambda_functions"][worker]["lambda_timeout"]
+            assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+
+class TestRights:
+    @pytest.mark.parametrize("role", FUNCTIONS.values())
+    def test_nothing_is_allowed_on_everything(self, resources: dict[str, Any], role: str) -> None:
+        for statement in statements(resources, role):
+            assert not any("*" in action for action in actions(statement))
+            written = json.dumps(statement["Resource"])
+            if actions(statement) == ["kms:Decrypt"]:
+                assert set(statement["Condition"]) == {"StringEquals", "StringLike"}
+                assert statement["Condition"]["StringEquals"].keys() == {"kms:ViaService"}
+            else:
+                assert "*" not in written
+
+    @pytest.mark.parametrize("role", FUNCTIONS.values())
+    def test_the_table_is_read_and_written_by_key_only(self, resources: dict[str, Any], role: str) -> None:
+        allowed = {
+            action
+            for statement in statements(resources, role)
+            for action in actions(statement)
+            if action.startswith("dynamodb:")
+        }
+        operations = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
+        assert allowed == {f"dynamodb:{name}" for name in (*operations, "ConditionCheckItem")}
+
+    def test_every_operation_of_the_code_is_allowed_and_watched(self, resources: dict[str, Any]) -> None:
+        called = table_operations(PROJECT / "chalicelib")
+        assert {"Query", "TransactWriteItems"} <= called <= set(template.TABLE_OPERATIONS)
+        allowed = {action for one in statements(resources, "HttpRole") for action in actions(one)}
+        # A transaction has no right of its own: it needs those of what it is made of.
+        assert {f"dynamodb:{name}" for name in called - {"TransactWriteItems"}} <= allowed
+
+    def test_indexes_are_only_queried(self, resources: dict[str, Any]) -> None:
+        indexes = [one for one in statements(resources, "HttpRole") if "/index/" in json.dumps(one)]
+        assert [one["Action"] for one in indexes] == ["dynamodb:Query"]
+        assert indexes[0]["Resource"] == [
+            {"Fn::Sub": "${Table.Arn}/index/due"},
+            {"Fn::Sub": "${Table.Arn}/index/by_ref"},
+        ]
+
+    def test_only_the_outbox_worker_mails(self, resources: dict[str, Any]) -> None:
+        mailing = {
+            role
+            for role in FUNCTIONS.values()
+            if any("ses:SendEmail" in actions(one) for one in statements(resources, role))
+        }
+        assert mailing == {"OutboxWorkerRole"}
+
+    def test_each_worker_takes_from_its_own_queue_only(self, resources: dict[str, Any]) -> None:
+        taking = {
+            role: [
+                statement["Resource"]
+                for statement in statements(resources, role)
+                if "sqs:ReceiveMessage" in actions(statement)
+            ]
+            for role in FUNCTIONS.values()
+        }
+        assert taking == {
+            "HttpRole": [],
+            "InboxWorkerRole": [{"Fn::GetAtt": ["InboxQueue", "Arn"]}],
+            "OutboxWorkerRole": [{"Fn::GetAtt": ["OutboxQueue", "Arn"]}],
+            "SweepTickRole": [],
+        }
+
+
+class TestFunctions:
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_each_has_its_own_role_and_a_log_that_ends(self, resources: dict[str, Any], function: str) -> None:
+        properties = resources[function]["Properties"]
+        assert properties["Role"] == {"Fn::GetAtt": [FUNCTIONS[function], "Arn"]}
+        log = resources[properties["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert log["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+    def test_the_settings_know_every_variable_and_no_secret_is_among_them(self, resources: dict[str, Any]) -> None:
+        variables = resources["APIHandler"]["Properties"]["Environment"]["Variables"]
+        names = {name.removeprefix("PURSER_").lower() for name in variables if name.startswith("PURSER_")}
+        assert names - Settings.model_fields.keys() == {"secrets_prefix"}
+        secrets = {name for name in Settings.model_fields if "secret" in name}
+        assert secrets == {"stripe_secret_key", "stripe_webhook_secrets", "jwt_secret"}
+        assert not names & secrets
+
+    def test_what_must_be_set_at_aws_is_set(self, resources: dict[str, Any]) -> None:
+        variables = resources["APIHandler"]["Properties"]["Environment"]["Variables"]
+        required = {name for name, one in Settings.model_fields.items() if one.is_required()}
+        required -= {"stripe_secret_key", "stripe_webhook_secrets", "jwt_secret"}
+        assert {f"PURSER_{name.upper()}" for name in required} <= set(variables)
+
+
+class TestAlarms:
+    def test_each_thing_that_can_go_wrong_has_one(self, resources: dict[str, Any]) -> None:
+        alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+        watched = {
+            (one["MetricName"], json.dumps(one["Dimensions"][0]["Value"]))
+            for one in alarms.values()
+            if one.get("Namespace") in ("AWS/SQS", "AWS/Lambda")
+        }
+        expected = {(metric, json.dumps({"Ref": name})) for metric in ("Errors", "Throttles") for name in FUNCTIONS}
+        for metric, queue in (
+            ("ApproximateNumberOfMessagesVisible", "InboxDeadLetters"),
+            ("ApproximateNumberOfMessagesVisible", "OutboxDeadLetters"),
+            ("ApproximateAgeOfOldestMessage", "InboxQueue"),
+            ("ApproximateAgeOfOldestMessage", "OutboxQueue"),
+        ):
+            expected.add((metric, json.dumps({"Fn::GetAtt": [queue, "QueueName"]})))
+        assert watched == expected | {("Invocations", json.dumps({"Ref": "SweepTick"}))}
+
+    def test_what_the_code_counts_raises_one_above_zero(self, resources: dict[str, Any]) -> None:
+        alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+        own = {one["MetricName"]: one for one in alarms.values() if one.get("Namespace") == "Purser"}
+        assert set(own) == {"EventsParked", "InvoicesPendingTooLong"}
+        for alarm in own.values():
+            assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+            assert alarm["Dimensions"] == [{"Name": "service", "Value": _observe.SERVICE}]
+            assert alarm["Namespace"] == _observe.NAMESPACE
+
+    def test_the_table_is_watched_over_every_operation(self, resources: dict[str, Any]) -> None:
+        for name, metric in (
+            ("TableThrottledAlarm", "ThrottledRequests"),
+            ("TableSystemErrorsAlarm", "SystemErrors"),
+        ):
+            total, *queries = resources[name]["Properties"]["Metrics"]
+            assert total["Expression"] == "SUM(METRICS())"
+            assert {one["MetricStat"]["Metric"]["MetricName"] for one in queries} == {metric}
+            assert len(queries) == len(template.TABLE_OPERATIONS) < 10  # CloudWatch's limit for an alarm
+
+    def test_all_go_to_the_one_topic(self, resources: dict[str, Any]) -> None:
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values():
+            assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+
+
+class TestFinish:
+    def test_a_function_that_nobody_gave_a_role_is_refused(self, stack: dict[str, Any]) -> None:
+        made = {
+            "Parameters": {"Stage": {}},
+            "Resources": {
+                "Report": {"Type": "AWS::Serverless::Function", "Properties": {"Role": "arn:aws:iam::0:role/x"}}
+            },
+        }
+        with pytest.raises(TemplateError, match="Report has no role"):
+            finish(made, stage="prod")
+
+    def test_a_declared_function_that_the_app_does_not_have_is_refused(self) -> None:
+        made = {"Parameters": {"Stage": {}}, "Resources": {"InboxWorker": {"Properties": {}}}}
+        with pytest.raises(TemplateError, match=r"InboxWorker, which app\.py does not define"):
+            finish(made, stage="prod")
