@@ -14,6 +14,7 @@ from typing import Any
 from chalice.app import Chalice, CloudWatchEvent, Rate, Response, SQSEvent
 
 from chalicelib.entrypoints import _dispatch, _observe
+from chalicelib.entrypoints._served import SERVED
 
 BATCH_MESSAGES_MAX = 10
 
@@ -21,21 +22,21 @@ _observe.start_logging()
 app = Chalice(app_name="purser", configure_logs=False)
 
 
-def _view(methods: _dispatch.Methods) -> Callable[..., Response]:
+def _view(path: str, methods: tuple[str, ...]) -> Callable[..., Response]:
     def view(**_variables: str) -> Response:
         request = app.current_request
         if request is None:
             raise LookupError("a view was called without a request")
         if request.method == "OPTIONS":
             return _dispatch.preflight(methods, request)
-        return _dispatch.respond(methods[request.method], request)
+        return _dispatch.respond(_dispatch.route_of(path, request.method), request)
 
     return view
 
 
-for _path, _methods in _dispatch.paths().items():
+for _path, (_, _methods) in SERVED.items():
     # No content types: Chalice would answer 415 in its own words; `_http.parse_json` does in ours.
-    app.route(_path, methods=[*_methods, "OPTIONS"], content_types=[])(_view(_methods))
+    app.route(_path, methods=[*_methods, "OPTIONS"], content_types=[])(_view(_path, _methods))
 
 
 @app.on_sqs_message(queue="purser-inbox", batch_size=BATCH_MESSAGES_MAX)

@@ -23,7 +23,7 @@ from chalicelib.books.identity.model import NewAcademy, NewUser
 from chalicelib.books.outbox.port import Mail
 from chalicelib.dynamo.table import Table
 from chalicelib.entrypoints import _wiring, schedules, workers
-from chalicelib.entrypoints._dispatch import paths
+from chalicelib.entrypoints._served import SERVED
 from chalicelib.entrypoints._wiring import Runtime
 from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
@@ -152,7 +152,9 @@ class World:
     def person(self, *, operator: bool = False) -> Person:
         self._people += 1
         email = f"person{self._people}@example.com"
-        user = identity.create_user(self.table, NewUser(email=email, first_name="Ada", last_name="Lovelace"), now=self.now)
+        user = identity.create_user(
+            self.table, NewUser(email=email, first_name="Ada", last_name="Lovelace"), now=self.now
+        )
         if operator:
             user = identity.set_operator(self.table, user.id, is_operator=True)
         expires = self.now + timedelta(days=4000)
@@ -281,7 +283,7 @@ def _batch(name: str, ids: list[str]) -> dict[str, Any]:
 def _gateway_event(method: str, path: str, headers: dict[str, str], raw: bytes | None) -> dict[str, Any] | None:
     """The event of a REST API for the route that serves this path, or None where there is none."""
     parts = urlsplit(path)
-    for template, methods in paths().items():
+    for template, (_, methods) in SERVED.items():
         variables = _match(template, parts.path)
         if variables is None or method not in methods:
             continue

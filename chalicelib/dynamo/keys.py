@@ -7,7 +7,7 @@
   `COUPON#{slug}`, `COHORT#{id}`
 - `SERVICE#{id}`, `ITEM#{id}`: rows that academies share
 - `SLUG#{kind}#{slug}`: which id has a slug
-- `TOKEN#{hash}`, `EMAIL#{hash}`: credentials
+- `TOKEN#{hash}`, `EMAIL#{hash}`, `KEY#{id}`: credentials; `SOURCE#{hash}`: failed logins of an address
 - `IDEMPOTENCY#{caller}`: answers given, by route and key
 - `INBOX#{event}`, `OUTBOX#{id}`: what came in, what must go out
 """

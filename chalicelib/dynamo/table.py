@@ -61,6 +61,16 @@ class Usage:
 usage: ContextVar[Usage | None] = ContextVar("usage", default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _List:
+    """What a query reads: a partition, and the prefix of its range key."""
+
+    hash_name: str
+    partition: str
+    range_name: str
+    prefix: str
+
+
 class Table:
     """One DynamoDB table. `endpoint_url` is None for AWS itself."""
 
@@ -110,14 +120,14 @@ class Table:
     ) -> Page[Row]:
         """One page of a partition's rows whose sort key begins with `prefix`. A consistent read."""
         request = {"ConsistentRead": True, **_conditions("pk", pk, "sk", prefix)}
-        return self._page(request, limit, newest_first, cursor, partition=("pk", pk))
+        return self._page(request, limit, newest_first, cursor, _List("pk", pk, "sk", prefix))
 
     def query_ref(
         self, ref: str, *, prefix: str = "", limit: int, newest_first: bool = False, cursor: str | None = None
     ) -> Page[Row]:
         """One page of the rows that carry this `ref`, by the index of outside ids. Eventually consistent."""
         request = {"IndexName": "by_ref", **_conditions("ref", ref, "ref_sk", prefix)}
-        return self._page(request, limit, newest_first, cursor, partition=("ref", ref))
+        return self._page(request, limit, newest_first, cursor, _List("ref", ref, "ref_sk", prefix))
 
     def query_due(self, shard: str, *, until: int, limit: int) -> list[Key]:
         """Keys of the rows of a shard that are due at or before `until` (unix seconds), the oldest first."""
@@ -151,12 +161,10 @@ class Table:
             spent.units += _units(answer.get("ConsumedCapacity"))
         return answer
 
-    def _page(
-        self, request: Encoded, limit: int, newest_first: bool, cursor: str | None, partition: tuple[str, str]
-    ) -> Page[Row]:
+    def _page(self, request: Encoded, limit: int, newest_first: bool, cursor: str | None, read: _List) -> Page[Row]:
         request |= {"TableName": self.name, "Limit": limit, "ScanIndexForward": not newest_first}
         if cursor is not None:
-            request["ExclusiveStartKey"] = _start_key(cursor, partition)
+            request["ExclusiveStartKey"] = _start_key(cursor, read)
         answer = self.call("Query", request)
         rows = tuple(decode(item) for item in answer["Items"])
         last = answer.get("LastEvaluatedKey")
@@ -181,17 +189,22 @@ def _cursor(last: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(last, sort_keys=True).encode()).decode().rstrip("=")
 
 
-def _start_key(cursor: str, partition: tuple[str, str]) -> Encoded:
-    """A cursor names a key; one of another partition would be another list, perhaps another tenant's."""
+def _start_key(cursor: str, read: _List) -> Encoded:
+    """A cursor names a key of this list; one of another partition would be another list, perhaps another tenant's."""
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        inside = key[partition[0]] == {"S": partition[1]}
-        shaped = all(set(value) <= {"S", "N"} for value in key.values())
-    except (ValueError, binascii.Error, KeyError, TypeError, AttributeError) as error:
+        shaped = set(key) == {"pk", "sk", read.hash_name, read.range_name} and all(map(_is_text, key.values()))
+        inside = shaped and key[read.hash_name]["S"] == read.partition
+        inside = inside and key[read.range_name]["S"].startswith(read.prefix)
+    except (ValueError, binascii.Error, TypeError, AttributeError) as error:
         raise InvalidCursor from error
-    if not inside or not shaped:
+    if not inside:
         raise InvalidCursor
     return dict(key)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"S"} and isinstance(value["S"], str) and value["S"] != ""
 
 
 def _units(consumed: Any) -> float:

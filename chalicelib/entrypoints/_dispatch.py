@@ -11,7 +11,7 @@ import json
 import pkgutil
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from http import HTTPStatus
 from types import ModuleType
@@ -24,6 +24,7 @@ from pydantic import BaseModel
 import chalicelib.entrypoints
 from chalicelib.entrypoints import _auth, _cors, _http, _observe
 from chalicelib.entrypoints._http import Answer, Call, Route
+from chalicelib.entrypoints._served import SERVED
 from chalicelib.entrypoints._wiring import runtime
 from chalicelib.kernel.errors import DomainError, FieldProblem, InvalidRequest
 
@@ -70,6 +71,13 @@ def paths() -> Mapping[str, Methods]:
     return found
 
 
+def route_of(path: str, method: str) -> Route:
+    """The route that serves a method of a path; its module is imported now if nobody needed it before."""
+    if not any(route.path == path for route in _http.ROUTES):
+        importlib.import_module(SERVED[path][0])
+    return next(route for route in _http.ROUTES if route.path == path and route.method == method)
+
+
 def respond(route: Route, request: Request) -> Response:
     """Serve one request. Never raises: whatever goes wrong is an answer."""
     observed = _observe.begin(_request_id(request), route.method, route.path)
@@ -91,7 +99,7 @@ def respond(route: Route, request: Request) -> Response:
     return Response(body=body, headers={**headers}, status_code=answer.status)
 
 
-def preflight(methods: Methods, request: Request) -> Response:
+def preflight(methods: Collection[str], request: Request) -> Response:
     """Answer a browser that asks what it may send to a path."""
     try:
         granted = _cors.preflight_headers(request.headers.get("origin"), methods, runtime().settings)
@@ -110,8 +118,9 @@ def outside(method: str, path: str, *, origin: str | None = None, body_bytes: in
     """
     refusal: DomainError
     extra: dict[str, str] = {}
-    methods = _matched(path.partition("?")[0])
-    if methods is None:
+    template = template_of(path.partition("?")[0])
+    methods = () if template is None else SERVED[template][1]
+    if template is None:
         refusal = _http.RouteNotFound()
     elif method != "OPTIONS" and method not in methods:
         refusal = _http.MethodNotAllowed(method=method)
@@ -245,11 +254,11 @@ def _dumped(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _matched(path: str) -> Methods | None:
-    """The methods of the path that API Gateway would choose: fixed parts win over variables, from the left."""
+def template_of(path: str) -> str | None:
+    """The served path that API Gateway would choose: fixed parts win over variables, from the left."""
     parts = path.removesuffix("/").split("/") if path != "/" else ["", ""]
-    best: tuple[list[bool], Methods] | None = None
-    for template, methods in paths().items():
+    best: tuple[list[bool], str] | None = None
+    for template in SERVED:
         wanted = template.split("/")
         if len(wanted) != len(parts):
             continue
@@ -257,7 +266,7 @@ def _matched(path: str) -> Methods | None:
         if all((part if free else part == want) for part, want, free in zip(parts, wanted, variable, strict=True)) and (
             best is None or variable < best[0]
         ):
-            best = (variable, methods)
+            best = (variable, template)
     return None if best is None else best[1]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.adapters.stripe.events import NoEvent, SignatureRefused, parse, verify
 from chalicelib.books.inbox.model import Event
 from chalicelib.entrypoints import _observe
-from chalicelib.entrypoints._http import Access, Answer, BodyTooLarge, Call, Output, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.flows.reconcile.receive import receive
 
 EVENT_BYTES_MAX = 1024 * 1024
@@ -25,8 +25,21 @@ class ReceivedOut(Output):
 )
 def stripe_webhook(call: Call) -> Answer:
     """Take a signed event from Stripe."""
-    if len(call.raw_body) > EVENT_BYTES_MAX:
-        raise BodyTooLarge(limit=EVENT_BYTES_MAX)
+    _verify(call)
+    inbound = parse(call.raw_body)
+    event = Event(
+        id=inbound.id,
+        type=inbound.type,
+        object_id=inbound.object_id,
+        previous_customer=inbound.previous_customer,
+        received_at=call.now,
+        tried_since=call.now,
+    )
+    receive(call.runtime.context(call.now), event, call.raw_body.decode())
+    return Answer(200, ReceivedOut(received=True))
+
+
+def _verify(call: Call) -> None:
     settings = call.runtime.settings
     try:
         verify(
@@ -39,14 +52,3 @@ def stripe_webhook(call: Call) -> Answer:
     except SignatureRefused:
         _observe.count("WebhookRefused")
         raise
-    inbound = parse(call.raw_body)
-    event = Event(
-        id=inbound.id,
-        type=inbound.type,
-        object_id=inbound.object_id,
-        previous_customer=inbound.previous_customer,
-        received_at=call.now,
-        tried_since=call.now,
-    )
-    receive(call.runtime.context(call.now), event, call.raw_body.decode())
-    return Answer(200, ReceivedOut(received=True))

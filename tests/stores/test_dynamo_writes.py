@@ -374,11 +374,14 @@ class TestLists:
             base64.urlsafe_b64encode(b'"pk"').decode(),
             base64.urlsafe_b64encode(json.dumps({"pk": {"S": "TENANT#1"}, "sk": {"B": "x"}}).encode()).decode(),
             base64.urlsafe_b64encode(json.dumps({"pk": {"S": "TENANT#1"}, "sk": "x"}).encode()).decode(),
+            base64.urlsafe_b64encode(json.dumps({"pk": {"S": "TENANT#1"}}).encode()).decode(),
+            base64.urlsafe_b64encode(json.dumps({"pk": {"S": "TENANT#1"}, "sk": {"N": "1"}}).encode()).decode(),
+            base64.urlsafe_b64encode(json.dumps({"pk": {"S": "TENANT#1"}, "sk": {"S": "A"}}).encode()).decode(),
         ],
     )
     def test_refuse_a_cursor_that_no_list_handed_out(self, filled: Table, cursor: str) -> None:
         with pytest.raises(InvalidCursor):
-            filled.query("TENANT#1", limit=2, cursor=cursor)
+            filled.query("TENANT#1", prefix="ROW#", limit=2, cursor=cursor)
 
     def test_of_what_is_due_hold_what_is_due_by_then_the_oldest_first(self, filled: Table) -> None:
         due = filled.query_due("d#1", until=2, limit=10)

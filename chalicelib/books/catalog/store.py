@@ -32,6 +32,7 @@ class SlugTaken(DomainError):
 class ChangedMeanwhile(DomainError):
     """The row was changed by somebody else between the read and the write."""
 
+    kind = Kind.CONFLICT
     slug = "changed-meanwhile"
     detail = "This was changed by somebody else at the same time. Read it again."
 

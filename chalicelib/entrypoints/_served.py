@@ -1,0 +1,85 @@
+"""Which module serves which path, by which methods: so that a cold start imports only what the first request needs.
+
+The routes say the same of themselves when they are imported; a test holds the two against each other. A path whose
+module is wrong or missing here fails that test, not a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_BY_MODULE: Mapping[str, Mapping[str, str]] = {
+    "academy.account": {
+        "/v1/payments/me/service/consumable": "GET",
+        "/v1/payments/me/invoice": "GET",
+        "/v1/payments/me/invoice/{invoice_id}": "GET",
+        "/v1/payments/me/subscription": "GET",
+    },
+    "academy.cards": {
+        "/v2/payments/card": "GET POST",
+    },
+    "academy.catalog": {
+        "/v1/payments/service": "GET",
+        "/v1/payments/academy/academyservice/{service_ref}": "GET",
+        "/v1/payments/serviceitem": "GET",
+        "/v1/payments/plan": "GET",
+        "/v1/payments/plan/{plan_ref}": "GET",
+    },
+    "academy.checkout": {
+        "/v2/payments/checking": "PUT",
+        "/v2/payments/pay": "POST",
+        "/v1/payments/consumable/checkout": "POST",
+        "/v1/payments/me/bag/{bag_id}/quote": "GET",
+    },
+    "academy.consumption": {
+        "/v1/payments/me/service/{service_slug}/consumptionsession": "GET PUT",
+        "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}": "GET PUT",
+        "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}/cancel": "PUT",
+    },
+    "academy.identity": {
+        "/v1/auth/login": "POST",
+        "/v1/auth/logout": "POST",
+    },
+    "docs": {
+        "/health": "GET",
+        "/openapi.json": "GET",
+        "/docs": "GET",
+        "/docs/errors": "GET",
+        "/docs/{asset}": "GET",
+    },
+    "ops.identity": {
+        "/ops/academies": "GET POST",
+        "/ops/academies/{academy_id}": "GET",
+        "/ops/academies/{academy_id}/staff": "GET POST",
+        "/ops/academies/{academy_id}/staff/{user_id}": "DELETE",
+        "/ops/users": "GET",
+        "/ops/users/{user_id}": "GET",
+        "/ops/users/{user_id}/tokens": "DELETE GET POST",
+        "/ops/users/{user_id}/tokens/{token}": "DELETE",
+        "/ops/api-keys": "GET POST",
+        "/ops/api-keys/{key_id}": "DELETE",
+    },
+    "ops.inbox": {
+        "/ops/inbox": "GET",
+        "/ops/inbox/{event_id}": "GET",
+        "/ops/inbox/{event_id}/replay": "POST",
+    },
+    "stripe_webhook": {
+        "/stripe/webhook": "POST",
+    },
+}
+
+
+def _by_path() -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    return MappingProxyType(
+        {
+            path: (f"chalicelib.entrypoints.{module}", tuple(methods.split()))
+            for module, served in _BY_MODULE.items()
+            for path, methods in served.items()
+        }
+    )
+
+
+SERVED = _by_path()
+"""Path to its module and methods."""
