@@ -172,12 +172,18 @@ class Table:
 
 
 def _conditions(hash_name: str, hash_value: str, range_name: str, prefix: str) -> Encoded:
-    expression = f"{hash_name} = :hash"
+    expression = "#hash = :hash"  # by placeholder: `ref` is one of DynamoDB's reserved words
+    names = {"#hash": hash_name}
     values = {":hash": {"S": hash_value}}
     if prefix:
-        expression += f" AND begins_with({range_name}, :prefix)"
+        expression += " AND begins_with(#range, :prefix)"
+        names["#range"] = range_name
         values[":prefix"] = {"S": prefix}
-    return {"KeyConditionExpression": expression, "ExpressionAttributeValues": values}
+    return {
+        "KeyConditionExpression": expression,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
 
 
 def cursor_after(key: Key) -> str:

@@ -52,9 +52,7 @@ CVC_MESSAGE = "Your card's security code is incorrect."
 INCORRECT_CVC = Decline("incorrect_cvc", "incorrect_cvc", CVC_MESSAGE, "confirm_card_data")
 PROCESSING_MESSAGE = "An error occurred while processing your card. Try again in a little bit."
 PROCESSING = Decline("processing_error", "processing_error", PROCESSING_MESSAGE)
-VELOCITY_MESSAGE = (
-    "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."
-)
+VELOCITY_MESSAGE = "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."
 VELOCITY = Decline("card_declined", "card_velocity_exceeded", VELOCITY_MESSAGE)
 AUTHENTICATION_REQUIRED = Decline(
     "authentication_required",

@@ -19,8 +19,9 @@ def needs_authentication(card: Card, *, off_session: bool, set_up: bool) -> bool
         return False
     if card.authentication == "always":
         return True
-    ready = set_up or card.authentication == "set_up_already"
-    return not (off_session and ready)
+    if card.authentication == "unless_set_up":
+        return not set_up
+    return not off_session
 
 
 def open_charge(call: Call, intent: Json, method: Json) -> Json:

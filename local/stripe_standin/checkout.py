@@ -95,11 +95,7 @@ def finish(call: Call, session: Json, *, outcome: Outcome) -> Json:
     """
     if session["status"] == "open":
         _pay(call, session, at_once=outcome == "paid")
-    elif (
-        session["payment_status"] != "unpaid"
-        or session["status"] == "expired"
-        or outcome in ("paid", "async")
-    ):
+    elif session["payment_status"] != "unpaid" or session["status"] == "expired" or outcome in ("paid", "async"):
         raise Refusal(400, f"This Checkout Session has a status of {session['status']}.")
     if outcome not in ("async_paid", "async_failed"):
         return session

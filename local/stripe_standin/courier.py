@@ -28,8 +28,7 @@ class Courier:
     def start(self) -> None:
         self._stopping = False
         self._threads = [
-            threading.Thread(target=self._run, name=f"courier-{number}", daemon=True)
-            for number in range(WORKERS)
+            threading.Thread(target=self._run, name=f"courier-{number}", daemon=True) for number in range(WORKERS)
         ]
         for thread in self._threads:
             thread.start()

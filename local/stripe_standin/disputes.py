@@ -49,6 +49,4 @@ def retrieve(call: Call) -> Json:
 
 def list_all(call: Call) -> Json:
     params = call.params
-    return listing.page_of(
-        call, "dispute", payment_intent=params.get("payment_intent"), charge=params.get("charge")
-    )
+    return listing.page_of(call, "dispute", payment_intent=params.get("payment_intent"), charge=params.get("charge"))

@@ -71,16 +71,12 @@ def unauthorized(key: str | None) -> Refusal:
 
 
 def rate_limited() -> Refusal:
-    message = (
-        "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
-    )
+    message = "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits."
     return Refusal(429, message, code="rate_limit")
 
 
 def broken() -> Refusal:
-    message = (
-        "An unknown error occurred. If this problem persists, let us know at https://support.stripe.com/."
-    )
+    message = "An unknown error occurred. If this problem persists, let us know at https://support.stripe.com/."
     return Refusal(500, message, kind="api_error")
 
 

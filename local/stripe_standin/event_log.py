@@ -49,6 +49,4 @@ def retrieve_charge(call: Call) -> Json:
 
 def list_charges(call: Call) -> Json:
     params = call.params
-    return listing.page_of(
-        call, "charge", payment_intent=params.get("payment_intent"), customer=params.get("customer")
-    )
+    return listing.page_of(call, "charge", payment_intent=params.get("payment_intent"), customer=params.get("customer"))

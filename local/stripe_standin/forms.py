@@ -111,9 +111,7 @@ def _map(value: Any, path: str) -> dict[str, str]:
             message = f"Metadata keys can be up to 40 characters long. The key {key!r} is longer."
             raise Refusal(400, message, param=f"{path}[{key}]")
         if len(item) > METADATA_VALUE_CHARS_MAX:
-            message = (
-                f"Metadata values can have up to 500 characters, but you passed in a value of {len(item)}."
-            )
+            message = f"Metadata values can have up to 500 characters, but you passed in a value of {len(item)}."
             raise Refusal(400, message, param=f"{path}[{key}]")
     return dict(value)
 

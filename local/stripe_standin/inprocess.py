@@ -8,8 +8,7 @@ import stripe
 from local.stripe_standin.machine import Standin
 
 LOST_MESSAGE = (
-    "Unexpected error communicating with Stripe.  If this problem persists, "
-    "let us know at support@stripe.com."
+    "Unexpected error communicating with Stripe.  If this problem persists, let us know at support@stripe.com."
 )
 
 
@@ -21,9 +20,7 @@ class InProcessClient(stripe.HTTPClient):
 
     name = "standin"
 
-    def __init__(
-        self, standin: Standin, clock: Callable[[], int], *, retry_sleep_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, standin: Standin, clock: Callable[[], int], *, retry_sleep_seconds: float = 0.0) -> None:
         super().__init__()
         self.standin = standin
         self.clock = clock

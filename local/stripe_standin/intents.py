@@ -24,9 +24,7 @@ def choose_types(call: Call, intent: Json) -> None:
     types = call.params.get("payment_method_types")
     automatic = call.params.get("automatic_payment_methods")
     if types and automatic and automatic.get("enabled"):
-        message = (
-            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types."
-        )
+        message = "You may only specify one of these parameters: automatic_payment_methods, payment_method_types."
         raise Refusal(400, message, param="automatic_payment_methods")
     if types:
         unknown = [kind for kind in types if kind != "card"]

@@ -69,9 +69,7 @@ class Standin:
         self._requests: deque[Json] = deque(maxlen=REQUESTS_KEPT_MAX)
         self._lock = threading.RLock()
 
-    def handle(
-        self, method: str, path: str, form: str, headers: Mapping[str, str], now: int
-    ) -> tuple[int, Json]:
+    def handle(self, method: str, path: str, form: str, headers: Mapping[str, str], now: int) -> tuple[int, Json]:
         """Answer one API call; `path` carries a GET's query, `form` a POST's form-encoded body.
 
         Raises ConnectionDropped where an order says that no answer comes.
@@ -225,11 +223,7 @@ class Standin:
         if found is None:
             raise unrecognized(method, call.path)
         route, ids = found
-        params = (
-            parse(form, {**route.spec, "expand": [STR]}, required=route.required)
-            if form or route.required
-            else {}
-        )
+        params = parse(form, {**route.spec, "expand": [STR]}, required=route.required) if form or route.required else {}
         whole = Call(
             call.world,
             call.now,

@@ -93,9 +93,7 @@ def attach(call: Call) -> Json:
     if method["customer"] == customer["id"]:
         return method
     if method["customer"] is not None:
-        raise Refusal(
-            400, "The payment method you provided has already been attached to a customer.", executed=True
-        )
+        raise Refusal(400, "The payment method you provided has already been attached to a customer.", executed=True)
     demand_unspent(call, method)
     card = card_of(call, method)
     if card.decline and card.declines_on_setup:

@@ -93,8 +93,7 @@ def confirm(call: Call) -> Json:
     intent = call.find("payment_intent", call.ids[0])
     if intent["status"] == "succeeded":
         message = (
-            "You cannot confirm this PaymentIntent because it has already succeeded after being "
-            "previously confirmed."
+            "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed."
         )
         raise intents.unexpected_state(intent, message)
     if intent["status"] not in ("requires_payment_method", "requires_confirmation", "requires_action"):
@@ -256,7 +255,5 @@ def _missing(intent: Json) -> str:
     customer = intent["customer"]
     whose = f"with {customer}, specify a payment method attached to this customer along with the customer ID."
     return "You cannot confirm this PaymentIntent because it's missing a payment method. " + (
-        f"To confirm the PaymentIntent {whose}"
-        if customer
-        else "Update the PaymentIntent and confirm it again."
+        f"To confirm the PaymentIntent {whose}" if customer else "Update the PaymentIntent and confirm it again."
     )

@@ -42,9 +42,7 @@ def retrieve(call: Call) -> Json:
 
 def list_all(call: Call) -> Json:
     params = call.params
-    return listing.page_of(
-        call, "refund", payment_intent=params.get("payment_intent"), charge=params.get("charge")
-    )
+    return listing.page_of(call, "refund", payment_intent=params.get("payment_intent"), charge=params.get("charge"))
 
 
 def fail(call: Call, refund: Json) -> Json:
@@ -72,9 +70,7 @@ def _charge(call: Call) -> Json:
     intent = call.find("payment_intent", intent_id, param="payment_intent")
     if intent["status"] != "succeeded":
         message = f"This PaymentIntent ({intent_id}) does not have a successful charge to refund."
-        raise Refusal(
-            400, message, code="payment_intent_unexpected_state", param="payment_intent", executed=True
-        )
+        raise Refusal(400, message, code="payment_intent_unexpected_state", param="payment_intent", executed=True)
     return call.find("charge", intent["latest_charge"])
 
 

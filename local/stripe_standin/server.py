@@ -40,9 +40,7 @@ class StandinServer:
         self._webhook_secret = webhook_secret
         self._http = _Server((HOST, port), _Handler)
         self._http.owner = self
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, args=(0.02,), name="standin", daemon=True
-        )
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="standin", daemon=True)
         self.webhook_url = webhook_url
 
     @property

@@ -25,8 +25,7 @@ CANCEL: Json = {"cancellation_reason": STR}
 CANCELABLE = ("requires_payment_method", "requires_confirmation", "requires_action", "processing")
 REASONS = ("abandoned", "duplicate", "requested_by_customer")
 AUTHENTICATION_MESSAGE = (
-    "We are unable to authenticate your payment method. Please choose a different payment method "
-    "and try again."
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again."
 )
 
 

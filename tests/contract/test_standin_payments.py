@@ -10,9 +10,7 @@ import stripe
 from local.stripe_standin.cards import BY_NUMBER, CARDS, Card
 from tests.contract.test_standin_harness import TRANSPORTS, Shop, error_of, opened, refused
 
-GOOD = [
-    card for card in CARDS if card.authentication == "never" and not card.decline and not card.dispute_reason
-]
+GOOD = [card for card in CARDS if card.authentication == "never" and not card.decline and not card.dispute_reason]
 REFUSED = [card for card in CARDS if card.decline and card.authentication == "never"]
 
 
@@ -95,13 +93,9 @@ class TestSucceeding:
         assert paid.client_secret.startswith(f"{paid.id}_secret_")
 
     def test_it_is_confirmed_later(self, shop: Shop) -> None:
-        made = shop.v1.payment_intents.create(
-            {"amount": 500, "currency": "eur", "payment_method_types": ["card"]}
-        )
+        made = shop.v1.payment_intents.create({"amount": 500, "currency": "eur", "payment_method_types": ["card"]})
         assert made.status == "requires_payment_method"
-        assert (
-            shop.v1.payment_intents.confirm(made.id, {"payment_method": "pm_card_visa"}).status == "succeeded"
-        )
+        assert shop.v1.payment_intents.confirm(made.id, {"payment_method": "pm_card_visa"}).status == "succeeded"
         again = refused(
             stripe.InvalidRequestError,
             shop.v1.payment_intents.confirm,
@@ -113,9 +107,7 @@ class TestSucceeding:
 
     def test_a_declined_intent_takes_another_card(self, shop: Shop) -> None:
         error = error_of(refused(stripe.CardError, shop.pay, payment_method="pm_card_chargeDeclined"))
-        confirmed = shop.v1.payment_intents.confirm(
-            error["payment_intent"]["id"], {"payment_method": "pm_card_visa"}
-        )
+        confirmed = shop.v1.payment_intents.confirm(error["payment_intent"]["id"], {"payment_method": "pm_card_visa"})
         assert (confirmed.status, confirmed.last_payment_error) == ("succeeded", None)
         charges = shop.v1.charges.list({"payment_intent": confirmed.id}).data
         assert [charge.status for charge in charges] == ["succeeded", "failed"]
@@ -166,9 +158,7 @@ class TestAuthentication:
         assert done.latest_charge.payment_method_details.card.three_d_secure.result == "authenticated"
 
     def test_a_return_url_makes_it_a_redirect(self, shop: Shop) -> None:
-        intent = shop.pay(
-            payment_method="pm_card_authenticationRequired", return_url="https://example.com/back"
-        )
+        intent = shop.pay(payment_method="pm_card_authenticationRequired", return_url="https://example.com/back")
         assert intent.next_action.redirect_to_url.return_url == "https://example.com/back"
 
     def test_the_cardholder_fails(self, shop: Shop) -> None:
@@ -187,9 +177,7 @@ class TestAuthentication:
         assert failed.last_payment_error.decline_code == "insufficient_funds"
 
     def test_some_callers_rather_fail_than_wait(self, shop: Shop) -> None:
-        pay = partial(
-            shop.pay, payment_method="pm_card_authenticationRequired", error_on_requires_action=True
-        )
+        pay = partial(shop.pay, payment_method="pm_card_authenticationRequired", error_on_requires_action=True)
         error = error_of(refused(stripe.CardError, pay))
         assert error["code"] == "authentication_required"
         assert error["payment_intent"]["status"] == "requires_payment_method"
@@ -203,9 +191,7 @@ class TestAuthentication:
             ("pm_card_authenticationRequiredSetupForOffSession", False, True),
         ],
     )
-    def test_off_session_only_what_was_set_up_passes(
-        self, shop: Shop, name: str, set_up: bool, passes: bool
-    ) -> None:
+    def test_off_session_only_what_was_set_up_passes(self, shop: Shop, name: str, set_up: bool, passes: bool) -> None:
         customer = shop.a_customer().id
         card = self.saved(shop, customer, name) if set_up else shop.a_card(customer, name).id
         pay = partial(shop.pay, customer=customer, payment_method=card, off_session=True)
@@ -221,10 +207,15 @@ class TestAuthentication:
         assert error["payment_intent"]["last_payment_error"]["payment_method"]["id"] == card
         assert shop.v1.charges.retrieve(error["charge"]).status == "failed"
 
-    def test_on_session_a_card_that_was_set_up_is_still_asked_for(self, shop: Shop) -> None:
+    def test_on_session_a_card_that_was_set_up_passes_too(self, shop: Shop) -> None:
         customer = shop.a_customer().id
         card = self.saved(shop, customer, "pm_card_authenticationRequiredOnSetup")
-        assert shop.pay(customer=customer, payment_method=card).status == "requires_action"
+        assert shop.pay(customer=customer, payment_method=card).status == "succeeded"
+
+    def test_on_session_a_card_that_is_set_up_already_is_asked_for(self, shop: Shop) -> None:
+        customer = shop.a_customer().id
+        name = "pm_card_authenticationRequiredSetupForOffSession"
+        assert shop.pay(customer=customer, payment_method=name).status == "requires_action"
 
     def test_a_payment_sets_a_card_up_too(self, shop: Shop) -> None:
         customer = shop.a_customer().id
@@ -290,9 +281,7 @@ class TestWhoseCard:
 
     def test_off_session_belongs_to_confirm(self, shop: Shop) -> None:
         params = {"amount": 500, "currency": "usd", "off_session": True}
-        assert (
-            refused(stripe.InvalidRequestError, shop.v1.payment_intents.create, params).param == "off_session"
-        )
+        assert refused(stripe.InvalidRequestError, shop.v1.payment_intents.create, params).param == "off_session"
 
     def test_unknown_ones_are_missing(self, shop: Shop) -> None:
         for name, ident in (("customer", "cus_x"), ("payment_method", "pm_x")):
