@@ -23,6 +23,7 @@ from chalicelib.kernel.errors import DomainError, TryLater
 from chalicelib.kernel.pages import Page
 
 BATCH_KEYS_MAX = 100
+QUERY_ROWS_MAX = 1000
 CONNECT_TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 3.0
 READ_ATTEMPTS_MAX = 3
@@ -121,6 +122,17 @@ class Table:
         """One page of a partition's rows whose sort key begins with `prefix`. A consistent read."""
         request = {"ConsistentRead": True, **_conditions("pk", pk, "sk", prefix)}
         return self._page(request, limit, newest_first, cursor, _List("pk", pk, "sk", prefix))
+
+    def query_all(self, pk: str, *, prefix: str) -> list[Row]:
+        """All rows of a partition whose sort key begins with `prefix`: one round trip for each megabyte of them."""
+        rows: list[Row] = []
+        cursor: str | None = None
+        while True:
+            page = self.query(pk, prefix=prefix, limit=QUERY_ROWS_MAX, cursor=cursor)
+            rows += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return rows
 
     def query_ref(
         self, ref: str, *, prefix: str = "", limit: int, newest_first: bool = False, cursor: str | None = None

@@ -203,10 +203,14 @@ class Gateway(Protocol):
 
     def customer(self, customer_id: str) -> CustomerState | None: ...
 
+    def check_card(self, new: NewCard) -> None:
+        """Raise RawCardRefused or UnknownTestCard for a card number that is never sent on."""
+        ...
+
     def set_up_card(self, new: NewCard, *, customer_id: str, key: str, metadata: Mapping[str, str]) -> Setup:
         """Attach a card for later use without its holder.
 
-        Raises PaymentDeclined, PaymentRefused, RawCardRefused, UnknownTestCard.
+        Raises PaymentDeclined, PaymentRefused.
         """
         ...
 

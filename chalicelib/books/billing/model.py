@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -135,6 +136,7 @@ class Invoice(Document):
     lines: tuple[Line, ...]
     coupons: tuple[AppliedCoupon, ...] = ()
     country: str | None = None
+    conversion_info: Mapping[str, str] = {}
     plan_slug: str | None = None
     subscription_id: int | None = None
     financing_id: int | None = None

@@ -8,12 +8,10 @@ from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.pages import Page
 
-PAGES_READ_MAX = 1000
-
 
 def balances(table: Table, holder: Holder) -> list[Balance]:
     """All open pages of a holder, and of the team pools that it may use: one Query, and one more for each pool."""
-    rows = table.query(holder.partition, prefix=store.BALANCES_PREFIX, limit=PAGES_READ_MAX).items
+    rows = table.query_all(holder.partition, prefix=store.BALANCES_PREFIX)
     own = [store.read_balance(holder, row) for row in rows if row.key.sk.startswith(store.BALANCE_PREFIX)]
     teams = [row.values["team"] for row in rows if row.key.sk.startswith(store.POOL_PREFIX)]
     for team_id in teams:
@@ -24,7 +22,7 @@ def balances(table: Table, holder: Holder) -> list[Balance]:
 
 def own_balances(table: Table, holder: Holder) -> list[Balance]:
     """All open pages of a person itself, or of a team's pool."""
-    rows = table.query(holder.partition, prefix=store.BALANCE_PREFIX, limit=PAGES_READ_MAX).items
+    rows = table.query_all(holder.partition, prefix=store.BALANCE_PREFIX)
     return [store.read_balance(holder, row) for row in rows]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -53,6 +53,32 @@ from chalicelib.kernel.errors import DomainError
 ADD_ONS_MAX = 20
 
 
+CONVERSION_TEXT_MAX = 2000
+
+ConversionKey = Literal[
+    "utm_placement",
+    "utm_referrer",
+    "utm_medium",
+    "utm_source",
+    "utm_term",
+    "utm_content",
+    "utm_campaign",
+    "conversion_url",
+    "landing_url",
+    "user_agent",
+    "plan",
+    "coupon",
+    "ref",
+    "location",
+    "translations",
+    "internal_cta_placement",
+    "internal_cta_content",
+    "internal_cta_campaign",
+    "sale",
+]
+ConversionValue = Annotated[str, Field(max_length=CONVERSION_TEXT_MAX)] | None
+
+
 class AddOnIn(Input):
     """An add-on of the plan: so many units a month."""
 
@@ -95,14 +121,14 @@ class PayBody(Input):
         "chosen_period": "invalid-chosen-period",
         "how_many_installments": "invalid-how-many-installments",
         "coupons": "invalid-coupons",
-        "conversion_info": "conversion-info-json-type",
+        "conversion_info": "conversion-info-invalid-key",
     }
 
     token: str = Field(min_length=1, max_length=100)
     chosen_period: Period | None = None
     how_many_installments: int | None = Field(default=None, ge=1, le=120)
     coupons: list[CouponIn] = Field(default=[], max_length=20)
-    conversion_info: dict[str, str | int | float | bool | None] | None = Field(default=None, max_length=50)
+    conversion_info: dict[ConversionKey, ConversionValue] | None = None
 
     @field_validator("chosen_period", mode="before")
     @classmethod
@@ -233,6 +259,7 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
         period=body.chosen_period,
         instalments=None if body.chosen_period is not None else body.how_many_installments,
         coupons=[coupon.slug for coupon in body.coupons],
+        conversion_info={name: value for name, value in (body.conversion_info or {}).items() if value is not None},
     )
     key = keyed(call, "pay", lambda result: _paid(result, 200, invoice_out))
     return _answer(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)

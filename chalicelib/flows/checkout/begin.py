@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
@@ -64,6 +64,7 @@ class Purchase:
     country: str | None
     plan_slug: str | None
     delivery: Delivery
+    conversion_info: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_amount(amount: Money) -> None:
@@ -105,6 +106,7 @@ def invoice_of(context: Context, purchase: Purchase, customer: Customer | None) 
         lines=purchase.priced.lines,
         coupons=tuple(_applied(coupon) for coupon in purchase.coupons),
         country=purchase.country,
+        conversion_info=purchase.conversion_info,
         plan_slug=purchase.plan_slug,
         subscription_id=purchase.id if subscribes and not financed else None,
         financing_id=purchase.id if financed else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
@@ -58,12 +58,16 @@ class CouponNotInBag(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pay:
-    """How a bag is paid: by period or by instalments; neither for what is free. `coupons` are only checked."""
+    """How a bag is paid: by period or by instalments; neither for what is free. `coupons` are only checked.
+
+    `conversion_info` says what led the customer here; it is kept with the invoice.
+    """
 
     token: str
     period: Period | None = None
     instalments: int | None = None
     coupons: Sequence[str] = ()
+    conversion_info: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,9 @@ def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, R
         context.gateway.account,
         context.now,
     ).customer
-    purchase = _purchase(context, stored, content, way, customer)
+    purchase = replace(
+        _purchase(context, stored, content, way, customer), conversion_info=dict(command.conversion_info)
+    )
     if purchase.amount == 0:
         invoice = invoice_of(context, purchase, None)
         return Settled(_free(context, invoice, purchase.delivery, rows, keyed))

@@ -44,6 +44,7 @@ def save_card(context: Context, buyer: Buyer, new: NewCard) -> CardSaved | CardW
     Raises TooManyAttempts, PaymentDeclined, PaymentRefused, RawCardRefused, UnknownTestCard, SetupNotFound,
     PaymentServiceDown.
     """
+    context.gateway.check_card(new)
     attempt = _count_attempt(context, buyer)
     stored = _known_customer(context, buyer)
     customer_id = _customer_id(stored.customer)

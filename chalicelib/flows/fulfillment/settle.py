@@ -17,6 +17,7 @@ from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
 from chalicelib.flows.fulfillment.receipt import returned
 from chalicelib.flows.fulfillment.reject import reject
 from chalicelib.kernel.ids import derived
+from chalicelib.kernel.money import Money
 
 TRIES_MAX = 5
 
@@ -91,19 +92,22 @@ def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice
 
 
 def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:
-    """What came too late to be delivered goes back whole; the key makes a repeat the same refund."""
+    """What came too late to be delivered goes back whole, once: asked first, and under a key of its own."""
     invoice = stored.invoice
-    state = context.gateway.refund(
-        payment.id,
-        amount=payment.amount,
-        key=derived("late", invoice.id, payment.id),
-        metadata={"invoice_id": str(invoice.id), "user_id": str(invoice.buyer.user_id), "reason": "not-deliverable"},
+    states = [found for found in context.gateway.refunds_of(payment.id) if found.status not in ("failed", "canceled")]
+    left = payment.amount.minor - sum(state.amount for state in states)
+    if left > 0:
+        metadata = {"invoice_id": str(invoice.id), "user_id": str(invoice.buyer.user_id), "reason": "not-deliverable"}
+        key = derived("late", invoice.id, payment.id, left)
+        amount = Money(left, payment.amount.code)
+        states.append(context.gateway.refund(payment.id, amount=amount, key=key, metadata=metadata))
+    refunds = tuple(
+        Refund(id=state.id, amount=state.amount, status=state.status, created_at=state.created_at) for state in states
     )
-    refund = Refund(id=state.id, amount=state.amount, status=state.status, created_at=state.created_at)
     reference = invoice.payment
     changed = invoice.model_copy(
         update={
-            "refunds": (refund,),
+            "refunds": refunds,
             "paid_at": payment.paid_at or context.now,
             "payment": None
             if reference is None
