@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog.queries import ServiceNotFound
 from chalicelib.books.consumption import queries as consumption
 from chalicelib.books.consumption.model import Session, SessionStatus
 from chalicelib.books.consumption.queries import SessionNotFound
@@ -49,7 +51,7 @@ class SessionsQuery(ListQuery):
     "/v1/payments/me/service/{service_slug}/consumptionsession",
     access=Access.PERSON,
     answers={201: SessionMadeOut},
-    errors=(InsufficientCredits, InvalidServiceSlug),
+    errors=(InsufficientCredits, InvalidServiceSlug, ServiceNotFound),
 )
 def use(call: Call, service_slug: str, query: CountryQuery) -> Answer:
     """Use one unit. Each call is another use."""
@@ -61,7 +63,7 @@ def use(call: Call, service_slug: str, query: CountryQuery) -> Answer:
     "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}",
     access=Access.PERSON,
     answers={201: SessionMadeOut, 200: SessionMadeOut},
-    errors=(InsufficientCredits, InvalidServiceSlug, InvalidHash),
+    errors=(InsufficientCredits, InvalidServiceSlug, InvalidHash, ServiceNotFound),
 )
 def use_once(call: Call, service_slug: str, session_ref: str, query: CountryQuery) -> Answer:
     """Use one unit under a hash: 201, and 200 with the same id for the same hash again."""
@@ -73,10 +75,12 @@ def use_once(call: Call, service_slug: str, session_ref: str, query: CountryQuer
     "/v1/payments/me/service/{service_slug}/consumptionsession",
     access=Access.PERSON,
     answers={200: list[SessionOut]},
+    errors=(ServiceNotFound,),
 )
 def list_uses(call: Call, service_slug: str, query: SessionsQuery) -> Answer:
     """The person's uses of a service, newest first."""
     table, user_id = call.runtime.table, call.person.user_id
+    catalog.service_id(table, service_slug)
 
     def read(size: int, cursor: str | None) -> Page[Session]:
         page = consumption.sessions(table, user_id, service_slug, limit=size, cursor=cursor)

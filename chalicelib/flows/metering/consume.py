@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.consumption import queries as consumption_queries
 from chalicelib.books.consumption import store as consumption
 from chalicelib.books.consumption.model import Session
@@ -47,7 +48,10 @@ class Consumed:
 
 
 def consume(context: Context, user_id: int, command: Consume) -> Consumed:
-    """Take the units. Raises InvalidHash, InsufficientCredits, RequestInFlight where others use them too fast."""
+    """Take the units.
+
+    Raises InvalidHash, InsufficientCredits, ServiceNotFound, RequestInFlight where others use them too fast.
+    """
     if command.hash is not None and command.hash.isdigit():
         raise InvalidHash
     for _ in range(TRIES_MAX):
@@ -58,6 +62,8 @@ def consume(context: Context, user_id: int, command: Consume) -> Consumed:
             repeated = _made_before(context, user_id, command)
             if repeated is not None:
                 return repeated
+            if not balances:
+                catalog.service_id(context.table, command.service_slug)
             raise
         session = _session(context, user_id, command, takes)
         try:
