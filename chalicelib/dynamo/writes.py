@@ -12,6 +12,7 @@ refused reads again and finds either its own write or another's.
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,9 +122,12 @@ def commit(table: Table, writes: Sequence[Write]) -> None:
     """
     if len(writes) > TRANSACTION_ITEMS_MAX:
         raise Unexpected(f"{len(writes)} writes do not fit one transaction")
+    # One token for all attempts: where an answer was lost, sending again is told that it was done. Only a help: it holds
+    # for ten minutes and for transactions, so whoever is refused reads again all the same.
+    token = secrets.token_hex(16)
     for attempt in range(ATTEMPTS_MAX):
         try:
-            _send(table, writes)
+            _send(table, writes, token)
             return
         except _Collision:
             backoff.wait(attempt)
@@ -138,14 +142,14 @@ class _Collision(Exception):
     """Another transaction held one of the rows; nothing was done."""
 
 
-def _send(table: Table, writes: Sequence[Write]) -> None:
+def _send(table: Table, writes: Sequence[Write], token: str) -> None:
     try:
         if len(writes) == 1 and not isinstance(writes[0], Check):
             operation, request = _single(table.name, writes[0])
             table.call(operation, request)
         else:
             items = [{_TRANSACT_NAMES[type(write)]: _encoded(table.name, write)} for write in writes]
-            table.call("TransactWriteItems", {"TransactItems": items})
+            table.call("TransactWriteItems", {"TransactItems": items, "ClientRequestToken": token})
     except ClientError as error:
         raise _meaning(error, writes) from error
 
