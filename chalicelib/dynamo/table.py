@@ -12,18 +12,21 @@ import json
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
 
+from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Encoded, Key, Row, decode
 from chalicelib.kernel.errors import DomainError, TryLater
 from chalicelib.kernel.pages import Page
 
 BATCH_KEYS_MAX = 100
 QUERY_ROWS_MAX = 1000
+DUE_PER_SHARD_MAX = 100
 CONNECT_TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 3.0
 READ_ATTEMPTS_MAX = 3
@@ -140,6 +143,15 @@ class Table:
         """One page of the rows that carry this `ref`, by the index of outside ids. Eventually consistent."""
         request = {"IndexName": "by_ref", **_conditions("ref", ref, "ref_sk", prefix)}
         return self._page(request, limit, newest_first, cursor, _List("ref", ref, "ref_sk", prefix))
+
+    def due(self, kind: str, now: datetime) -> list[Key]:
+        """Keys of the rows of a kind whose time has come, at most a hundred of each shard."""
+        until = int(now.timestamp())
+        return [
+            key
+            for shard in keys.due_shards(kind)
+            for key in self.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
+        ]
 
     def query_due(self, shard: str, *, until: int, limit: int) -> list[Key]:
         """Keys of the rows of a shard that are due at or before `until` (unix seconds), the oldest first."""

@@ -13,8 +13,6 @@ from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
 
-DUE_PER_SHARD_MAX = 100
-
 
 class BagNotFound(DomainError):
     kind = Kind.NOT_FOUND
@@ -112,9 +110,4 @@ def user_of_customer(table: Table, account: str, customer_id: str) -> int | None
 
 def due_invoices(table: Table, now: datetime) -> list[Key]:
     """Keys of the invoices that have been pending too long, at most a hundred a shard."""
-    until = int(now.timestamp())
-    return [
-        key
-        for shard in keys.due_shards(store.INVOICES_DUE)
-        for key in table.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
-    ]
+    return table.due(store.INVOICES_DUE, now)

@@ -7,13 +7,10 @@ from datetime import datetime
 
 from chalicelib.books.inbox import store
 from chalicelib.books.inbox.model import Event, EventStatus
-from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
-
-DUE_PER_SHARD_MAX = 100
 
 
 class EventNotFound(DomainError):
@@ -46,10 +43,4 @@ def events(table: Table, status: EventStatus, *, limit: int, cursor: str | None 
 
 def due(table: Table, now: datetime) -> list[str]:
     """Ids of pending events whose next try is due, at most a hundred a shard."""
-    until = int(now.timestamp())
-    found = [
-        key
-        for shard in keys.due_shards(store.DUE)
-        for key in table.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
-    ]
-    return [key.pk.removeprefix("INBOX#") for key in found]
+    return [key.pk.removeprefix("INBOX#") for key in table.due(store.DUE, now)]

@@ -6,11 +6,8 @@ from datetime import datetime
 
 from chalicelib.books.outbox import store
 from chalicelib.books.outbox.model import Message
-from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.table import Table
-
-DUE_PER_SHARD_MAX = 100
 
 
 def message(table: Table, message_id: str) -> tuple[Message, int] | None:
@@ -21,10 +18,4 @@ def message(table: Table, message_id: str) -> tuple[Message, int] | None:
 
 def due(table: Table, now: datetime) -> list[str]:
     """Ids of messages that wait for a try at or before now, at most a hundred a shard."""
-    until = int(now.timestamp())
-    found = [
-        key
-        for shard in keys.due_shards(store.DUE)
-        for key in table.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
-    ]
-    return [key.pk.removeprefix("OUTBOX#") for key in found]
+    return [key.pk.removeprefix("OUTBOX#") for key in table.due(store.DUE, now)]

@@ -87,8 +87,8 @@ class PlanRefOut(Output):
     title: str | None
 
 
-class SubscriptionOut(Output):
-    """What was agreed, as it was agreed. `valid_until`: how long the access that is paid for lasts."""
+class HoldingOut(Output):
+    """What subscriptions and financings have in common: what was agreed, as it was agreed."""
 
     id: int
     status: str
@@ -97,36 +97,30 @@ class SubscriptionOut(Output):
     plans: list[PlanRefOut]
     paid_at: datetime
     next_payment_at: datetime | None
+    currency: CurrencyOut
+    country_code: str | None
+    coupons: list[str]
+    invoices: list[int]
+
+
+class SubscriptionOut(HoldingOut):
+    """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons."""
+
     valid_until: datetime | None
     trial_ends_at: datetime | None
     pay_every: int
     pay_every_unit: str
     amount: float
-    currency: CurrencyOut
-    country_code: str | None
     seats: int
-    coupons: list[str]
-    invoices: list[int]
 
 
-class FinancingOut(Output):
+class FinancingOut(HoldingOut):
     """A plan paid by instalments; `monthly_price` is each one's amount."""
 
-    id: int
-    status: str
-    status_message: str | None
-    academy: int
-    plans: list[PlanRefOut]
-    paid_at: datetime
-    next_payment_at: datetime | None
     plan_expires_at: datetime
     how_many_installments: int
     installments_paid: int
     monthly_price: float
-    currency: CurrencyOut
-    country_code: str | None
-    coupons: list[str]
-    invoices: list[int]
 
 
 class HoldingsOut(Output):
@@ -204,29 +198,29 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
 def subscription_out(found: Subscription) -> SubscriptionOut:
     terms = found.terms
     return SubscriptionOut(
-        id=found.id,
-        status=found.status,
-        status_message=found.status_message,
-        academy=terms.academy_id,
-        plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title)],
-        paid_at=found.paid_at,
-        next_payment_at=found.next_payment_at,
+        **_holding(found).model_dump(),
         valid_until=found.paid_until,
         trial_ends_at=found.trial_ends_at,
         pay_every=terms.pay_every,
         pay_every_unit=terms.pay_every_unit,
         amount=major(terms.full_amount, terms.currency),
-        currency=currency_out(terms.currency),
-        country_code=terms.country,
         seats=terms.seats,
-        coupons=[coupon.slug for coupon in terms.coupons],
-        invoices=list(found.invoice_ids),
     )
 
 
 def financing_out(found: Financing) -> FinancingOut:
-    terms = found.terms
     return FinancingOut(
+        **_holding(found).model_dump(),
+        plan_expires_at=found.plan_expires_at,
+        how_many_installments=found.how_many_installments,
+        installments_paid=found.installments_paid,
+        monthly_price=major(found.monthly_amount, found.terms.currency),
+    )
+
+
+def _holding(found: Subscription | Financing) -> HoldingOut:
+    terms = found.terms
+    return HoldingOut(
         id=found.id,
         status=found.status,
         status_message=found.status_message,
@@ -234,10 +228,6 @@ def financing_out(found: Financing) -> FinancingOut:
         plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title)],
         paid_at=found.paid_at,
         next_payment_at=found.next_payment_at,
-        plan_expires_at=found.plan_expires_at,
-        how_many_installments=found.how_many_installments,
-        installments_paid=found.installments_paid,
-        monthly_price=major(found.monthly_amount, terms.currency),
         currency=currency_out(terms.currency),
         country_code=terms.country,
         coupons=[coupon.slug for coupon in terms.coupons],
