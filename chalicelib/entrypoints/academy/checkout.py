@@ -19,6 +19,7 @@ from chalicelib.books.catalog.queries import PriceNotFound, ServiceNotFound
 from chalicelib.books.catalog.store import CouponUsedUp
 from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
 from chalicelib.books.identity.queries import academy as read_academy
+from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
@@ -274,6 +275,7 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
     errors=(
         *REFUSALS_OF_PAYMENT,
         AcademyIsRequired,
+        AcademyNotFound,
         ServiceNotFound,
         PriceNotFound,
         ServiceSetRequired,
@@ -289,7 +291,6 @@ def buy(call: Call, body: UnitsBody) -> Answer:
     academy_id = academy_id_of(call, body)
     if academy_id is None:
         raise AcademyIsRequired
-    read_academy(call.runtime.table, academy_id)
     command = BuyUnits(
         service=body.service,
         how_many=body.how_many,
@@ -297,8 +298,7 @@ def buy(call: Call, body: UnitsBody) -> Answer:
         country=body.country_code,
         sets=_sets(body),
     )
-    key = keyed(call, "units", lambda result: _paid(result, 201, units_out))
-    return _answer(buy_units(call.runtime.context(call.now), buyer_of(call.person), command, key), 201, units_out)
+    return _answer(_bought(call, command), 201, units_out)
 
 
 @route(
@@ -324,6 +324,15 @@ def get_quote(call: Call, bag_id: int) -> Answer:
 def units_out(invoice: Invoice) -> UnitsInvoiceOut:
     bag = ChargeBagOut(id=invoice.bag_id, type=BagKind.CHARGE, status="PAID", was_delivered=True)
     return UnitsInvoiceOut.model_validate({**invoice_out(invoice).model_dump(), "bag": bag})
+
+
+def _bought(call: Call, command: BuyUnits) -> Outcome | Replayed:
+    key = keyed(call, "units", lambda result: _paid(result, 201, units_out))
+    try:
+        return buy_units(call.runtime.context(call.now), buyer_of(call.person), command, key)
+    except PriceNotFound:
+        read_academy(call.runtime.table, command.academy_id)  # an unknown academy is said to be that
+        raise
 
 
 def _answer(outcome: Outcome | Replayed, status: int, render: Any) -> Answer:
