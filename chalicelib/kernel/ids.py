@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 RANDOM_BITS = 12
@@ -20,7 +20,7 @@ RandomBits = Callable[[int], int]
 
 def new_id(now: datetime, random_bits: RandomBits = secrets.randbits) -> int:
     """An integer id; sorts by time to the millisecond."""
-    milliseconds = int((now - EPOCH).total_seconds() * 1000)
+    milliseconds = (now - EPOCH) // timedelta(milliseconds=1)
     return (milliseconds << RANDOM_BITS) | random_bits(RANDOM_BITS)
 
 

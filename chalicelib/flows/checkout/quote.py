@@ -25,9 +25,13 @@ from chalicelib.kernel.periods import Span, Unit, after
 from chalicelib.kernel.quotes import Priced
 
 
+GRANTS_MAX = 40
+"""What one purchase may grant: two writes each, which must fit one transaction of a hundred with all else."""
+
+
 class PlanNotReady(DomainError):
     slug = "the-plan-was-chosen-is-not-ready-too-be-sold"
-    detail = "The plan has no price at which it could be sold."
+    detail = "The plan cannot be sold as it is: it has no price, or grants more than one purchase may."
 
 
 class Trial(Document):
@@ -127,6 +131,8 @@ def quote(
 ) -> Content:
     """Price every way to pay the plan. Raises PlanNotReady, MultipleCurrenciesFound, and what limits units."""
     plan = offer.plan
+    if len(offer.items) + len(wanted.add_ons) > GRANTS_MAX:
+        raise PlanNotReady
     ways = [_period_way(offer, period, wanted, coupons, now) for period in offered_periods(offer)]
     if not plan.is_renewable:
         ways += [_instalment_way(offer, option, wanted, coupons) for option in offer.financing_options]
