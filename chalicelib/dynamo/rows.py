@@ -51,7 +51,7 @@ def load(kind: type[D], row: Row) -> D:
 
 
 def encode(values: Values) -> Encoded:
-    return {name: _encoded(value) for name, value in values.items()}
+    return {name: encoded(value) for name, value in values.items()}
 
 
 def decode(item: Mapping[str, Any]) -> Row:
@@ -59,14 +59,14 @@ def decode(item: Mapping[str, Any]) -> Row:
     return Row(Key(str(values.pop("pk")), str(values.pop("sk"))), values)
 
 
-def _encoded(value: Value) -> Encoded:
+def encoded(value: Value) -> Encoded:
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, int):
         return {"N": str(value)}
     if isinstance(value, str):
         return {"S": value}
-    return {"M": {name: _encoded(inner) for name, inner in value.items()}}
+    return {"M": {name: encoded(inner) for name, inner in value.items()}}
 
 
 def _decoded(value: Mapping[str, Any]) -> Any:

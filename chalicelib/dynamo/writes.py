@@ -20,10 +20,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 from pynamodb.expressions.update import Update as Expression
 
+from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Encoded, Key, Values, decode, encode
 from chalicelib.dynamo.table import THROTTLED_CODES, Table
 from chalicelib.kernel.errors import Defect, TryLater
@@ -48,8 +48,8 @@ def absent_or_same(doc: str) -> Condition:
 
 
 def at_version(version: int) -> Condition:
-    """The row is as it was read. A row that was not there has version 0."""
-    return absent if version == 0 else Path("version") == version
+    """The row is as it was read. A row that was not there, or that an update made without a version, has version 0."""
+    return Path("version").does_not_exist() if version == 0 else Path("version") == version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,9 +44,7 @@ class TestRules:
         ("action", "kind", "status"),
         [("error_429", stripe.RateLimitError, 429), ("error_500", stripe.APIError, 500)],
     )
-    def test_errors_did_not_either(
-        self, shop: Shop, action: str, kind: type[stripe.StripeError], status: int
-    ) -> None:
+    def test_errors_did_not_either(self, shop: Shop, action: str, kind: type[stripe.StripeError], status: int) -> None:
         misbehave(shop, action)
         error = refused(kind, shop.a_customer)
         assert error.http_status == status
@@ -146,14 +144,9 @@ class TestRestart:
         )
         assert replayed["id"] == kept.id
         assert (
-            again.control("POST", f"/_control/authenticate/{waiting.id}", {"success": True}, shop.clock.now)[
-                0
-            ]
-            == 200
+            again.control("POST", f"/_control/authenticate/{waiting.id}", {"success": True}, shop.clock.now)[0] == 200
         )
-        _, listed = again.handle(
-            "GET", f"/v1/payment_intents?customer={paid.customer}", "", AUTHORIZED, shop.clock.now
-        )
+        _, listed = again.handle("GET", f"/v1/payment_intents?customer={paid.customer}", "", AUTHORIZED, shop.clock.now)
         assert [intent["id"] for intent in listed["data"]] == [paid.id]
 
     def test_ids_do_not_repeat_by_default(self) -> None:
@@ -169,9 +162,7 @@ class TestRestart:
             with opened("inprocess", seed=7) as shop:
                 shop.a_payment()
                 world = shop.standin.dump()["world"]
-                dumps.append(
-                    [json.loads(text)["type"] for text in world["events"]] + list(world["store"]["hidden"])
-                )
+                dumps.append([json.loads(text)["type"] for text in world["events"]] + list(world["store"]["hidden"]))
         assert dumps[0] == dumps[1]
 
 

@@ -146,9 +146,7 @@ class TestPaymentMethods:
         shop.v1.customers.update(customer, {"invoice_settings": {"default_payment_method": card}})
         assert shop.v1.payment_methods.detach(card).customer is None
         assert shop.v1.customers.retrieve(customer).invoice_settings.default_payment_method is None
-        error = refused(
-            stripe.InvalidRequestError, shop.v1.payment_methods.attach, card, {"customer": customer}
-        )
+        error = refused(stripe.InvalidRequestError, shop.v1.payment_methods.attach, card, {"customer": customer})
         assert "may not be used again" in error_of(error)["message"]
         refused(stripe.InvalidRequestError, shop.v1.payment_methods.detach, card)
 
@@ -164,9 +162,7 @@ class TestPaymentMethods:
             ({"exp_month": 13}, "invalid_expiry_month"),
             ({"exp_month": 1, "exp_year": year}, "invalid_expiry_month"),
         ):
-            assert (
-                refused(stripe.CardError, shop.v1.payment_methods.update, card, {"card": expiry}).code == code
-            )
+            assert refused(stripe.CardError, shop.v1.payment_methods.update, card, {"card": expiry}).code == code
 
     def test_a_loose_card_cannot_change(self, shop: Shop) -> None:
         loose = shop.v1.payment_methods.create({"type": "card", "card": {"token": "tok_visa"}}).id

@@ -42,18 +42,14 @@ class Clock:
 class Shop:
     """A merchant with the real library, Stripe's stand-in behind it, and the orders that a test gives."""
 
-    def __init__(
-        self, standin: Standin, clock: Clock, http_client: stripe.HTTPClient, url: str | None
-    ) -> None:
+    def __init__(self, standin: Standin, clock: Clock, http_client: stripe.HTTPClient, url: str | None) -> None:
         self.standin = standin
         self.clock = clock
         self.url = url
         self._http_client = http_client
         self.client = self.library()
 
-    def library(
-        self, *, retries: int = 0, key: str = SECRET_KEY, account: str | None = None
-    ) -> stripe.StripeClient:
+    def library(self, *, retries: int = 0, key: str = SECRET_KEY, account: str | None = None) -> stripe.StripeClient:
         addresses: Any = {"api": self.url} if self.url else {}
         return stripe.StripeClient(
             key,
@@ -98,9 +94,7 @@ class Shop:
 
     def a_payment(self, **params: Any) -> Any:
         customer = self.a_customer().id
-        return self.pay(
-            customer=customer, payment_method=self.a_card(customer).id, off_session=True, **params
-        )
+        return self.pay(customer=customer, payment_method=self.a_card(customer).id, off_session=True, **params)
 
     def event_types(self) -> list[str]:
         """The types of the last hundred events, oldest first."""

@@ -48,9 +48,7 @@ class Walk:
     def refund(self) -> None:
         if self.intents:
             amount = self.rng.randrange(1, 6_000)
-            made = self.shop.v1.refunds.create(
-                {"payment_intent": self.rng.choice(self.intents), "amount": amount}
-            )
+            made = self.shop.v1.refunds.create({"payment_intent": self.rng.choice(self.intents), "amount": amount})
             self.refunds.append(made.id)
 
     def dispute(self) -> None:
@@ -61,9 +59,7 @@ class Walk:
     def decide(self) -> None:
         if self.intents:
             success = self.rng.random() < 0.7
-            self.shop.control(
-                "POST", f"/_control/authenticate/{self.rng.choice(self.intents)}", success=success
-            )
+            self.shop.control("POST", f"/_control/authenticate/{self.rng.choice(self.intents)}", success=success)
 
     def send_back(self) -> None:
         if self.refunds:
@@ -86,9 +82,7 @@ def test_charges_refunds_and_events_agree(seed: int) -> None:
     for intent in objects["payment_intent"]:
         charges = [charge for charge in objects["charge"] if charge["payment_intent"] == intent["id"]]
         paid = sum(charge["amount_captured"] for charge in charges)
-        assert (
-            intent["amount_received"] == paid == (intent["amount"] if intent["status"] == "succeeded" else 0)
-        )
+        assert intent["amount_received"] == paid == (intent["amount"] if intent["status"] == "succeeded" else 0)
     types = [event.type for event in events]
     assert types.count("payment_intent.created") == len(objects["payment_intent"])
     assert types.count("charge.succeeded") == sum(charge["paid"] for charge in objects["charge"])

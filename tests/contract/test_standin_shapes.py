@@ -44,12 +44,7 @@ class _Names(dict[str, Any]):
 
 def _hints(kind: type) -> Json:
     found = typing.get_type_hints(kind, None, _Names())
-    own = {
-        name
-        for base in kind.__mro__
-        if base is not StripeObject
-        for name in getattr(base, "__annotations__", {})
-    }
+    own = {name for base in kind.__mro__ if base is not StripeObject for name in getattr(base, "__annotations__", {})}
     hidden = {"OBJECT_NAME"}
     return {n: h for n, h in found.items() if n in own and not n.startswith("_") and n not in hidden}
 
@@ -145,9 +140,7 @@ def everything(shop: Shop) -> list[Json]:
     card = shop.a_card(customer)
     v1.payment_methods.update(card.id, {"card": {"exp_year": 2040}, "metadata": {"a": "b"}})
     v1.customers.update(customer, {"invoice_settings": {"default_payment_method": card.id}})
-    paid = shop.pay(
-        customer=customer, payment_method=card.id, off_session=True, setup_future_usage="off_session"
-    )
+    paid = shop.pay(customer=customer, payment_method=card.id, off_session=True, setup_future_usage="off_session")
     refund = v1.refunds.create({"payment_intent": paid.id, "amount": 100, "reason": "duplicate"})
     shop.order(f"/_control/fail_refund/{refund.id}")
     shop.order(f"/_control/dispute/{paid.id}", outcome="won")

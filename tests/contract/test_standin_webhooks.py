@@ -163,9 +163,7 @@ def server(inbox: Inbox) -> Iterator[StandinServer]:
 
 def create_customer(server: StandinServer) -> str:
     headers = {"Authorization": f"Bearer {SECRET_KEY}"}
-    status, body = server.standin.handle(
-        "POST", "/v1/customers", "email=a%40example.com", headers, server.clock()
-    )
+    status, body = server.standin.handle("POST", "/v1/customers", "email=a%40example.com", headers, server.clock())
     assert status == 200
     return str(body["id"])
 
@@ -205,9 +203,7 @@ class TestServer:
         assert len(inbox.received) == 2
 
     def test_copies_arrive_late_by_the_clock(self, server: StandinServer, inbox: Inbox) -> None:
-        server.standin.control(
-            "POST", "/_control", {"webhooks": {"copies": 3, "shuffle": True, "delay_seconds": 9}}, 0
-        )
+        server.standin.control("POST", "/_control", {"webhooks": {"copies": 3, "shuffle": True, "delay_seconds": 9}}, 0)
         create_customer(server)
         assert server.settle(3)
         assert inbox.received == []

@@ -19,6 +19,8 @@ from typing import Any
 from chalicelib.kernel.errors import DomainError
 
 EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,200}")
+EVENT_TYPE = re.compile(r"[a-z0-9_.]{1,200}")
+OBJECT_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 SIGNATURES_MAX = 20
 
 
@@ -112,7 +114,9 @@ def parse(raw: bytes) -> Inbound:
     if not isinstance(body, dict) or body.get("object") != "event":
         raise NoEvent
     ident, kind = body.get("id"), body.get("type")
-    if not isinstance(ident, str) or EVENT_ID.fullmatch(ident) is None or not isinstance(kind, str) or len(kind) > 200:
+    if not isinstance(ident, str) or EVENT_ID.fullmatch(ident) is None:
+        raise NoEvent
+    if not isinstance(kind, str) or EVENT_TYPE.fullmatch(kind) is None:
         raise NoEvent
     data = body.get("data")
     data = data if isinstance(data, dict) else {}
@@ -139,4 +143,4 @@ def _parts(header: str) -> tuple[list[str], list[str]]:
 
 def _text(found: Any, name: str) -> str | None:
     value = found.get(name) if isinstance(found, dict) else None
-    return value if isinstance(value, str) and len(value) <= 255 else None
+    return value if isinstance(value, str) and OBJECT_ID.fullmatch(value) is not None else None

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from chalicelib.books.idempotency.model import KEPT_FOR, Keyed, Record, RequestInFlight, StoredAnswer
 from chalicelib.dynamo.rows import Key, Row, load
-from chalicelib.dynamo.writes import Put, absent, present
+from chalicelib.dynamo.writes import Delete, Put, absent, present
 
 
 def record_key(caller: str, route: str, key: str) -> Key:
@@ -39,6 +39,11 @@ def answered_at_once(keyed: Keyed, answer: StoredAnswer, *, subject: int | None,
     """Open and answer in one write, for an effect that needs one transaction only."""
     record = Record(input_hash=keyed.input_hash, subject=subject, answer=answer, created_at=now)
     return Put(key=key_of(keyed), values=_values(record), condition=absent, refused=lambda old: RequestInFlight())
+
+
+def released(keyed: Keyed) -> Delete:
+    """Forget the record: nothing came of the request, so that the same key may try again."""
+    return Delete(key=key_of(keyed), condition=present, refused=lambda old: RequestInFlight())
 
 
 def _values(record: Record) -> dict[str, str | int]:

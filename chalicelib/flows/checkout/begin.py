@@ -9,6 +9,7 @@ from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.model import (
     AppliedCoupon,
+    BagState,
     Buyer,
     Customer,
     Invoice,
@@ -127,7 +128,9 @@ def begin_writes(
     if keyed is not None:
         writes.append(idempotency.opened(keyed, subject=invoice.id, now=context.now))
     if invoice.kind is InvoiceKind.PLAN:
-        writes.append(billing.bag_begins(user_id, invoice.bag_id, invoice_id=invoice.id))
+        # What costs nothing is delivered in this same transaction.
+        state = BagState.PAID if invoice.payment is None else BagState.PAYING
+        writes.append(billing.bag_begins(user_id, invoice.bag_id, invoice_id=invoice.id, state=state))
     writes += claim_writes(invoice, delivery)
     if invoice.payment is not None:
         writes.append(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import (
     Charge,
     Payment,
@@ -51,8 +53,13 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
         )
     except PaymentDeclined as declined:
         return _refused(context, stored, declined, keyed)
-    except (PaymentRefused, PaymentServiceBusy, PaymentUnauthorized) as refusal:
-        reject(context, stored, refusal.slug, beside=_kept(context, keyed, refusal, invoice))
+    except PaymentRefused as refusal:
+        reject(context, stored, refusal.slug, beside=[*_uncounted(invoice), *_kept(context, keyed, refusal, invoice)])
+        raise
+    except (PaymentServiceBusy, PaymentUnauthorized) as refusal:
+        # It was never looked at: the same key may try again.
+        released = [] if keyed is None else [idempotency.released(keyed)]
+        reject(context, stored, refusal.slug, beside=[*_uncounted(invoice), *released])
         raise
     except Unanswered:
         return Waiting(invoice, PaymentStatus.PROCESSING)
@@ -118,6 +125,12 @@ def _refused(context: Context, stored: StoredInvoice, declined: PaymentDeclined,
     beside = _kept(context, keyed, declined, stored.invoice)
     invoice = reject(context, stored, declined.decline_code or declined.code or "declined", beside=beside)
     return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
+
+
+def _uncounted(invoice: Invoice) -> list[Write]:
+    """What the bank never saw is no declined payment (D60)."""
+    user_id = invoice.buyer.user_id
+    return [billing.attempt_succeeded(user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
 
 
 def _kept(context: Context, keyed: Keyed | None, result: object, invoice: Invoice) -> list[Write]:

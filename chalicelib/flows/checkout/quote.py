@@ -24,7 +24,6 @@ from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.periods import Span, Unit, after
 from chalicelib.kernel.quotes import Priced
 
-
 GRANTS_MAX = 40
 """What one purchase may grant: two writes each, which must fit one transaction of a hundred with all else."""
 

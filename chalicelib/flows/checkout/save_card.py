@@ -67,8 +67,10 @@ def keep_setup(context: Context, user_id: int, setup: Setup, *, sent: NewCard | 
     for _ in range(TRIES_MAX):
         stored = billing_queries.customer(context.table, user_id, context.gateway.account, context.now)
         if setup.card is not None:
+            # A setup that is still awaited stays so, unless the customer has just saved this card instead of it.
+            awaited = None if sent is not None or stored.customer.setup_id == setup.id else stored.customer.setup_id
             changed = stored.customer.model_copy(
-                update={"card": _saved(setup.card, sent), "setup_id": None, "updated_at": context.now}
+                update={"card": _saved(setup.card, sent), "setup_id": awaited, "updated_at": context.now}
             )
         elif setup.status in (PaymentStatus.FAILED, PaymentStatus.CANCELED):
             raise PaymentDeclined

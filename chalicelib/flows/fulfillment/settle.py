@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentStatus
+from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus
 from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund, paid_status
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.outbox import store as outbox
@@ -67,6 +67,8 @@ def settle(context: Context, stored: StoredInvoice, payment: Payment, *, beside:
 
 
 def _settle(context: Context, stored: StoredInvoice, payment: Payment, beside: Sequence[Write]) -> Outcome:
+    if payment.status is PaymentStatus.FAILED:
+        payment = _closed(context, payment)
     if payment.status is PaymentStatus.SUCCEEDED:
         try:
             return Settled(fulfill(context, stored, payment, beside=beside))
@@ -74,11 +76,25 @@ def _settle(context: Context, stored: StoredInvoice, payment: Payment, beside: S
             return Settled(_give_money_back(context, stored, payment))
     if stored.invoice.status is not InvoiceStatus.PENDING:
         return Refused(stored.invoice, _declined(stored.invoice, payment))
-    if payment.status in (PaymentStatus.FAILED, PaymentStatus.CANCELED):
+    if payment.status is PaymentStatus.CANCELED:
         declined = _declined(stored.invoice, payment)
         invoice = reject(context, stored, payment.decline_code or payment.status.value)
         return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
     return Waiting(_noted(context, stored, payment), payment.status, payment.client_secret)
+
+
+def _closed(context: Context, payment: Payment) -> Payment:
+    """Close a failed payment at the processor before its invoice is given up: the customer may hold its secret, and it
+    must never succeed behind our back. Answers it as it is then: it may have moved on meanwhile.
+    """
+    try:
+        closed = context.gateway.cancel_payment(payment.id, key=derived("cancel", payment.id))
+    except PaymentRefused:
+        again = context.gateway.payment(payment.id)
+        if again is None or again.status is PaymentStatus.FAILED:
+            raise
+        closed = again
+    return replace(closed, decline_code=closed.decline_code or payment.decline_code)
 
 
 def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus
+from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentStatus
 from chalicelib.books.billing.model import Customer
 from chalicelib.books.billing.queries import InvoiceNotFound, StoredInvoice
 from chalicelib.books.inbox import queries as inbox_queries
@@ -21,9 +21,9 @@ from chalicelib.dynamo.writes import commit
 from chalicelib.flows.checkout.save_card import forget_card, forget_customer, keep_setup, refresh_card
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.record_refunds import record_dispute, record_refunds
-from chalicelib.flows.fulfillment.settle import Refused, settle
+from chalicelib.flows.fulfillment.settle import settle
 from chalicelib.kernel.errors import DomainError
-from chalicelib.kernel.ids import ID_MAX, derived
+from chalicelib.kernel.ids import ID_MAX
 
 T = TypeVar("T")
 
@@ -80,19 +80,7 @@ def _settle_payment(context: Context, payment_id: str) -> None:
     # What is acted on must not be older than the invoice that it is written over, unless it can change no more.
     final = first.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED)
     payment = first if final else _known(context.gateway.payment(payment_id), payment_id)
-    outcome = settle(context, invoice, payment)
-    if isinstance(outcome, Refused) and payment.status is PaymentStatus.FAILED:
-        _close(context, payment)
-
-
-def _close(context: Context, payment: Payment) -> None:
-    """A payment whose invoice was given up must never succeed behind our back. One that just did comes as an event."""
-    try:
-        context.gateway.cancel_payment(payment.id, key=derived("cancel", payment.id))
-    except PaymentRefused as error:
-        again = context.gateway.payment(payment.id)
-        if again is None or again.status is not PaymentStatus.CANCELED:
-            raise NotKnownYet(f"payment {payment.id} was to be cancelled") from error
+    settle(context, invoice, payment)
 
 
 def _setup(context: Context, event: Event) -> None:
@@ -152,6 +140,8 @@ def _card(context: Context, event: Event) -> None:
     card, customer_id = found if found is not None else (None, None)
     owner = customer_id or event.previous_customer
     user_id = None if owner is None else billing_queries.user_of_customer(context.table, context.gateway.account, owner)
+    if found is not None and customer_id is None and user_id is None:
+        return  # attached to nobody, and nobody of ours had it: there is nothing to forget
     if user_id is None:
         raise NotKnownYet(f"card {_object(event)} belongs to no customer of ours")
     if customer_id is None or card is None:
@@ -192,7 +182,8 @@ def _invoice_of(context: Context, payment: Payment) -> StoredInvoice:
     except InvoiceNotFound as error:
         raise NotKnownYet(f"payment {payment.id} names the unknown invoice {invoice_id}") from error
     reference = stored.invoice.payment
-    if reference is None or reference.payment_id not in (None, payment.id):
+    same_customer = reference is not None and reference.customer_id == payment.customer_id
+    if reference is None or not same_customer or reference.payment_id not in (None, payment.id):
         raise NotKnownYet(f"payment {payment.id} is not the one of invoice {invoice_id}")
     return stored
 

@@ -1,0 +1,48 @@
+"""What a stage's template declares: the table, both queues with their dead-letter queues, the sender's address."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+
+from infra.table import create_table
+
+INBOX_QUEUE = "purser-inbox"
+OUTBOX_QUEUE = "purser-outbox"
+MAX_RECEIVES = 5
+VISIBILITY_SECONDS = 60
+"""How long a message whose handling failed stays away. Shorter than deployed, where a person need not wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    inbox_queue_url: str
+    outbox_queue_url: str
+
+
+def make_table(*, name: str, region: str, endpoint_url: str) -> None:
+    """Create the declared table where it is not there yet."""
+    create_table(client("dynamodb", region=region, endpoint_url=endpoint_url), name)
+
+
+def make_resources(*, region: str, endpoint_url: str, mail_from: str) -> Resources:
+    """Create what is not there yet, queues and sender."""
+    sqs = client("sqs", region=region, endpoint_url=endpoint_url)
+    ses = client("sesv2", region=region, endpoint_url=endpoint_url)
+    ses.create_email_identity(EmailIdentity=mail_from)
+    return Resources(_queue(sqs, INBOX_QUEUE), _queue(sqs, OUTBOX_QUEUE))
+
+
+def client(service: str, *, region: str, endpoint_url: str) -> Any:
+    return botocore.session.get_session().create_client(service, region_name=region, endpoint_url=endpoint_url)
+
+
+def _queue(sqs: Any, name: str) -> str:
+    dead_letters = sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES}
+    wanted = {"VisibilityTimeout": str(VISIBILITY_SECONDS), "RedrivePolicy": json.dumps(redrive)}
+    return str(sqs.create_queue(QueueName=name, Attributes=wanted)["QueueUrl"])

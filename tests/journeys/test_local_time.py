@@ -1,0 +1,170 @@
+"""The clock that moves day by day, and the pump that calls the workers as Lambda does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from local.clock import EndOfTime, MovableClock
+from local.ministack import Ministack
+from local.pump import Pump
+from local.resources import INBOX_QUEUE, client, make_resources
+from local.timeline import DAY_SECONDS, ROUNDS_PER_STEP_MAX, Timeline, Unsettled
+
+REGION = "us-east-1"
+
+
+class Work:
+    """A schedule that finds `due` rounds of work at each step, and remembers the days."""
+
+    def __init__(self, clock: MovableClock, due: int = 0) -> None:
+        self.seen: list[float] = []
+        self._clock = clock
+        self._due = due
+        self._left = due
+
+    def tick(self, event: dict[str, Any], context: Any) -> dict[str, int]:
+        at = self._clock.offset_seconds
+        if at not in self.seen:
+            self.seen.append(at)
+            self._left = self._due
+        self._left -= 1
+        return {"rows": int(self._left >= 0)}
+
+
+class Couriers:
+    def __init__(self) -> None:
+        self.settled = 0
+
+    def settle(self, timeout_seconds: float) -> bool:
+        self.settled += 1
+        return True
+
+
+class TestTheClock:
+    def test_tells_aware_utc_ahead_of_the_machine(self) -> None:
+        clock = MovableClock()
+        clock.advance(3600)
+        ahead = clock.now() - datetime.now(UTC)
+        assert clock.now().tzinfo is UTC
+        assert 3590 < ahead.total_seconds() <= 3600
+
+    def test_never_goes_back_and_ends(self) -> None:
+        clock = MovableClock()
+        with pytest.raises(ValueError, match="never goes back"):
+            clock.advance(-1)
+        with pytest.raises(EndOfTime):
+            clock.advance(100 * 366 * DAY_SECONDS)
+        assert clock.offset_seconds == 0
+
+
+class TestAdvancing:
+    def test_stops_at_every_day_and_at_the_end(self) -> None:
+        clock = MovableClock()
+        work, couriers = Work(clock), Couriers()
+        Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(2 * DAY_SECONDS + 60)
+        assert work.seen == [0, DAY_SECONDS, 2 * DAY_SECONDS, 2 * DAY_SECONDS + 60]
+        assert couriers.settled == len(work.seen)
+
+    def test_goes_on_with_a_day_until_it_has_settled(self) -> None:
+        clock = MovableClock()
+        work, couriers = Work(clock, due=3), Couriers()
+        Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(60)
+        assert couriers.settled == 2 * 4
+
+    def test_gives_up_on_a_day_that_never_settles(self) -> None:
+        clock = MovableClock()
+        work = Work(clock, due=ROUNDS_PER_STEP_MAX + 1)
+        with pytest.raises(Unsettled):
+            Timeline(clock, tick=work.tick, pumps=(), webhooks=None).advance(DAY_SECONDS)
+
+    def test_moves_nothing_where_it_would_pass_the_end(self) -> None:
+        clock = MovableClock()
+        work = Work(clock)
+        with pytest.raises(EndOfTime):
+            Timeline(clock, tick=work.tick, pumps=(), webhooks=None).advance(90 * 366 * DAY_SECONDS)
+        assert (clock.offset_seconds, work.seen) == (0, [])
+
+
+class Bench:
+    """A pump on a real queue, and what its worker was given."""
+
+    def __init__(self, ministack: Ministack, worker: Callable[[dict[str, Any]], Any]) -> None:
+        resources = make_resources(region=REGION, endpoint_url=ministack.url, mail_from="tests@example.com")
+        self._url = resources.inbox_queue_url
+        self._sqs = client("sqs", region=REGION, endpoint_url=ministack.url)
+        self._sqs.purge_queue(QueueUrl=self._url)
+        self.given: list[dict[str, Any]] = []
+        self._worker = worker
+        self.pump = Pump(
+            name=INBOX_QUEUE, queue_url=self._url, region=REGION, endpoint_url=ministack.url, worker=self._work
+        )
+
+    def send(self, *bodies: str) -> None:
+        for body in bodies:
+            self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+
+    def left(self) -> int:
+        """Messages that were not deleted, whether or not they can be seen now."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+    def _work(self, event: dict[str, Any], _context: Any) -> Any:
+        self.given.append(event)
+        return self._worker(event)
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+
+
+class TestThePump:
+    def test_hands_over_batches_of_ten_as_lambda_does_and_deletes_them(self, ministack: Ministack) -> None:
+        bench = Bench(ministack, lambda event: {"batchItemFailures": []})
+        bench.send(*(json.dumps({"event_id": f"evt_{number}"}) for number in range(12)))
+        assert bench.pump.drain() == 12
+        assert bench.left() == 0
+        assert [len(event["Records"]) for event in bench.given] == [10, 2]
+        record = bench.given[0]["Records"][0]
+        assert {"messageId", "receiptHandle", "body", "attributes", "eventSourceARN"} <= set(record)
+        assert record["eventSource"] == "aws:sqs"
+        assert record["attributes"]["ApproximateReceiveCount"] == "1"
+
+    def test_keeps_the_messages_that_failed(self, ministack: Ministack) -> None:
+        def fail_bad_ones(event: dict[str, Any]) -> Any:
+            failed = [record["messageId"] for record in event["Records"] if record["body"] == "bad"]
+            return {"batchItemFailures": [{"itemIdentifier": ident} for ident in failed]}
+
+        bench = Bench(ministack, fail_bad_ones)
+        bench.send("good", "bad", "good")
+        assert bench.pump.drain() == 3
+        assert bench.left() == 1
+
+    def test_keeps_the_whole_batch_where_the_worker_raises(self, ministack: Ministack) -> None:
+        def broken(event: dict[str, Any]) -> Any:
+            raise RuntimeError("broken")
+
+        bench = Bench(ministack, broken)
+        bench.send("one", "two")
+        assert bench.pump.drain() == 2
+        assert bench.left() == 2
+
+    def test_works_by_itself_once_started_and_no_more_once_stopped(self, ministack: Ministack) -> None:
+        bench = Bench(ministack, lambda event: None)
+        bench.pump.start()
+        bench.send("one")
+        bench.pump.wake()
+        deadline = datetime.now(UTC).timestamp() + 10
+        while bench.left() and datetime.now(UTC).timestamp() < deadline:
+            continue
+        bench.pump.stop()
+        assert len(bench.given) == 1
+        bench.send("two")
+        assert (bench.pump.drain(), bench.left()) == (0, 1)
