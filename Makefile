@@ -30,7 +30,7 @@ demo: $(ENVIRONMENTS)  ## a scripted customer against the running server, or aga
 	@$(PYTHON) -m local.demo
 
 test: lint types  ## every check and every test
-	$(call part,pytest,$(PYTHON) -m pytest)
+	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile)
 
 lint: $(ENVIRONMENTS)  ## style, formatting and the rule of imports
 	$(call part,ruff check,$(PYTHON) -m ruff check --quiet $(OURS))
