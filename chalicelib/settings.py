@@ -15,7 +15,8 @@ SECRET_NAMES = ("stripe_secret_key", "stripe_webhook_secrets", "jwt_secret")
 
 
 class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What was sent stays out of a start-up error: it may be a secret.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     stage: str = "local"
     table: str

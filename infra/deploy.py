@@ -96,6 +96,7 @@ def _restart(asked: argparse.Namespace) -> None:
 def _stripe_webhook(asked: argparse.Namespace) -> None:
     import boto3
     import stripe
+
     from chalicelib.adapters.stripe.events import HANDLED_TYPES
 
     session = boto3.Session(region_name=_required_region())

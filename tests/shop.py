@@ -153,5 +153,10 @@ def open_shop(table: Table, academy_id: int, now: datetime) -> None:
             add_on_service_ids=(CHAT,),
         ),
     ]
+    put(table, *rows)
+
+
+def put(table: Table, *rows: Any) -> None:
+    """Put further rows of the catalog."""
     for row in rows:
         catalog.create(table, row)

@@ -7,6 +7,8 @@ until `deliver`. Nothing happens by itself, so a test decides what comes late, t
 from __future__ import annotations
 
 import base64
+import copy
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -15,6 +17,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from app import app
 from chalicelib.adapters.stripe.gateway import StripeGateway
@@ -28,7 +33,7 @@ from chalicelib.entrypoints._wiring import Runtime
 from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
 from local.stripe_standin.machine import Standin
-from tests.moto_table import TABLE_NAME, moto_table
+from tests.moto_table import REGION, TABLE_NAME, moto_table
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 STRIPE_KEY = "sk_test_world_0123456789"
@@ -128,6 +133,17 @@ class HeldMailer:
         self.sent.append((mail, message_id))
 
 
+@dataclass(frozen=True)
+class Moment:
+    """A world as it was, to go back to: rows, Stripe, nudges, mails, time. What was ordered of Stripe is not in it."""
+
+    now: datetime
+    rows: Any
+    stripe: dict[str, Any]
+    nudges: tuple[list[str], list[str]]
+    sent: list[tuple[Mail, str]]
+
+
 class World:
     """Everything, and the hands that move it."""
 
@@ -138,11 +154,11 @@ class World:
         self.standin = Standin(secret_key=STRIPE_KEY, rng=random.Random(11), webhook_secret=WEBHOOK_SECRET)
         self.queue = HeldQueue()
         self.mailer = HeldMailer()
-        self.runtime = Runtime(settings, clock=lambda: self.now)
-        client = InProcessClient(self.standin, lambda: int(self.now.timestamp()))
+        self.runtime = Runtime(settings, clock=lambda: self.now, random_bits=_counting())
+        self.stripe_client = InProcessClient(self.standin, lambda: int(self.now.timestamp()))
         self.runtime.__dict__ |= {
             "table": table,
-            "gateway": StripeGateway(settings, http_client=client),
+            "gateway": StripeGateway(settings, http_client=self.stripe_client),
             "queue": self.queue,
             "mailer": self.mailer,
         }
@@ -200,14 +216,15 @@ class World:
             outgoing = self.standin.take_delivery(at)
             if outgoing is None:
                 return accepted
-            reply = self.call(
-                "POST",
-                "/stripe/webhook",
-                raw=outgoing.payload.encode(),
-                headers={"Stripe-Signature": outgoing.signature},
-            )
-            accepted += reply.status == 200
-            self.standin.report_delivery(outgoing.id, delivered=reply.status == 200, now=at)
+            delivered = False
+            try:
+                delivered = self.post_webhook(outgoing.payload.encode(), outgoing.signature).status == 200
+            finally:  # a process that is killed answers nothing, which Stripe takes for a failure
+                self.standin.report_delivery(outgoing.id, delivered=delivered, now=at)
+            accepted += delivered
+
+    def post_webhook(self, raw: bytes, signature: str) -> Reply:
+        return self.call("POST", "/stripe/webhook", raw=raw, headers={"Stripe-Signature": signature})
 
     def work(self) -> None:
         """Work on every nudge."""
@@ -221,6 +238,10 @@ class World:
         """Deliver and work until it is quiet."""
         while self.deliver() or self.queue.inbox or self.queue.outbox:
             self.work()
+
+    def resting(self) -> bool:
+        """Whether no row waits in the due index, now or later: a sweep would find nothing."""
+        return not any("due_shard" in item.attrs for partition in _rows().values() for item in partition.values())
 
     def sweep(self) -> dict[str, int]:
         return schedules.sweep({})
@@ -237,6 +258,26 @@ class World:
             for found in body["data"]
             if found["status"] == "succeeded" and found["metadata"].get("invoice_id") == wanted
         ]
+
+    def at_stripe(self, kind: str) -> list[dict[str, Any]]:
+        """Stripe's objects of a kind (`payment_intent`, `refund`, ...), oldest first, as Stripe has them."""
+        return list(self.standin.world.store.objects[kind].values())
+
+    def moment(self) -> Moment:
+        nudges = (list(self.queue.inbox), list(self.queue.outbox))
+        return Moment(self.now, copy.deepcopy(_rows()), self.standin.dump(), nudges, list(self.mailer.sent))
+
+    def go_back(self, moment: Moment) -> None:
+        """Everything is again as it was at that moment, however often; Stripe behaves."""
+        rows = _rows()
+        rows.clear()
+        rows.update(copy.deepcopy(moment.rows))
+        self.now = moment.now
+        self.standin.load(moment.stripe)
+        self.standin.control("DELETE", "/_control", {}, int(self.now.timestamp()))
+        self.queue.inbox, self.queue.outbox = list(moment.nudges[0]), list(moment.nudges[1])
+        self.queue.lost = False
+        self.mailer.sent = list(moment.sent)
 
     def misbehave(self, **orders: Any) -> None:
         status, _ = self.standin.control("POST", "/_control", orders, int(self.now.timestamp()))
@@ -264,14 +305,33 @@ def a_world(load_catalog: Callable[[Table, int, datetime], None], **changes: Any
     }
     with moto_table() as table:
         world = World(table, Settings.model_validate(values))
-        academy = NewAcademy(name="4Geeks Academy", slug="4geeks", main_currency="USD")
-        world.academy_id = identity.create_academy(table, academy, now=world.now).id
-        load_catalog(table, world.academy_id, world.now)
+        _open(world, load_catalog)
         _wiring.install(world.runtime)
         try:
             yield world
         finally:
             _wiring.install(None)
+
+
+_opened: dict[object, tuple[int, Any]] = {}
+"""The academy and the rows of each catalog that was loaded: the next world with it begins with a copy."""
+
+
+def _open(world: World, load_catalog: Callable[[Table, int, datetime], None]) -> None:
+    """An academy with its catalog."""
+    if load_catalog not in _opened:
+        academy = NewAcademy(name="4Geeks Academy", slug="4geeks", main_currency="USD")
+        world.academy_id = identity.create_academy(world.table, academy, now=world.now).id
+        load_catalog(world.table, world.academy_id, world.now)
+        _opened[load_catalog] = (world.academy_id, copy.deepcopy(_rows()))
+    else:
+        world.academy_id, rows = _opened[load_catalog]
+        _rows().update(copy.deepcopy(rows))
+
+
+def _rows() -> Any:
+    """The table's items inside moto: a copy of them is a thousand times faster than to write them again."""
+    return dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[TABLE_NAME].items
 
 
 def _batch(name: str, ids: list[str]) -> dict[str, Any]:
@@ -310,3 +370,9 @@ def _match(template: str, path: str) -> dict[str, str] | None:
         elif pattern != part:
             return None
     return variables
+
+
+def _counting() -> Callable[[int], int]:
+    """The next number for each id: the clock stands still here, so chance alone would let two ids meet."""
+    numbers = itertools.count(1)
+    return lambda bits: next(numbers) % 2**bits

@@ -122,6 +122,8 @@ def commit(table: Table, writes: Sequence[Write]) -> None:
     """
     if len(writes) > TRANSACTION_ITEMS_MAX:
         raise Unexpected(f"{len(writes)} writes do not fit one transaction")
+    if len({write.key for write in writes}) != len(writes):
+        raise Unexpected(f"a transaction names a row once: {[write.key for write in writes]}")
     # One token for all attempts: where an answer was lost, sending again is told that it was done. It is only a help,
     # for ten minutes and for transactions: whoever is refused reads again all the same.
     token = secrets.token_hex(16)

@@ -5,6 +5,7 @@ Nothing is built at import. The local run and the tests install their own `Runti
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from chalicelib.books.billing.gateway import Gateway
 from chalicelib.books.outbox.port import Mailer
 from chalicelib.dynamo.table import Table
 from chalicelib.flows.context import Context, Limits, Queue
+from chalicelib.kernel.ids import RandomBits
 from chalicelib.settings import Settings, from_environment
 
 Clock = Callable[[], datetime]
@@ -29,6 +31,7 @@ class Runtime:
 
     settings: Settings
     clock: Clock = system_clock
+    random_bits: RandomBits = secrets.randbits
 
     @cached_property
     def table(self) -> Table:
@@ -61,7 +64,14 @@ class Runtime:
             one_trial_per_card=settings.one_trial_per_card,
             live_mode=settings.live_mode,
         )
-        return Context(table=self.table, gateway=self.gateway, queue=self.queue, now=now, limits=limits)
+        return Context(
+            table=self.table,
+            gateway=self.gateway,
+            queue=self.queue,
+            now=now,
+            limits=limits,
+            random_bits=self.random_bits,
+        )
 
 
 _installed: Runtime | None = None

@@ -157,9 +157,12 @@ class Invoice(Document):
         return sum(refund.amount for refund in self.refunds if refund.status not in ("failed", "canceled"))
 
 
+CLOSED_DISPUTES = frozenset({"won", "lost", "warning_closed", "prevented"})
+
+
 def paid_status(invoice: Invoice) -> InvoiceStatus:
     """The status of a paid invoice, from its refunds and disputes alone: the order of events does not matter."""
-    open_dispute = any(d.status not in ("won", "lost", "warning_closed") for d in invoice.disputes)
+    open_dispute = any(d.status not in CLOSED_DISPUTES for d in invoice.disputes)
     if open_dispute:
         return InvoiceStatus.DISPUTED
     lost = sum(d.amount for d in invoice.disputes if d.status == "lost")

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.periods import Span, Unit
@@ -131,6 +134,14 @@ class CountryPrice(Document):
     currency: str | None = None
 
 
+def _by_upper_case(value: Any) -> Any:
+    """Countries are known by upper-case codes, however they were written."""
+    return {str(code).upper(): price for code, price in value.items()} if isinstance(value, Mapping) else value
+
+
+Countries = Annotated[Mapping[str, CountryPrice], BeforeValidator(_by_upper_case)]
+
+
 class ServicePrice(Document):
     """An academy's price of a service (the documents' academy service). At most one for each academy and service."""
 
@@ -143,7 +154,7 @@ class ServicePrice(Document):
     max_items: int = 1
     max_amount: Decimal = Decimal(1)
     discount_ratio: Decimal = Decimal(1)
-    countries: Mapping[str, CountryPrice] = {}
+    countries: Countries = Field(default={})
     set_ids: Mapping[SetKind, tuple[int, ...]] = {}
     units_live: int | None = None
     units_live_unit: Unit = Unit.MONTH
@@ -157,7 +168,7 @@ class FinancingOption(Document):
     monthly_price: Decimal
     how_many_months: int
     currency: str
-    countries: Mapping[str, CountryPrice] = {}
+    countries: Countries = Field(default={})
 
 
 class ResourceSet(Document):
@@ -207,7 +218,7 @@ class Plan(Document):
     trial_duration: int = 0
     trial_duration_unit: Unit = Unit.MONTH
     prices: Mapping[Period, Decimal] = {}
-    countries: Mapping[str, CountryPrice] = {}
+    countries: Countries = Field(default={})
     items: tuple[PlanItem, ...] = ()
     financing_option_ids: tuple[int, ...] = ()
     cohort_set_id: int | None = None
@@ -256,7 +267,7 @@ class Coupon(Document):
     academy_id: int
     slug: str
     discount_type: DiscountType = DiscountType.PERCENT_OFF
-    discount_value: Decimal
+    discount_value: Decimal = Field(ge=0)
     currency: str | None = None
     referral_type: str = "NO_REFERRAL"
     referral_value: Decimal = Decimal(0)
@@ -269,6 +280,12 @@ class Coupon(Document):
     plan_ids: tuple[int, ...] = ()
     offered_at: datetime
     expires_at: datetime | None = None
+
+    @model_validator(mode="after")
+    def _at_most_everything(self) -> Coupon:
+        if self.discount_type is DiscountType.PERCENT_OFF and self.discount_value > 1:
+            raise ValueError("a percentage off is a ratio of at most 1")
+        return self
 
 
 class PricedItem(Document):

@@ -7,7 +7,7 @@ half up once. What is quoted is what is charged. Each step that decided somethin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from chalicelib.books.catalog.model import (
     CountryPrice,
@@ -20,7 +20,7 @@ from chalicelib.books.catalog.model import (
 )
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError
-from chalicelib.kernel.money import Money, exact
+from chalicelib.kernel.money import DECIMAL_DIGITS, Money, exact
 from chalicelib.kernel.quotes import Line, Priced, Step
 
 
@@ -151,7 +151,12 @@ def priced(drafts: Sequence[DraftLine], coupons: Sequence[Coupon] = ()) -> Price
     currencies = sorted({draft.price.currency for draft in drafts})
     if len(currencies) > 1:
         raise MultipleCurrenciesFound(currencies=" and ".join(currencies))
-    code = currencies[0]
+    with localcontext() as context:
+        context.prec = DECIMAL_DIGITS
+        return _discounted(drafts, coupons, currencies[0])
+
+
+def _discounted(drafts: Sequence[DraftLine], coupons: Sequence[Coupon], code: str) -> Priced:
     amounts_off = sum(
         (c.discount_value for c in coupons if c.discount_type in (DiscountType.FIXED_PRICE, DiscountType.HAGGLING)),
         Decimal(0),

@@ -17,7 +17,7 @@ from chalicelib.books.catalog.model import (
     SetKind,
 )
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.expressions import Path
+from chalicelib.dynamo.expressions import Condition, Path
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Put, Refused, Update, absent, at_version, never
 from chalicelib.kernel.documents import Document
@@ -112,10 +112,17 @@ def new(row: Document, **attributes: Any) -> Put:
     return Put(key=key_of(row), values=values, condition=absent, refused=_taken(row))
 
 
-def changed(row: Document, *, version: int, **attributes: Any) -> Put:
-    """Put a row over the one that was read at `version`."""
-    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": version + 1, **attributes}
-    return Put(key=key_of(row), values=values, condition=at_version(version), refused=lambda old: ChangedMeanwhile())
+def changed(row: Document, *, version: int) -> Update:
+    """The row over the one that was read at `version`. What is counted beside it, such as a coupon's uses, stays."""
+    actions = [Path("doc").set(row.model_dump_json()), Path("version").set(version + 1)]
+    if isinstance(row, Service):
+        actions.append(Path("ref").set(services_ref(row)))
+    return Update(
+        key=key_of(row),
+        actions=tuple(actions),
+        condition=at_version(version),
+        refused=lambda old: ChangedMeanwhile(),
+    )
 
 
 def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> Put:
@@ -135,10 +142,17 @@ def take_coupon(coupon: Coupon, user_id: int) -> list[Update]:
 
     A coupon without a total limit is not counted, so that a sale does not queue at one row.
     """
-    writes = [_take(person_coupon_key(user_id, coupon.id), coupon.how_many_per_person, coupon.slug)]
+    used_up: Refused = lambda old: CouponUsedUp(coupon=coupon.slug)  # noqa: E731  # one meaning for both rows
+    person = _below(coupon.how_many_per_person)
+    takes = [(person_coupon_key(user_id, coupon.id), person)]
     if coupon.how_many_offers >= 0:
-        writes.append(_take(coupon_key(coupon.academy_id, coupon.slug), coupon.how_many_offers, coupon.slug))
-    return writes
+        takes.append(
+            (coupon_key(coupon.academy_id, coupon.slug), Path("doc").exists() & _below(coupon.how_many_offers))
+        )
+    return [
+        Update(key=key, actions=(Path("used").add(1),), condition=condition, refused=used_up)
+        for key, condition in takes
+    ]
 
 
 def return_coupon(coupon: Coupon, user_id: int) -> list[Update]:
@@ -157,13 +171,10 @@ def return_coupon(coupon: Coupon, user_id: int) -> list[Update]:
     ]
 
 
-def _take(key: Key, limit: int, slug: str) -> Update:
-    return Update(
-        key=key,
-        actions=(Path("used").add(1),),
-        condition=Path("used").does_not_exist() | (Path("used") < limit),
-        refused=lambda old: CouponUsedUp(coupon=slug),
-    )
+def _below(limit: int) -> Condition:
+    """Fewer uses than the limit; a row that was never counted has none."""
+    counted: Condition = Path("used") < limit
+    return counted | Path("used").does_not_exist() if limit > 0 else counted
 
 
 def claimed(row: Row) -> tuple[int, int | None]:

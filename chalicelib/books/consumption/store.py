@@ -7,11 +7,19 @@ import hashlib
 from chalicelib.books.consumption.model import Session
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key
-from chalicelib.dynamo.writes import Put, Write, absent, at_version, never
+from chalicelib.dynamo.writes import Put, Write, absent, at_version
 
 
 class HashTaken(Exception):
     """A session with this hash exists already."""
+
+
+class SessionMade(Exception):
+    """This very session is there: its answer was lost and it was sent again."""
+
+
+class SessionIdTaken(Exception):
+    """Another session of the same millisecond has this id."""
 
 
 class SessionChanged(Exception):
@@ -28,7 +36,11 @@ def hash_key(user_id: int, service_slug: str, given: str) -> Key:
 
 
 def new(session: Session) -> list[Write]:
-    """Put a session, and the claim of its hash first, so that a repeat is told as such. Raises HashTaken."""
+    """Put a session, and the claim of its hash first, so that a repeat is told as such.
+
+    Raises HashTaken, SessionMade, SessionIdTaken.
+    """
+    doc = session.model_dump_json()
     writes: list[Write] = []
     if session.hash is not None:
         writes.append(
@@ -42,9 +54,9 @@ def new(session: Session) -> list[Write]:
     writes.append(
         Put(
             key=session_key(session.user_id, session.id),
-            values={"doc": session.model_dump_json(), "version": 1},
+            values={"doc": doc, "version": 1},
             condition=absent,
-            refused=never(f"two sessions with the id {session.id}"),
+            refused=lambda old: SessionMade() if old and old.get("doc") == doc else SessionIdTaken(),
         )
     )
     return writes

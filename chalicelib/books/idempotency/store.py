@@ -6,8 +6,11 @@ import hashlib
 from datetime import datetime
 
 from chalicelib.books.idempotency.model import KEPT_FOR, Keyed, Record, RequestInFlight, StoredAnswer
+from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Delete, Put, absent, present
+
+unanswered = present & Path("answered").does_not_exist()
 
 
 def record_key(caller: str, route: str, key: str) -> Key:
@@ -30,9 +33,9 @@ def opened(keyed: Keyed, *, subject: int | None, now: datetime) -> Put:
 
 
 def answered(keyed: Keyed, answer: StoredAnswer, *, subject: int | None, now: datetime) -> Put:
-    """Keep the answer in the record that this request opened."""
+    """Keep the answer in the record that this request opened. An answer that was kept is never replaced."""
     record = Record(input_hash=keyed.input_hash, subject=subject, answer=answer, created_at=now)
-    return Put(key=key_of(keyed), values=_values(record), condition=present, refused=lambda old: RequestInFlight())
+    return Put(key=key_of(keyed), values=_values(record), condition=unanswered, refused=lambda old: RequestInFlight())
 
 
 def answered_at_once(keyed: Keyed, answer: StoredAnswer, *, subject: int | None, now: datetime) -> Put:
@@ -43,8 +46,14 @@ def answered_at_once(keyed: Keyed, answer: StoredAnswer, *, subject: int | None,
 
 def released(keyed: Keyed) -> Delete:
     """Forget the record: nothing came of the request, so that the same key may try again."""
-    return Delete(key=key_of(keyed), condition=present, refused=lambda old: RequestInFlight())
+    return Delete(key=key_of(keyed), condition=unanswered, refused=lambda old: RequestInFlight())
 
 
 def _values(record: Record) -> dict[str, str | int]:
-    return {"doc": record.model_dump_json(), "ttl": int((record.created_at + KEPT_FOR).timestamp())}
+    values: dict[str, str | int] = {
+        "doc": record.model_dump_json(),
+        "ttl": int((record.created_at + KEPT_FOR).timestamp()),
+    }
+    if record.answer is not None:
+        values["answered"] = record.answer.status
+    return values

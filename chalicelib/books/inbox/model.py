@@ -63,5 +63,11 @@ def settled(event: Event, status: EventStatus) -> Event:
 def replayed(event: Event, now: datetime) -> Event:
     """The event as an operator wants it tried again, with three days to succeed."""
     return event.model_copy(
-        update={"status": EventStatus.PENDING, "error": None, "tried_since": now, "next_attempt_at": now}
+        update={
+            "status": EventStatus.PENDING,
+            "attempts": 0,
+            "error": None,
+            "tried_since": now,
+            "next_attempt_at": now,
+        }
     )

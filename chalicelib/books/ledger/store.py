@@ -139,7 +139,7 @@ def give_back_writes(holder: Holder, balance: Balance | None, unit: Unit, portio
     `balance` is the page as read. Raises Moved where a lot was opened or closed since.
     """
     open_ids = {lot.id for lot in balance.lots} if balance is not None else set()
-    actions: list[Action] = []
+    actions: list[Action] = [Path("doc").set(unit.model_dump_json())]
     conditions: list[Condition] = []
     opened = 0
     for portion in portions:

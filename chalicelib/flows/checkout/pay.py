@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from chalicelib.books.billing import queries as billing_queries
@@ -122,7 +123,8 @@ def replayed(context: Context, buyer: Buyer, rows: Mapping[Key, Row], keyed: Key
     outcome = resume(context, stored, keyed=keyed)
     if isinstance(outcome, Settled):
         answered = idempotency.answered(keyed, keyed.render(outcome), subject=outcome.invoice.id, now=context.now)
-        commit(context.table, [answered])
+        with suppress(RequestInFlight):  # kept already, with the delivery
+            commit(context.table, [answered])
     return outcome
 
 

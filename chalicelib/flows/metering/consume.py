@@ -68,8 +68,10 @@ def consume(context: Context, user_id: int, command: Consume) -> Consumed:
         session = _session(context, user_id, command, takes)
         try:
             commit(context.table, [*consumption.new(session), *_take_writes(context, takes, session)])
-        except ledger.Moved:
+        except (ledger.Moved, consumption.SessionIdTaken):
             continue
+        except consumption.SessionMade:
+            return Consumed(session, repeated=False)
         except consumption.HashTaken:
             repeated = _made_before(context, user_id, command)
             if repeated is None:

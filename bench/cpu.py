@@ -1,0 +1,95 @@
+"""CPU in process for each operation, all libraries included, and what is our own of it.
+
+Every round does each operation five times in a row, as a warm function does in a burst, and the baseline likewise: one
+GetItem by a bare botocore client, the least that anything here could cost. The order is another one in each round.
+`bench.meters` says what is counted as whose.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+import botocore.session
+from botocore.config import Config
+
+from bench.meters import LIBRARIES, Cost, Meters
+from bench.operations import Operation, check, operations
+from bench.options import read_options
+from bench.place import REGION, TABLE, Place, a_place
+from bench.report import heading, machine, median, milliseconds, say, table, verdict
+from bench.requests import Send
+
+ROUNDS = 20
+WARMING_ROUNDS = 2
+IN_A_ROW = 5
+BASELINE = "one bare GetItem"
+OTHERS = """
+What others cost in process on such a machine, as text, not measured in this run:
+dj-stripe 2.8 CPU seconds for 1,000 webhooks verified and stored, 10.9 (and 2.5 of its database) for 1,000 processed;
+a billing system on Django and PostgreSQL: balance 31 ms (15.4 s with 10,000 consumables), checking 84, pay by card 95,
+consume 52."""
+
+
+def main() -> int:
+    options = read_options(__doc__ or "")
+    with a_place() as place:
+        measured = operations(place)
+        costs = measure(place, measured, options.rounds(ROUNDS), warming=options.rounds(WARMING_ROUNDS, quick=1))
+    heading("CPU in process, milliseconds, median (least)")
+    say(f"{machine()}; {len(costs[BASELINE])} of each\n")
+    columns = ("operation", "whole", "at most", "", "bare GetItems", "own", "at most", "", *LIBRARIES, "on the wall")
+    rows = [_row(operation, costs[operation.name], costs[BASELINE]) for operation in measured]
+    table(columns, [*rows, _row(Operation(BASELINE, lambda: lambda: None), costs[BASELINE], costs[BASELINE])])
+    say(OTHERS)
+    return 0
+
+
+def measure(place: Place, measured: Sequence[Operation], rounds: int, *, warming: int) -> Mapping[str, Sequence[Cost]]:
+    """Costs by operation, and of the baseline."""
+    order = [*measured, Operation(BASELINE, bare_get(place))]
+    costs: dict[str, list[Cost]] = {operation.name: [] for operation in order}
+    shuffled = random.Random(3)
+    meters = Meters()
+    with meters.installed():
+        for number in range(warming + rounds):
+            shuffled.shuffle(order)
+            for operation in order:
+                sends = [operation.prepare() for _ in range(IN_A_ROW)]
+                taken = [meters.measure(send) for send in sends]
+                for send in sends:
+                    check(send)
+                if number >= warming:
+                    costs[operation.name] += taken
+    return costs
+
+
+def bare_get(place: Place) -> Send:
+    """Prepares a read of the academy's row by botocore alone, with the settings of our table's client."""
+    config = Config(parameter_validation=False, retries={"mode": "standard", "total_max_attempts": 3})
+    session = botocore.session.get_session()
+    client = session.create_client("dynamodb", region_name=REGION, endpoint_url=place.dynamodb_url, config=config)
+    key = {"pk": {"S": f"ACADEMY#{place.academy_id}"}, "sk": {"S": "ACADEMY"}}
+    return lambda: lambda: client.get_item(TableName=TABLE, Key=key, ConsistentRead=True)
+
+
+def _row(operation: Operation, costs: Sequence[Cost], baseline: Sequence[Cost]) -> tuple[str, ...]:
+    whole = median([cost.whole for cost in costs])
+    own = median([cost.own for cost in costs])
+    bare = median([cost.whole for cost in baseline])
+    return (
+        operation.name,
+        f"{milliseconds(whole)} ({milliseconds(min(cost.whole for cost in costs))})",
+        "" if operation.whole_ms is None else f"{operation.whole_ms:g}",
+        verdict(whole / 1e6, operation.whole_ms),
+        f"{whole / bare:.1f}",
+        f"{milliseconds(own)} ({milliseconds(min(cost.own for cost in costs))})",
+        "" if operation.own_ms is None else f"{operation.own_ms:g}",
+        verdict(own / 1e6, operation.own_ms),
+        *(milliseconds(median([cost.libraries[name] for cost in costs])) for name in LIBRARIES),
+        milliseconds(median([cost.wall for cost in costs])),
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,130 @@
+"""Catalog rows, slugs and the uses of coupons."""
+
+from __future__ import annotations
+
+from chalicelib.books.catalog import store
+from chalicelib.dynamo.rows import Values
+from chalicelib.dynamo.writes import Unexpected
+from tests.conformance.cases import Case, rows_of
+from tests.conformance.things import ACADEMY, NOW, USER
+from tests.shop import a_coupon, a_service
+
+SERVICE = store.new(a_service(), ref="SERVICES#public", ref_sk="0000000000000093")
+CHAT = a_service(title="Chat")
+LIMITED = a_coupon(NOW, ACADEMY, how_many_offers=2, how_many_per_person=2)
+UNLIMITED = a_coupon(NOW, ACADEMY)
+COUPON = store.new(LIMITED)
+CLAIM = store.slug_claim("plan", "basic", ident=1, academy_id=ACADEMY)
+TOTAL, OWN = store.coupon_key(ACADEMY, "half"), store.person_coupon_key(USER, LIMITED.id)
+
+
+def used(times: int) -> Values:
+    return {**COUPON.values, "used": times}
+
+
+CASES = (
+    Case(of=store.new, name="where there is none", writes=[SERVICE]),
+    Case(of=store.new, name="a defect's second", writes=[SERVICE], before=rows_of(SERVICE), refused=Unexpected),
+    Case(of=store.new, name="a coupon's slug again", writes=[COUPON], before=rows_of(COUPON), refused=store.SlugTaken),
+    Case(
+        of=store.changed,
+        name="over the one that was read",
+        writes=[store.changed(CHAT, version=1)],
+        before=rows_of(SERVICE),
+        after={SERVICE.key: {**SERVICE.values, "doc": CHAT.model_dump_json(), "version": 2}},
+    ),
+    Case(
+        of=store.changed,
+        name="a coupon keeps its uses",
+        writes=[store.changed(LIMITED, version=1)],
+        before={TOTAL: used(1)},
+        after={TOTAL: {**used(1), "version": 2}},
+    ),
+    Case(
+        of=store.changed,
+        name="changed since it was read",
+        writes=[store.changed(CHAT, version=2)],
+        before=rows_of(SERVICE),
+        refused=store.ChangedMeanwhile,
+    ),
+    Case(
+        of=store.changed,
+        name="where there is none",
+        writes=[store.changed(a_service(), version=1)],
+        refused=store.ChangedMeanwhile,
+    ),
+    Case(of=store.slug_claim, name="where there is none", writes=[CLAIM]),
+    Case(
+        of=store.slug_claim,
+        name="of nobody's",
+        writes=[store.slug_claim("service", "chat", ident=1, academy_id=None)],
+    ),
+    Case(
+        of=store.slug_claim,
+        name="taken",
+        writes=[store.slug_claim("plan", "basic", ident=2, academy_id=ACADEMY)],
+        before=rows_of(CLAIM),
+        refused=store.SlugTaken,
+    ),
+    Case(
+        of=store.take_coupon,
+        name="the first use",
+        writes=store.take_coupon(LIMITED, USER),
+        before=rows_of(COUPON),
+        after={TOTAL: used(1), OWN: {"used": 1}},
+    ),
+    Case(
+        of=store.take_coupon,
+        name="the last use",
+        writes=store.take_coupon(LIMITED, USER),
+        before={TOTAL: used(1), OWN: {"used": 1}},
+        after={TOTAL: used(2), OWN: {"used": 2}},
+    ),
+    Case(
+        of=store.take_coupon,
+        name="without a total",
+        writes=store.take_coupon(UNLIMITED, USER),
+        after={OWN: {"used": 1}},
+    ),
+    Case(
+        of=store.take_coupon,
+        name="that nobody may use",
+        writes=store.take_coupon(a_coupon(NOW, ACADEMY, how_many_offers=0), USER),
+        before=rows_of(COUPON),
+        refused=store.CouponUsedUp,
+    ),
+    Case(
+        of=store.take_coupon,
+        name="used up by all",
+        writes=store.take_coupon(LIMITED, USER),
+        before={TOTAL: used(2)},
+        refused=store.CouponUsedUp,
+    ),
+    Case(
+        of=store.take_coupon,
+        name="used up by the person",
+        writes=store.take_coupon(LIMITED, USER),
+        before={TOTAL: used(1), OWN: {"used": 2}},
+        refused=store.CouponUsedUp,
+    ),
+    Case(
+        of=store.return_coupon,
+        name="a use",
+        writes=store.return_coupon(LIMITED, USER),
+        before={TOTAL: used(2), OWN: {"used": 1}},
+        after={TOTAL: used(1), OWN: {"used": 0}},
+    ),
+    Case(
+        of=store.return_coupon,
+        name="never taken",
+        writes=store.return_coupon(LIMITED, USER),
+        before={TOTAL: used(1), OWN: {"used": 0}},
+        refused=Unexpected,
+    ),
+    Case(
+        of=store.return_coupon,
+        name="where there is none",
+        writes=store.return_coupon(UNLIMITED, USER),
+        refused=Unexpected,
+    ),
+)

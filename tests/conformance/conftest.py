@@ -1,0 +1,59 @@
+"""A table on every engine in turn: moto, ministack, and AWS's own DynamoDB Local where Java and Maven are there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.dynamo.rows import decode
+from chalicelib.dynamo.table import Table
+from infra.table import create_table
+from tests.moto_table import moto_table
+from tests.services import DYNAMODB_LOCAL, MINISTACK, REGION, Engine, dynamodb_client, engine_names
+
+MOTO = "moto"
+
+
+@pytest.fixture(params=(MOTO, *engine_names()))
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """An empty table as production declares it."""
+    if request.param == MOTO:
+        with moto_table() as made:
+            yield made
+        return
+    made = request.getfixturevalue(f"{request.param.replace('-', '_')}_table")
+    yield made
+    _empty(made)
+
+
+@pytest.fixture(scope="session")
+def ministack_table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    yield from _table(Engine(MINISTACK, request.getfixturevalue("ministack").url))
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local_table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    engine: Engine = request.getfixturevalue(DYNAMODB_LOCAL.replace("-", "_"))
+    yield from _table(engine)
+
+
+def _table(engine: Engine) -> Iterator[Table]:
+    """One table for the whole run: to make one takes DynamoDB Local longer than the tests that use it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AWS_ACCESS_KEY_ID", "tests")
+        patched.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+        client = dynamodb_client(engine)
+        name = f"purser-{uuid.uuid4().hex}"
+        create_table(client, name)
+        made = Table(name, region=REGION, endpoint_url=engine.url)
+        made.query("WARM", limit=1)
+        yield made
+        client.delete_table(TableName=name)
+
+
+def _empty(table: Table) -> None:
+    while items := table.call("Scan", {"TableName": table.name, "ConsistentRead": True})["Items"]:
+        for item in items:
+            table.call("DeleteItem", {"TableName": table.name, "Key": decode(item).key.encoded()})

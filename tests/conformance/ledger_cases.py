@@ -1,0 +1,240 @@
+"""Lots, entries and pools: the expressions that move units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.books.ledger import store
+from chalicelib.books.ledger.burn import Take
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Portion
+from chalicelib.dynamo.rows import Row, Values
+from chalicelib.dynamo.writes import Unexpected, Write
+from chalicelib.kernel.errors import Defect
+from tests.conformance.cases import Case, rows_of
+from tests.conformance.things import HOLDER, NOW, SECOND, TEAM, UNIT, a_grant
+
+PAGE = store.balance_key(HOLDER, UNIT, 0)
+ORIGIN = a_grant().origin.model_dump_json(exclude_none=True)
+SOON = NOW + timedelta(hours=1)
+
+
+def lot(remaining: int, granted: int = 5, *, expires_at: datetime | None = None) -> dict[str, Any]:
+    expiry = 0 if expires_at is None else int(expires_at.timestamp())
+    return {"r": remaining, "h": 0, "g": granted, "e": expiry, "c": SECOND * 1000, "o": ORIGIN}
+
+
+def page(count: int | None = None, **lots: dict[str, Any]) -> Values:
+    """A page with lots by their ids; `count` where it is not how many are given."""
+    named = {f"lot_{name}": value for name, value in lots.items()}
+    return {"doc": UNIT.model_dump_json(), "lots": len(named) if count is None else count, **named}
+
+
+def granted(*grants: Grant) -> list[Write]:
+    return store.grant_writes(HOLDER, UNIT, grants, page=0, now=NOW, cause="invoice:100")
+
+
+def an_entry(units: int = -1) -> Entry:
+    return Entry(
+        id="70_0#consume", kind=EntryKind.CONSUME, unit=UNIT, units=units, portions=(), cause="session:70", at=NOW
+    )
+
+
+def balance(values: Values) -> Balance:
+    return store.read_balance(HOLDER, Row(PAGE, values))
+
+
+def taken(read: Values, units: dict[str, int], *, now: datetime = NOW) -> list[Write]:
+    """The writes of somebody who read the page so, and takes these units of its lots."""
+    found = balance(read)
+    takes = [Take(found, one, units[one.id]) for one in found.lots if one.id in units]
+    return store.take_writes(HOLDER, found, takes, entry=an_entry(), now=now)
+
+
+def portion(lot_id: str, units: int) -> Portion:
+    return Portion(
+        lot_id=lot_id, units=units, page=0, granted=5, expires_at=None, created_at=NOW, origin=a_grant().origin
+    )
+
+
+def given_back(read: Values | None, *portions: Portion) -> Sequence[Write]:
+    return store.give_back_writes(HOLDER, None if read is None else balance(read), UNIT, portions)
+
+
+FULL = page(LOTS_PER_PAGE_MAX, a=lot(5))
+POOL = store.pool_write(HOLDER, TEAM)
+ENTRY = store.new_entry(HOLDER, an_entry())
+
+GRANTS = (
+    Case(
+        of=store.grant_writes,
+        name="the first of an account",
+        writes=granted(a_grant("a"), a_grant("b", -1, expires_at=SOON)),
+        after={PAGE: page(a=lot(5), b=lot(-1, -1, expires_at=SOON))},
+    ),
+    Case(
+        of=store.grant_writes,
+        name="beside others",
+        writes=granted(a_grant("b", 7)),
+        before={PAGE: page(a=lot(5))},
+        after={PAGE: page(a=lot(5), b=lot(7, 7))},
+    ),
+    Case(
+        of=store.grant_writes,
+        name="the last that has room",
+        writes=granted(a_grant("b")),
+        before={PAGE: page(LOTS_PER_PAGE_MAX - 1, a=lot(5))},
+        after={PAGE: page(LOTS_PER_PAGE_MAX, a=lot(5), b=lot(5))},
+    ),
+    Case(
+        of=store.grant_writes,
+        name="no room",
+        writes=granted(a_grant("b")),
+        before={PAGE: FULL},
+        refused=store.PageFull,
+    ),
+    Case(
+        of=store.grant_writes,
+        name="granted before",
+        writes=granted(a_grant("a")),
+        before={PAGE: page(a=lot(5))},
+        refused=Defect,
+    ),
+    Case(
+        of=store.grant_writes,
+        name="its entry was written before",
+        writes=granted(a_grant("a")),
+        before=rows_of(*granted(a_grant("a"))),
+        refused=Unexpected,
+    ),
+)
+
+TAKES = (
+    Case(
+        of=store.take_writes,
+        name="part of a lot",
+        writes=taken(page(a=lot(5)), {"a": 2}),
+        before={PAGE: page(a=lot(5))},
+        after={PAGE: page(a=lot(3))},
+    ),
+    Case(
+        of=store.take_writes,
+        name="part of a lot that others used meanwhile",
+        writes=taken(page(a=lot(5)), {"a": 2}),
+        before={PAGE: page(a=lot(2))},
+        after={PAGE: page(a=lot(0))},
+    ),
+    Case(
+        of=store.take_writes,
+        name="a whole lot and part of another",
+        writes=taken(page(a=lot(1), b=lot(5)), {"a": 1, "b": 2}),
+        before={PAGE: page(a=lot(1), b=lot(5))},
+        after={PAGE: page(b=lot(3))},
+    ),
+    Case(
+        of=store.take_writes,
+        name="beside a lot that others emptied",
+        writes=taken(page(a=lot(0), b=lot(5)), {"b": 2}),
+        before={PAGE: page(a=lot(0), b=lot(5))},
+        after={PAGE: page(b=lot(3))},
+    ),
+    Case(
+        of=store.take_writes,
+        name="an unlimited lot",
+        writes=taken(page(a=lot(-1, -1)), {"a": 3}),
+        before={PAGE: page(a=lot(-1, -1))},
+    ),
+    Case(
+        of=store.take_writes,
+        name="before it expires",
+        writes=taken(page(a=lot(5, expires_at=SOON)), {"a": 1}, now=SOON - timedelta(seconds=1)),
+        before={PAGE: page(a=lot(5, expires_at=SOON))},
+        after={PAGE: page(a=lot(4, expires_at=SOON))},
+    ),
+    Case(
+        of=store.take_writes,
+        name="when it has expired",
+        writes=taken(page(a=lot(5, expires_at=SOON)), {"a": 1}, now=SOON),
+        before={PAGE: page(a=lot(5, expires_at=SOON))},
+        refused=store.Moved,
+    ),
+    Case(
+        of=store.take_writes,
+        name="too few are left",
+        writes=taken(page(a=lot(5)), {"a": 2}),
+        before={PAGE: page(a=lot(1))},
+        refused=store.Moved,
+    ),
+    Case(
+        of=store.take_writes,
+        name="the whole lot, which changed",
+        writes=taken(page(a=lot(2)), {"a": 2}),
+        before={PAGE: page(a=lot(3))},
+        refused=store.Moved,
+    ),
+    Case(
+        of=store.take_writes,
+        name="a lot that is gone",
+        writes=taken(page(a=lot(5)), {"a": 2}),
+        before={PAGE: page(b=lot(5))},
+        refused=store.Moved,
+    ),
+    Case(
+        of=store.take_writes,
+        name="an unlimited lot that is gone",
+        writes=taken(page(a=lot(-1, -1)), {"a": 1}),
+        before={PAGE: page()},
+        refused=store.Moved,
+    ),
+    Case(
+        of=store.take_writes,
+        name="its entry was written before",
+        writes=taken(page(a=lot(5)), {"a": 1}),
+        before={PAGE: page(a=lot(5))} | rows_of(ENTRY),
+        refused=Unexpected,
+    ),
+)
+
+RETURNS = (
+    Case(
+        of=store.give_back_writes,
+        name="to an open lot",
+        writes=given_back(page(a=lot(3)), portion("a", 2)),
+        before={PAGE: page(a=lot(1))},
+        after={PAGE: page(a=lot(3))},
+    ),
+    Case(
+        of=store.give_back_writes,
+        name="to a lot that was closed",
+        writes=given_back(page(b=lot(5)), portion("a", 2), portion("b", 1)),
+        before={PAGE: page(b=lot(4))},
+        after={PAGE: page(a=lot(2), b=lot(5))},
+    ),
+    Case(
+        of=store.give_back_writes,
+        name="to a page that is gone",
+        writes=given_back(None, portion("a", 2)),
+        after={PAGE: page(a=lot(2))},
+    ),
+    Case(
+        of=store.give_back_writes,
+        name="to a lot that was closed since",
+        writes=given_back(page(a=lot(3)), portion("a", 2)),
+        before={PAGE: page()},
+        refused=store.Moved,
+    ),
+    Case(
+        of=store.give_back_writes,
+        name="to a lot that was opened since",
+        writes=given_back(page(), portion("a", 2)),
+        before={PAGE: page(a=lot(1))},
+        refused=store.Moved,
+    ),
+    Case(of=store.pool_write, name="the first", writes=[POOL]),
+    Case(of=store.pool_write, name="again", writes=[POOL], before=rows_of(POOL), refused=Unexpected),
+    Case(of=store.new_entry, name="the first", writes=[ENTRY]),
+    Case(of=store.new_entry, name="again", writes=[ENTRY], before=rows_of(ENTRY), refused=Unexpected),
+)
+
+CASES = (*GRANTS, *TAKES, *RETURNS)

@@ -1,0 +1,54 @@
+"""Each query finds the same on every engine: keys, indexes, order, pages."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import chalicelib.books
+from chalicelib.dynamo.table import Table
+from tests.conformance import billing_query_cases, people_query_cases
+from tests.conformance.cases import everything, fill
+from tests.conformance.queries import Asked
+
+ASKED: tuple[Asked, ...] = (*billing_query_cases.ASKED, *people_query_cases.ASKED)
+
+
+def queries() -> Iterator[Callable[..., Any]]:
+    """The public functions of the books' queries that read a table."""
+    for book in pkgutil.iter_modules(chalicelib.books.__path__):
+        name = f"chalicelib.books.{book.name}.queries"
+        if importlib.util.find_spec(name) is None:
+            continue
+        module = importlib.import_module(name)
+        for found in vars(module).values():
+            own = inspect.isfunction(found) and found.__module__ == name and not found.__name__.startswith("_")
+            if own and typing.get_type_hints(found).get("table") is Table:
+                yield found
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_finds_what_the_case_says(asked: Asked, table: Table) -> None:
+    fill(table, asked.rows)
+    if asked.refused is None:
+        assert asked.ask(table) == asked.answer
+    else:
+        with pytest.raises(asked.refused):
+            asked.ask(table)
+    assert everything(table) == dict(asked.rows)
+
+
+class TestTheCases:
+    def test_cover_every_query(self) -> None:
+        found = {f"{query.__module__}.{query.__name__}" for query in queries()}
+        assert len(found) > 30
+        assert found == {f"{asked.of.__module__}.{asked.of.__name__}" for asked in ASKED}
+
+    def test_have_names_of_their_own(self) -> None:
+        assert len({str(asked) for asked in ASKED}) == len(ASKED)
