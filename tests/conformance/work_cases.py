@@ -69,7 +69,20 @@ SESSIONS = (
         before=rows_of(*HASHED),
         refused=consumption.HashTaken,
     ),
-    Case(of=consumption.new, name="the id of another", writes=SESSION, before=rows_of(*SESSION), refused=Unexpected),
+    Case(
+        of=consumption.new,
+        name="sent again",
+        writes=SESSION,
+        before=rows_of(*SESSION),
+        refused=consumption.SessionMade,
+    ),
+    Case(
+        of=consumption.new,
+        name="the id of another",
+        writes=consumption.new(a_session(how_many=2)),
+        before=rows_of(*SESSION),
+        refused=consumption.SessionIdTaken,
+    ),
     Case(of=consumption.changed, name="as it was read", writes=[CANCELLED], before=rows_of(*SESSION)),
     Case(
         of=consumption.changed,
