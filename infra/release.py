@@ -10,6 +10,7 @@ ran and what AWS gets are one text.
 
 import copy
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,8 @@ def deployable_template(package: Path, place: Place, release: str) -> Template:
     from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
     from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
 
+    # It warns of its own unpublished usage figures, which is nothing to whoever deploys.
+    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
     template = json.loads((package / "template.json").read_text())
     for resource in template["Resources"].values():
         if resource["Type"] == FUNCTION_TYPE:
