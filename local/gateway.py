@@ -109,6 +109,9 @@ class _Handler(ChaliceRequestHandler):
         if size is None:
             self.close_connection = True
             return self._refuse(InvalidRequest([FieldProblem("Content-Length", "a body needs its length")]))
+        if ";" in self.path.partition("?")[0]:  # chalice's local server would cut the path there
+            self._drain(size)
+            return self._refuse(_http.RouteNotFound())
         own = self.path.startswith(LOCAL_PREFIX)
         if own and size > _http.BODY_BYTES_MAX:
             self._drain(size)

@@ -113,10 +113,13 @@ class StripeGateway:
         }
         with translated():
             created = self._client.v1.setup_intents.create(params, {"idempotency_key": key})
-        setup = setup_of(created.to_dict())
-        if new.number is not None and setup.card is not None and new.exp_month and new.exp_year:
-            self._set_expiry(setup.card.payment_method_id, new.exp_month, new.exp_year, key)
-        return setup
+        return setup_of(created.to_dict())
+
+    def set_expiry(self, payment_method_id: str, *, month: int, year: int, key: str) -> None:
+        count_stripe_call()
+        params: Any = {"card": {"exp_month": month, "exp_year": year}}
+        with translated():
+            self._client.v1.payment_methods.update(payment_method_id, params, {"idempotency_key": f"{key}-expiry"})
 
     def setup(self, setup_id: str) -> Setup | None:
         expand: Any = {"expand": ["payment_method"]}
@@ -235,12 +238,6 @@ class StripeGateway:
         if new.payment_method is None:
             raise PaymentRefused
         return new.payment_method
-
-    def _set_expiry(self, method: str, month: int, year: int, key: str) -> None:
-        count_stripe_call()
-        params: Any = {"card": {"exp_month": month, "exp_year": year}}
-        with translated():
-            self._client.v1.payment_methods.update(method, params, {"idempotency_key": f"{key}-expiry"})
 
 
 def _intent_params(charge: Charge) -> Any:

@@ -214,6 +214,10 @@ class Gateway(Protocol):
         """
         ...
 
+    def set_expiry(self, payment_method_id: str, *, month: int, year: int, key: str) -> None:
+        """Set an attached card's expiry. Raises PaymentDeclined or PaymentRefused where it is not accepted."""
+        ...
+
     def setup(self, setup_id: str) -> Setup | None: ...
 
     def card(self, payment_method_id: str) -> tuple[Card, str | None] | None:

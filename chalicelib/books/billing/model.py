@@ -173,13 +173,18 @@ def paid_status(invoice: Invoice) -> InvoiceStatus:
 
 
 class SavedCard(Document):
-    """The card that is charged. What the bank and the person know it by; never its number."""
+    """The card that is charged. What the bank and the person know it by; never its number.
+
+    `exp_*` are shown; `bank_exp_*` are the processor's when it was saved, by which a later change of it is seen.
+    """
 
     payment_method_id: str
     brand: str
     last4: str
     exp_month: int
     exp_year: int
+    bank_exp_month: int = 0
+    bank_exp_year: int = 0
     fingerprint: str | None = None
 
 

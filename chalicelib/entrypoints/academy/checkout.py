@@ -36,6 +36,7 @@ from chalicelib.flows.checkout.buy_consumables import (
     ServiceSetRequired,
     buy_units,
 )
+from chalicelib.flows.checkout.charge import PurchaseGivenUp
 from chalicelib.flows.checkout.check import Check, check
 from chalicelib.flows.checkout.pay import (
     BagExpired,
@@ -134,8 +135,7 @@ class PayBody(Input):
     @field_validator("chosen_period", mode="before")
     @classmethod
     def _period(cls, value: Any) -> Any:
-        named = value.upper() if isinstance(value, str) else value
-        return Period(named) if named in set(Period) else named
+        return Period.__members__.get(value.upper(), value) if isinstance(value, str) else value
 
 
 class UnitsBody(Input):
@@ -192,6 +192,7 @@ REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
     CardRequired,
     PaymentDeclined,
     PurchaseInFlight,
+    PurchaseGivenUp,
     RequestInFlight,
     KeyReused,
 )

@@ -63,7 +63,7 @@ def use(call: Call, service_slug: str, query: CountryQuery) -> Answer:
     "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}",
     access=Access.PERSON,
     answers={201: SessionMadeOut, 200: SessionMadeOut},
-    errors=(InsufficientCredits, InvalidServiceSlug, InvalidHash, ServiceNotFound),
+    errors=(InsufficientCredits, InvalidServiceSlug, InvalidHash, ServiceNotFound, SessionCancelled),
 )
 def use_once(call: Call, service_slug: str, session_ref: str, query: CountryQuery) -> Answer:
     """Use one unit under a hash: 201, and 200 with the same id for the same hash again."""

@@ -16,6 +16,7 @@ from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, RequestInFlight
 from chalicelib.books.ledger.model import SetRef, Unit
 from chalicelib.dynamo.rows import Key, Row, load
+from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.checkout.begin import Purchase, begin, check_amount, invoice_of
 from chalicelib.flows.checkout.charge import charge
 from chalicelib.flows.checkout.pay import BEGIN_TRIES_MAX, Replayed, replayed
@@ -60,7 +61,7 @@ def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | 
     processor refuses (never a decline: that is an outcome).
     """
     service_id = catalog.service_id(context.table, command.service)
-    for _ in range(BEGIN_TRIES_MAX):
+    for attempt in range(BEGIN_TRIES_MAX):
         rows = _read(context, buyer, service_id, command, keyed)
         replay = replayed(context, buyer, rows, keyed)
         if replay is not None:
@@ -76,6 +77,7 @@ def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | 
         try:
             stored = begin(context, invoice, purchase.delivery, rows=rows, keyed=keyed)
         except billing.AttemptsMoved:
+            backoff.wait(attempt)
             continue
         return charge(context, stored, keyed=keyed)
     raise RequestInFlight

@@ -23,13 +23,19 @@ from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed
 from chalicelib.dynamo.writes import Write
 from chalicelib.flows.context import Context
-from chalicelib.flows.fulfillment.reject import reject
+from chalicelib.flows.fulfillment.reject import reject, void
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting, settle
-from chalicelib.kernel.errors import Defect
+from chalicelib.kernel.errors import Defect, DomainError, Kind
 
 KEY_HOLDS = timedelta(hours=23)
 """How long the processor surely remembers a charge's key (it keeps it for 24 hours)."""
 CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class PurchaseGivenUp(DomainError):
+    kind = Kind.GONE
+    slug = "purchase-given-up"
+    detail = "Nothing came of this purchase, and nothing was charged. Begin it again."
 
 
 def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = None) -> Outcome:
@@ -59,7 +65,7 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     except (PaymentServiceBusy, PaymentUnauthorized) as refusal:
         # It was never looked at: the same key may try again.
         released = [] if keyed is None else [idempotency.released(keyed)]
-        reject(context, stored, refusal.slug, beside=[*_uncounted(invoice), *released])
+        void(context, stored, refusal.slug, beside=released)
         raise
     except Unanswered:
         return Waiting(invoice, PaymentStatus.PROCESSING)
@@ -69,11 +75,13 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
 def resume(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = None) -> Outcome:
     """Take up a purchase that was begun: by a repeated call, after a crash, or when an answer was lost.
 
-    Raises PurchaseInFlight while another call may still be at work on it.
+    Raises PurchaseInFlight while another call may still be at work on it, PurchaseGivenUp where nothing came of it.
     """
     invoice = stored.invoice
     if invoice.status in PAID_STATUSES:
         return Settled(invoice)
+    if invoice.status is InvoiceStatus.VOIDED:
+        raise PurchaseGivenUp
     if invoice.status is not InvoiceStatus.PENDING:
         return Refused(invoice, PaymentDeclined(code=invoice.rejection))
     reference = _reference(invoice)

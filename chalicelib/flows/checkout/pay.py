@@ -15,7 +15,7 @@ from chalicelib.books.catalog.model import Period
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, KeyReused, Record, RequestInFlight, StoredAnswer
 from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Write, commit
+from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import Purchase, begin, begin_writes, check_amount, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
 from chalicelib.flows.checkout.check import bag_id_of
@@ -28,7 +28,7 @@ from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.periods import Unit
 
-BEGIN_TRIES_MAX = 8
+BEGIN_TRIES_MAX = 15
 
 
 class BagExpired(DomainError):
@@ -89,7 +89,7 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
     bag_id = bag_id_of(command.token)
     if bag_id is None:
         raise BagNotFound
-    for _ in range(BEGIN_TRIES_MAX):
+    for attempt in range(BEGIN_TRIES_MAX):
         rows = _read(context, buyer, bag_id, keyed)
         replay = replayed(context, buyer, rows, keyed)
         if replay is not None:
@@ -103,7 +103,7 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
         try:
             return _pay(context, stored, command, rows, keyed)
         except (billing.BagMoved, billing.AttemptsMoved):
-            continue
+            backoff.wait(attempt)
     raise RequestInFlight
 
 

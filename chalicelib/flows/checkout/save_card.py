@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.gateway import Card, NewCard, PaymentDeclined, PaymentStatus, Setup
+from chalicelib.books.billing.gateway import Card, NewCard, PaymentDeclined, PaymentRefused, PaymentStatus, Setup
 from chalicelib.books.billing.model import Buyer, Customer, SavedCard
 from chalicelib.books.billing.queries import StoredCustomer
 from chalicelib.books.idempotency.model import RequestInFlight
@@ -53,12 +54,10 @@ def save_card(context: Context, buyer: Buyer, new: NewCard) -> CardSaved | CardW
         if setup is None or setup.customer_id != customer_id:
             raise SetupNotFound
     else:
-        setup = context.gateway.set_up_card(
-            new,
-            customer_id=customer_id,
-            key=derived("card", buyer.user_id, attempt),
-            metadata={"user_id": str(buyer.user_id)},
-        )
+        key = derived("card", buyer.user_id, attempt)
+        metadata = {"user_id": str(buyer.user_id)}
+        setup = context.gateway.set_up_card(new, customer_id=customer_id, key=key, metadata=metadata)
+        _set_expiry(context, setup, new, key)
     return keep_setup(context, buyer.user_id, setup, sent=new)
 
 
@@ -103,7 +102,7 @@ def refresh_card(context: Context, user_id: int, card: Card) -> None:
         known = stored.customer.card
         if known is None or known.payment_method_id != card.payment_method_id:
             return
-        if (card.exp_year, card.exp_month) <= (known.exp_year, known.exp_month):
+        if (card.exp_year, card.exp_month) <= (known.bank_exp_year, known.bank_exp_month):
             return
         changed = stored.customer.model_copy(update={"card": _saved(card, None), "updated_at": context.now})
         if _put(context, changed, stored.version):
@@ -126,6 +125,19 @@ def forget_customer(context: Context, user_id: int, customer_id: str) -> None:
         if _put(context, emptied, stored.version):
             return
     raise RequestInFlight
+
+
+def _set_expiry(context: Context, setup: Setup, new: NewCard, key: str) -> None:
+    """Give a test card the expiry that was sent with its number (D20). One that has passed is only shown.
+
+    The card is attached and good whatever becomes of this, so that it is never refused for it.
+    """
+    if setup.card is None or new.number is None or new.exp_month is None or new.exp_year is None:
+        return
+    if (new.exp_year, new.exp_month) < (context.now.year, context.now.month):
+        return
+    with suppress(PaymentDeclined, PaymentRefused):
+        context.gateway.set_expiry(setup.card.payment_method_id, month=new.exp_month, year=new.exp_year, key=key)
 
 
 def _count_attempt(context: Context, buyer: Buyer) -> int:
@@ -184,6 +196,8 @@ def _saved(card: Card, sent: NewCard | None) -> SavedCard:
         last4=card.last4,
         exp_month=(sent.exp_month if sent is not None else None) or card.exp_month,
         exp_year=(sent.exp_year if sent is not None else None) or card.exp_year,
+        bank_exp_month=card.exp_month,
+        bank_exp_year=card.exp_year,
         fingerprint=card.fingerprint,
     )
 

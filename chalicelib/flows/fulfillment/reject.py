@@ -24,12 +24,12 @@ def reject(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequ
     return _end(context, stored, InvoiceStatus.REJECTED, reason, beside)
 
 
-def void(context: Context, stored: StoredInvoice, reason: str) -> Invoice:
+def void(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequence[Write] = ()) -> Invoice:
     """Nobody will pay the invoice any more; it never reached the customer's card, so it does not count as a decline."""
     invoice = stored.invoice
-    uncounted: list[Write] = []
+    uncounted: list[Write] = [*beside]
     if invoice.payment is not None:
-        uncounted = [billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
+        uncounted += [billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
     return _end(context, stored, InvoiceStatus.VOIDED, reason, uncounted)
 
 

@@ -17,6 +17,7 @@ from chalicelib.books.ledger.burn import InsufficientCredits, Take, choose
 from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.metering.cancel_session import SessionCancelled
 from chalicelib.kernel.errors import Defect, DomainError
 from chalicelib.kernel.ids import new_id
 
@@ -50,7 +51,8 @@ class Consumed:
 def consume(context: Context, user_id: int, command: Consume) -> Consumed:
     """Take the units.
 
-    Raises InvalidHash, InsufficientCredits, ServiceNotFound, RequestInFlight where others use them too fast.
+    Raises InvalidHash, InsufficientCredits, ServiceNotFound, SessionCancelled for the hash of a use that was cancelled,
+    RequestInFlight where others use them too fast.
     """
     if command.hash is not None and command.hash.isdigit():
         raise InvalidHash
@@ -93,6 +95,8 @@ def _made_before(context: Context, user_id: int, command: Consume) -> Consumed |
     if command.hash is None:
         return None
     session = consumption_queries.session_of_hash(context.table, user_id, command.service_slug, command.hash)
+    if session is not None and session.cancelled_at is not None:
+        raise SessionCancelled
     return None if session is None else Consumed(session, repeated=True)
 
 
