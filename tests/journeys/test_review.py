@@ -28,6 +28,8 @@ class TestCardsOfTheDocuments:
         (method,) = world.at_stripe("payment_method")
         sent = (method["card"]["exp_month"], method["card"]["exp_year"])
         assert sent == at_stripe if at_stripe is not None else sent != shown
+        told = [call for call in world.standin.requests() if "exp_year" in call["body"]]
+        assert len(told) == (0 if at_stripe is None else 1)
         assert person.buy().status == 201
 
 
