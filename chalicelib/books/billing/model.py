@@ -93,7 +93,10 @@ class AppliedCoupon(Document):
 
 
 class PaymentRef(Document):
-    """How an invoice is paid: at which account of the processor, by whom, with what. Set before the first call."""
+    """How an invoice is paid: at which account of the processor, by whom, with what. Set before the first call.
+
+    `unanswered`: the call that charged it has ended without learning what became of it, so another may take it up.
+    """
 
     account: str
     customer_id: str
@@ -103,6 +106,7 @@ class PaymentRef(Document):
     key: str
     attempt: int = 1
     attempted_at: datetime
+    unanswered: bool = False
     payment_id: str | None = None
     charge_id: str | None = None
 

@@ -180,11 +180,24 @@ def attempt_begins(
     )
 
 
-def attempt_succeeded(user_id: int, kind: AttemptKind, *, attempt_id: int) -> Update:
-    """An attempt that succeeded does not count."""
+def attempt_uncounted(user_id: int, kind: AttemptKind, *, attempt_id: int) -> Update:
+    """An attempt that succeeded, or that the bank has not decided yet, does not count."""
     return Update(
         key=attempts_key(user_id, kind),
         actions=(Path(f"{PREFIX}{attempt_id}").remove(),),
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def attempt_declined(user_id: int, kind: AttemptKind, *, attempt_id: int, now: datetime) -> Update:
+    """An attempt that the bank declined after all counts from now on."""
+    return Update(
+        key=attempts_key(user_id, kind),
+        actions=(
+            Path(f"{PREFIX}{attempt_id}").set(int(now.timestamp())),
+            Path("ttl").set(int((now + 2 * WINDOW).timestamp())),
+        ),
         condition=anyway,
         refused=never("this write has no condition"),
     )

@@ -96,5 +96,11 @@ def already(financed: bool) -> DomainError:
     return PlanAlreadyFinanced() if financed else PlanAlreadyBought()
 
 
+def claimed_by(claim: Row) -> int | None:
+    """The invoice of the purchase that holds a claim."""
+    invoice_id = claim.values.get("invoice_id")
+    return invoice_id if isinstance(invoice_id, int) else None
+
+
 def is_financed(claim: Row) -> bool:
     return bool(claim.values.get("financed"))

@@ -115,7 +115,7 @@ def _invoice_writes(stored: StoredInvoice, invoice: Invoice, begun: Begun | None
     if invoice.kind is InvoiceKind.PLAN:
         writes.append(billing.bag_paid(invoice.buyer.user_id, invoice.bag_id, invoice_id=invoice.id))
     if invoice.payment is not None:
-        succeeded = billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
+        succeeded = billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
         writes.append(succeeded)
     return writes
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus
 from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund, paid_status
 from chalicelib.books.billing.queries import StoredInvoice
@@ -78,7 +79,8 @@ def _settle(context: Context, stored: StoredInvoice, payment: Payment, beside: S
         return Refused(stored.invoice, _declined(stored.invoice, payment))
     if payment.status is PaymentStatus.CANCELED:
         declined = _declined(stored.invoice, payment)
-        invoice = reject(context, stored, payment.decline_code or payment.status.value)
+        reason = payment.decline_code or payment.status.value
+        invoice = reject(context, stored, reason, beside=_counted_again(context, stored.invoice, payment))
         return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
     return Waiting(_noted(context, stored, payment), payment.status, payment.client_secret)
 
@@ -97,13 +99,23 @@ def _closed(context: Context, payment: Payment) -> Payment:
     return replace(closed, decline_code=closed.decline_code or payment.decline_code)
 
 
+def _counted_again(context: Context, invoice: Invoice, payment: Payment) -> list[Write]:
+    """A payment that waited for the bank was taken off the declined ones (D60); the bank declined it after all."""
+    waited = invoice.payment is not None and invoice.payment.payment_id is not None
+    if not waited or payment.decline_code is None:
+        return []
+    user_id = invoice.buyer.user_id
+    return [billing.attempt_declined(user_id, AttemptKind.PAYMENT, attempt_id=invoice.id, now=context.now)]
+
+
 def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:
-    """Keep the payment's id, so that it is asked for by it."""
+    """Keep the payment's id, so that it is asked for by it. What the bank has not decided is no declined payment."""
     reference = stored.invoice.payment
     if reference is None or reference.payment_id == payment.id:
         return stored.invoice
     invoice = stored.invoice.model_copy(update={"payment": reference.model_copy(update={"payment_id": payment.id})})
-    commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
+    undecided = billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
+    commit(context.table, [billing.changed_invoice(invoice, version=stored.version), undecided])
     return invoice
 
 
