@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     card_attempts_per_hour: int = Field(default=10, ge=1)
     declines_per_hour: int = Field(default=5, ge=1)
     trial_once_per_card: bool | None = None
+    spent_policy: Literal["forgive", "debt", "block"] = "forgive"
 
     @field_validator("allowed_origins", "stripe_webhook_secrets", mode="before")
     @classmethod

@@ -41,6 +41,9 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/auth/login": "POST",
         "/v1/auth/logout": "POST",
     },
+    "academy.refunds": {
+        "/v1/payments/academy/invoice/{invoice_id}/refund": "POST",
+    },
     "docs": {
         "/health": "GET",
         "/openapi.json": "GET",

@@ -14,7 +14,7 @@ from functools import cached_property
 from chalicelib.books.billing.gateway import Gateway
 from chalicelib.books.outbox.port import Mailer
 from chalicelib.dynamo.table import Table
-from chalicelib.flows.context import Context, Limits, Queue
+from chalicelib.flows.context import Context, Limits, Queue, SpentPolicy
 from chalicelib.kernel.ids import RandomBits
 from chalicelib.settings import Settings, from_environment
 
@@ -63,6 +63,7 @@ class Runtime:
             declines_per_hour=settings.declines_per_hour,
             one_trial_per_card=settings.one_trial_per_card,
             live_mode=settings.live_mode,
+            spent_policy=SpentPolicy(settings.spent_policy),
         )
         return Context(
             table=self.table,

@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.books.ledger import store
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Portion
+from chalicelib.books.ledger.rows import read_balance
 from chalicelib.dynamo.rows import Row, Values
 from chalicelib.dynamo.writes import Unexpected, Write
 from chalicelib.kernel.errors import Defect
@@ -42,7 +43,7 @@ def an_entry(units: int = -1) -> Entry:
 
 
 def balance(values: Values) -> Balance:
-    return store.read_balance(HOLDER, Row(PAGE, values))
+    return read_balance(HOLDER, Row(PAGE, values))
 
 
 def taken(read: Values, units: dict[str, int], *, now: datetime = NOW) -> list[Write]:

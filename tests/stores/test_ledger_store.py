@@ -10,6 +10,7 @@ import pytest
 from chalicelib.books.ledger import queries, store
 from chalicelib.books.ledger.burn import Take, choose
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Holder, SetRef
+from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.ledger.store import Moved, PageFull
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Check, Unexpected, Write, commit
@@ -41,7 +42,7 @@ def left(table: Table, number: int = 0) -> dict[str, int]:
     """What each lot of a page has, once its count of lots was found right."""
     row = table.get(store.balance_key(ADA, UNIT, number))
     assert row is not None
-    lots = store.read_balance(ADA, row).lots
+    lots = read_balance(ADA, row).lots
     assert row.values["lots"] == len(lots)
     return {lot.id: lot.remaining for lot in lots}
 

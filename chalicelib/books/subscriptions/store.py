@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Delete, Put, absent, never
+from chalicelib.dynamo.writes import Delete, Put, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 
 
@@ -23,6 +23,10 @@ class PlanAlreadyFinanced(DomainError):
 class TrialAlreadyTaken(DomainError):
     slug = "your-free-trial-was-already-took"
     detail = "You have had the free trial of this plan."
+
+
+class HoldingMoved(Exception):
+    """The subscription or financing was changed by somebody else since it was read."""
 
 
 def subscription_key(user_id: int, subscription_id: int) -> Key:
@@ -61,6 +65,18 @@ def new_financing(financing: Financing) -> Put:
         values={"doc": financing.model_dump_json(), "version": 1},
         condition=absent,
         refused=never(f"the financing {financing.id} follows from its invoice"),
+    )
+
+
+def changed_holding(holding: Holding, *, version: int) -> Put:
+    """A subscription or financing over the one read at `version`. Raises HoldingMoved."""
+    subscribed = isinstance(holding, Subscription)
+    key = subscription_key if subscribed else financing_key
+    return Put(
+        key=key(holding.user_id, holding.id),
+        values={"doc": holding.model_dump_json(), "version": version + 1},
+        condition=at_version(version),
+        refused=lambda old: HoldingMoved(),
     )
 
 

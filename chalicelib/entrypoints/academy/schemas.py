@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from chalicelib.books.billing.model import AppliedCoupon, Buyer, Invoice
+from chalicelib.books.billing.model import AppliedCoupon, Buyer, Invoice, Refund
 from chalicelib.books.catalog.model import (
     Coupon,
     FinancingOption,
@@ -24,6 +24,8 @@ from chalicelib.books.catalog.pricing import country_price
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._http import Output
 from chalicelib.kernel.money import Money, currency
+
+REFUND_STATUSES = {"succeeded": "SUCCEEDED", "failed": "FAILED", "canceled": "FAILED"}
 
 
 def major(amount: int, code: str) -> float:
@@ -175,6 +177,21 @@ class UserOut(Output):
     email: str
 
 
+class InvoiceLineOut(Output):
+    id: str
+    description: str
+    amount: float
+
+
+class CreditNoteOut(Output):
+    """Money that went back. `status`: PENDING, SUCCEEDED or FAILED."""
+
+    number: str | None
+    amount: float
+    status: str
+    created_at: datetime
+
+
 class InvoiceOut(Output):
     """An invoice. `stripe_id` is null where nothing was charged."""
 
@@ -188,6 +205,8 @@ class InvoiceOut(Output):
     stripe_id: str | None
     user: UserOut
     coupons: list[CouponOut]
+    lines: list[InvoiceLineOut]
+    credit_notes: list[CreditNoteOut]
 
 
 def currency_out(code: str) -> CurrencyOut:
@@ -317,7 +336,25 @@ def invoice_out(invoice: Invoice) -> InvoiceOut:
         stripe_id=None if payment is None else payment.charge_id or payment.payment_id,
         user=user_out(invoice.buyer),
         coupons=[coupon_out(coupon) for coupon in invoice.coupons],
+        lines=[
+            InvoiceLineOut(id=line.id, description=line.description, amount=major(line.amount, invoice.currency))
+            for line in invoice.lines
+        ],
+        credit_notes=[
+            CreditNoteOut(
+                number=refund.number,
+                amount=major(refund.amount, invoice.currency),
+                status=refund_status(refund),
+                created_at=refund.created_at,
+            )
+            for refund in invoice.refunds
+        ],
     )
+
+
+def refund_status(refund: Refund | None) -> str:
+    """Of a refund at Stripe, or of one that Stripe has not answered yet."""
+    return "PENDING" if refund is None else REFUND_STATUSES.get(refund.status, "PENDING")
 
 
 def _small_plan(offer: Offer, country: str | None) -> dict[str, object]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind
+from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind, Whence
 from chalicelib.books.billing.queries import BagNotFound, StoredBag, StoredInvoice
 from chalicelib.books.catalog.model import Period
 from chalicelib.books.idempotency import store as idempotency
@@ -74,6 +74,7 @@ class Pay:
     instalments: int | None = None
     coupons: Sequence[str] = ()
     conversion_info: Mapping[str, str] = field(default_factory=dict)
+    whence: Whence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ class Replayed:
 def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None) -> Outcome | Replayed:
     """Pay a bag of this person.
 
-    Raises BagNotFound, BagExpired, MissingChosenPeriod, PeriodDisabled, InstalmentsNotOffered, CouponNotInBag,
-    AmountTooLow, CardRequired, TooManyAttempts, PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken,
-    CouponUsedUp, PurchaseInFlight, KeyReused, RequestInFlight, and what the processor refuses (never a decline: that is
-    an outcome).
+    Raises BagNotFound, BagExpired, BadReputation, MissingChosenPeriod, PeriodDisabled, InstalmentsNotOffered,
+    CouponNotInBag, AmountTooLow, CardRequired, TooManyAttempts, PlanAlreadyBought, PlanAlreadyFinanced,
+    TrialAlreadyTaken, CouponUsedUp, PurchaseInFlight, KeyReused, RequestInFlight, and what the processor refuses (never
+    a decline: that is an outcome).
     """
     bag_id = bag_id_of(command.token)
     if bag_id is None:
@@ -146,6 +147,7 @@ def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> d
         billing.bag_key(user_id, bag_id),
         billing.customer_key(user_id, context.gateway.account),
         billing.attempts_key(user_id, AttemptKind.PAYMENT),
+        billing.reputation_key(user_id),
     ]
     if keyed is not None:
         keys.append(idempotency.key_of(keyed))
@@ -168,6 +170,7 @@ def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, R
     bag = stored.bag
     if bag.expires_at <= context.now:
         raise BagExpired
+    billing_queries.check_standing(rows.get(billing.reputation_key(bag.buyer.user_id)))
     content = Content.model_validate_json(stored.content)
     for slug in command.coupons:
         if slug not in {coupon.slug for coupon in content.coupons}:
@@ -175,7 +178,9 @@ def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, R
     way = chosen_way(content, command)
     customer = _customer(context, bag.buyer, rows)
     purchase = replace(
-        _purchase(context, stored, content, way, customer), conversion_info=dict(command.conversion_info)
+        _purchase(context, stored, content, way, customer),
+        conversion_info=dict(command.conversion_info),
+        whence=command.whence,
     )
     if purchase.amount == 0:
         invoice = invoice_of(context, purchase, None)

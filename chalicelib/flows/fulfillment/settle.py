@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus
-from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund, paid_status
+from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus, RefundAsk
+from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.billing.refunds import paid_status
 from chalicelib.books.outbox import store as outbox
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
-from chalicelib.flows.fulfillment.receipt import returned
+from chalicelib.flows.fulfillment.notices import returned
 from chalicelib.flows.fulfillment.reject import reject
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
@@ -127,8 +128,8 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment) 
     if left > 0:
         metadata = {"invoice_id": str(invoice.id), "user_id": str(invoice.buyer.user_id), "reason": "not-deliverable"}
         key = derived("late", invoice.id, payment.id, left)
-        amount = Money(left, payment.amount.code)
-        states.append(context.gateway.refund(payment.id, amount=amount, key=key, metadata=metadata))
+        ask = RefundAsk(amount=Money(left, payment.amount.code), key=key, metadata=metadata)
+        states.append(context.gateway.refund(payment.id, ask))
     refunds = tuple(
         Refund(id=state.id, amount=state.amount, status=state.status, created_at=state.created_at) for state in states
     )
