@@ -15,7 +15,8 @@ import pytest
 from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
 from chalicelib.books.consumption.model import Session
 from chalicelib.books.inbox.model import Event, EventStatus
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Entry, EntryKind
+from chalicelib.books.ledger.chain import content, digest
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Entry, EntryKind, Holder
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, load
@@ -41,6 +42,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.charges(),
         *books.deliveries(),
         *books.lots(),
+        *books.chains(),
         *books.claims(),
         *books.coupons(),
         *books.bags(),
@@ -162,6 +164,31 @@ class _Books:
         ]
         return wrong + [f"lot {lot} is gone" for lot in unlimited - open_lots]
 
+    def chains(self) -> list[str]:
+        """Each entry has the hash of its content, and is either a head of its page or named by a later entry there."""
+        wrong: list[str] = []
+        heads: dict[tuple[str, str], set[str]] = {}
+        for row in self.of("BAL#"):
+            found = {name.removeprefix("head_") for name in row.values if name.startswith("head_")}
+            heads[row.key.pk, row.key.sk] = found
+        hashes: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        named: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        for row in self.of("ENTRY#"):
+            entry, hashed = load(Entry, row), str(row.values.get("hash"))
+            _, kind, ident = row.key.pk.split("#")
+            if hashed != digest(content(Holder(kind, int(ident)), row.doc)):
+                wrong.append(f"entry {entry.id} does not have its hash")
+            page = (row.key.pk, f"BAL#{entry.unit.name}#{entry.portions[0].page}")
+            hashes[page].add(hashed)
+            named[page].update(entry.parents or ())
+        for page in heads:
+            wrong += [f"{page} is led by {head}, which is no entry" for head in heads[page] - hashes[page]]
+            wrong += [f"{page} has an entry that names {one}, which is none" for one in named[page] - hashes[page]]
+            loose = hashes[page] - heads[page] - named[page]
+            wrong += [f"{page} has the entry {one}, which nothing leads to" for one in loose]
+            wrong += [f"{page} is led by {head}, which is named too" for head in heads[page] & named[page]]
+        return wrong
+
     def claims(self) -> list[str]:
         """A plan is claimed by its live holding and by nothing else."""
         claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
@@ -274,6 +301,21 @@ def _charged_twice(world: World) -> None:
     intents["pi_again"] = {**intent, "id": "pi_again"}
 
 
+def _another_hash(world: World) -> None:
+    _set(world, _row(world, "ENTRY#"), hash="0" * 64)
+
+
+def _another_word(world: World) -> None:
+    row = _row(world, "ENTRY#")
+    _set(world, row, doc=row.doc.replace('"cause":"invoice:', '"cause":"invoice:1'))
+
+
+def _no_heads(world: World) -> None:
+    row = next(row for row in all_rows(world.table) if any(name.startswith("head_") for name in row.values))
+    heads = tuple(Path([name]).remove() for name in row.values if name.startswith("head_"))
+    commit(world.table, [Update(key=row.key, actions=heads, condition=anyway, refused=never("no condition"))])
+
+
 BREAKS: dict[str, tuple[Breaking, str]] = {
     "a use without a purchase": (lambda w: _set(w, _row(w, "COUPON#"), used=2), "counts 2 uses"),
     "a person's use that leaked": (lambda w: _set(w, _row(w, "CLAIM#COUPON#"), used=2), "counts 2 uses"),
@@ -286,6 +328,10 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "money for nothing": (_rejected, "REJECTED and was charged 1 times"),
     "money twice": (_charged_twice, "was charged 2 times"),
     "something that is still due": (lambda w: _set(w, _row(w, "SUB#"), due_shard="x#1", due_at=1), "still due"),
+    "an entry that was changed": (_another_word, "does not have its hash"),
+    "a hash that was changed": (_another_hash, "which is no entry"),
+    "a head that got lost": (_no_heads, "which nothing leads to"),
+    "a head of nothing": (lambda w: _set(w, _row(w, "BAL#"), head_1=1), "is led by 1, which is no entry"),
     "a count of lots": (lambda w: _set(w, _row(w, "BAL#"), lots=9), "counts 9 lots"),
 }
 

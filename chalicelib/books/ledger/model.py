@@ -107,13 +107,14 @@ class Lot(Document):
 
 
 class Balance(Document):
-    """One page of an account's open lots, as it was read. `version` 0: the page does not exist yet."""
+    """One page of an account's open lots, as it was read. `heads`: hashes of the entries that no later one names."""
 
     holder_kind: str
     holder_id: int
     unit: Unit
     page: int
     lots: tuple[Lot, ...]
+    heads: tuple[str, ...] = ()
 
     @property
     def holder(self) -> Holder:
@@ -140,9 +141,10 @@ class Portion(Document):
 
 
 class Entry(Document):
-    """One movement of one account; never changed. `units` is positive into the account, negative out of it.
+    """One movement of one page of one account; never changed. `units` is positive into it, negative out of it.
 
-    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`.
+    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`. `parents` are the hashes
+    of the entries before it, written when it is stored (`chain.py`); None for one that is older than hashes are.
     """
 
     id: str
@@ -152,3 +154,4 @@ class Entry(Document):
     portions: tuple[Portion, ...]
     cause: str
     at: datetime
+    parents: tuple[str, ...] | None = None

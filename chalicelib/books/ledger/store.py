@@ -3,14 +3,20 @@
 A page has `doc` (its unit), `lots` (how many it holds) and one attribute for each lot, `lot_<id>`: a map of `r`
 remaining (-1 unlimited), `h` held, `g` granted, `e` expiry in unix seconds (0 never), `c` creation in unix
 milliseconds, and its origin. Times in lots are whole seconds, so that a condition compares what a reader saw.
+
+Beside them stands `head_<hash>` for each entry that no later entry names (`chain.py`). Whoever writes an entry makes it
+a head in place of its parents, in the update that moves its units and without a condition: such updates commute, so
+uses of one account at once do not refuse each other. A page is never deleted, so an emptied one keeps its heads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.model import (
     LOTS_PER_PAGE_MAX,
@@ -26,14 +32,17 @@ from chalicelib.books.ledger.model import (
 )
 from chalicelib.dynamo.expressions import Action, Condition, Path
 from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Check, Put, Update, Write, absent, never
+from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.periods import utc
 
 BALANCE_PREFIX = "BAL#"
 POOL_PREFIX = "BAL_POOL#"
 BALANCES_PREFIX = "BAL"
+ENTRY_PREFIX = "ENTRY#"
 LOT = "lot_"
+HEAD = "head_"
+IS_HEAD = 1
 
 
 class PageFull(Exception):
@@ -49,7 +58,7 @@ def balance_key(holder: Holder, unit: Unit, page: int) -> Key:
 
 
 def entry_key(holder: Holder, entry_id: str) -> Key:
-    return Key(holder.partition, f"ENTRY#{entry_id}")
+    return Key(holder.partition, f"{ENTRY_PREFIX}{entry_id}")
 
 
 def pool_key(holder: Holder, team: Holder) -> Key:
@@ -67,13 +76,30 @@ def read_balance(holder: Holder, row: Row) -> Balance:
         unit=Unit.model_validate_json(row.doc),
         page=page,
         lots=tuple(sorted(lots, key=lambda lot: (lot.created_at, lot.id))),
+        heads=tuple(sorted(name.removeprefix(HEAD) for name in row.values if name.startswith(HEAD))),
+    )
+
+
+def read_recorded(row: Row) -> chain.Recorded:
+    """An entry out of its row, with the text that its hash covers."""
+    entry = json.loads(row.doc)
+    unit = Unit.model_validate(entry["unit"])
+    hashed = row.values.get("hash")
+    return chain.Recorded(
+        id=entry["id"],
+        account=unit.name,
+        units=entry["units"],
+        at=datetime.fromisoformat(entry["at"]),
+        parents=tuple(entry.get("parents") or ()),
+        hash=None if hashed is None else str(hashed),
+        doc=row.doc,
     )
 
 
 def grant_writes(
     holder: Holder, unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime, cause: str
 ) -> list[Write]:
-    """Put lots of one unit on one page, and an entry for them.
+    """Put lots of one unit on one page, and an entry for them, which names no other: the page was not read.
 
     The update raises PageFull where the page has no room. A lot that is already there is a defect: the invoice that
     grants it is fulfilled once, in the same transaction.
@@ -84,13 +110,14 @@ def grant_writes(
         attribute = Path([LOT + grant.lot_id])
         actions.append(attribute.set(_lot_map(grant, now)))
         condition &= ~attribute.exists()
+    entry, linking = _linked(holder, (), _grant_entry(unit, grants, page=page, now=now, cause=cause))
     update = Update(
         key=balance_key(holder, unit, page),
-        actions=tuple(actions),
+        actions=(*actions, *linking),
         condition=condition,
         refused=lambda old: _grant_refused(old, [LOT + grant.lot_id for grant in grants]),
     )
-    return [update, _new_entry(holder, _grant_entry(unit, grants, page=page, now=now, cause=cause))]
+    return [update, entry]
 
 
 def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entry: Entry, now: datetime) -> list[Write]:
@@ -124,41 +151,38 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
     condition = conditions[0]
     for further in conditions[1:]:
         condition &= further
+    put, linking = _linked(holder, balance.heads, entry)
     key = balance_key(holder, balance.unit, balance.page)
-    moved: Write
-    if actions:
-        moved = Update(key=key, actions=tuple(actions), condition=condition, refused=lambda old: Moved())
-    else:
-        moved = Check(key=key, condition=condition, refused=lambda old: Moved())
-    return [moved, _new_entry(holder, entry)]
+    return [Update(key=key, actions=(*actions, *linking), condition=condition, refused=lambda old: Moved()), put]
 
 
-def give_back_writes(holder: Holder, balance: Balance | None, unit: Unit, portions: Sequence[Portion]) -> list[Write]:
-    """Give units back to the lots they came from; a lot that was closed meanwhile is opened again as it was.
+def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -> list[Write]:
+    """Give the units of an entry's portions back to the lots they came from, and put the entry. A lot that was closed
+    meanwhile is opened again as it was; an unlimited one gets nothing.
 
     `balance` is the page as read. Raises Moved where a lot was opened or closed since.
     """
     open_ids = {lot.id for lot in balance.lots} if balance is not None else set()
-    actions: list[Action] = [Path("doc").set(unit.model_dump_json())]
-    conditions: list[Condition] = []
+    actions: list[Action] = [Path("doc").set(entry.unit.model_dump_json())]
+    condition: Condition = anyway
     opened = 0
-    for portion in portions:
+    for portion in entry.portions:
+        if portion.unlimited:
+            continue
         attribute = Path([LOT + portion.lot_id])
         remaining = Path([LOT + portion.lot_id, "r"])
         if portion.lot_id in open_ids:
-            conditions.append(attribute.exists())
+            condition &= attribute.exists()
             actions.append(remaining.set(remaining + portion.units))
         else:
-            conditions.append(~attribute.exists())
+            condition &= ~attribute.exists()
             actions.append(attribute.set(_reopened(portion)))
             opened += 1
     if opened:
         actions.append(Path("lots").add(opened))
-    condition = conditions[0]
-    for further in conditions[1:]:
-        condition &= further
-    key = balance_key(holder, unit, portions[0].page)
-    return [Update(key=key, actions=tuple(actions), condition=condition, refused=lambda old: Moved())]
+    put, linking = _linked(holder, () if balance is None else balance.heads, entry)
+    key = balance_key(holder, entry.unit, entry.portions[0].page)
+    return [Update(key=key, actions=(*actions, *linking), condition=condition, refused=lambda old: Moved()), put]
 
 
 def pool_write(holder: Holder, team: Holder) -> Put:
@@ -169,10 +193,6 @@ def pool_write(holder: Holder, team: Holder) -> Put:
         condition=absent,
         refused=never("a pool is opened with its subscription"),
     )
-
-
-def new_entry(holder: Holder, entry: Entry) -> Put:
-    return _new_entry(holder, entry)
 
 
 def portion_of(take: Take) -> Portion:
@@ -190,13 +210,20 @@ def portion_of(take: Take) -> Portion:
     )
 
 
-def _new_entry(holder: Holder, entry: Entry) -> Put:
-    return Put(
+def _linked(holder: Holder, heads: Collection[str], entry: Entry) -> tuple[Put, list[Action]]:
+    """The row of an entry, and what makes it a head of its page in place of its parents.
+
+    `heads` are those of the page as it was read, none where it was not. Every write of an entry goes through here.
+    """
+    sealed = chain.seal(holder, heads, entry)
+    put = Put(
         key=entry_key(holder, entry.id),
-        values={"doc": entry.model_dump_json()},
+        values={"doc": sealed.doc, "hash": sealed.hash},
         condition=absent,
         refused=never(f"the entry {entry.id} follows from its cause and was written before"),
     )
+    named = [Path([HEAD + parent]).remove() for parent in sealed.parents]
+    return put, [Path([HEAD + sealed.hash]).set(IS_HEAD), *named]
 
 
 def _grant_entry(unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime, cause: str) -> Entry:

@@ -55,18 +55,14 @@ def _give_back(context: Context, holder: Holder, entry_id: str, session: Session
     taken = ledger_queries.entry(context.table, holder, entry_id)
     if taken is None:
         raise Defect(f"session {session.id} has no entry {entry_id}")
-    counted = [portion for portion in taken.portions if not portion.unlimited]
     released = Entry(
         id=entry_id.removesuffix("consume") + "release",
         kind=EntryKind.RELEASE,
         unit=taken.unit,
-        units=sum(portion.units for portion in counted),
+        units=-taken.units,
         portions=taken.portions,
         cause=f"session:{session.id}",
         at=context.now,
     )
-    writes: list[Write] = [ledger.new_entry(holder, released)]
-    if counted:
-        balance = ledger_queries.page(context.table, holder, taken.unit, counted[0].page)
-        writes += ledger.give_back_writes(holder, balance, taken.unit, counted)
-    return writes
+    balance = ledger_queries.page(context.table, holder, taken.unit, taken.portions[0].page)
+    return ledger.give_back_writes(holder, balance, entry=released)
