@@ -25,8 +25,10 @@ class Settings(BaseModel):
     dynamodb_url: str | None = None
     sqs_url: str | None = None
     ses_url: str | None = None
+    s3_url: str | None = None
     inbox_queue_url: str
     outbox_queue_url: str
+    files_bucket: str
     mail_from: str
     allowed_origins: tuple[str, ...] = ()
     invite_url: str = "http://127.0.0.1:8000"
@@ -79,7 +81,7 @@ def from_environment(read_secrets: ReadSecrets, environment: Mapping[str, str] |
         if name.startswith("PURSER_") and value
     }
     values["region"] = values.get("region") or source.get("AWS_REGION") or "us-east-1"
-    for name, variable in (("dynamodb_url", "DYNAMODB"), ("sqs_url", "SQS"), ("ses_url", "SES")):
+    for name, variable in (("dynamodb_url", "DYNAMODB"), ("sqs_url", "SQS"), ("ses_url", "SES"), ("s3_url", "S3")):
         url = source.get(f"AWS_ENDPOINT_URL_{variable}")
         if url:
             values[name] = url

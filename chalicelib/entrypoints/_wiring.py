@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chalicelib.books.billing.gateway import Gateway
 from chalicelib.books.outbox.port import Mailer
@@ -17,6 +18,9 @@ from chalicelib.dynamo.table import Table
 from chalicelib.flows.context import Context, Limits, Queue, SpentPolicy
 from chalicelib.kernel.ids import RandomBits
 from chalicelib.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from chalicelib.flows.statement.ports import Files, Printer
 
 Clock = Callable[[], datetime]
 
@@ -54,6 +58,18 @@ class Runtime:
         from chalicelib.adapters.mail.ses import SesMailer
 
         return SesMailer(self.settings)
+
+    @cached_property
+    def files(self) -> Files:
+        from chalicelib.adapters.files.s3 import S3Files
+
+        return S3Files(self.settings)
+
+    @cached_property
+    def printer(self) -> Printer:
+        from chalicelib.adapters.paper.pdf import PdfPrinter
+
+        return PdfPrinter()
 
     def context(self, now: datetime) -> Context:
         """What a journey is given, at this instant."""

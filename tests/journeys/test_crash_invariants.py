@@ -16,6 +16,7 @@ from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
 from chalicelib.books.billing.refunds import amount_returned, is_disputed
 from chalicelib.books.consumption.model import Session
 from chalicelib.books.inbox.model import Event, EventStatus
+from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
@@ -46,6 +47,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.deliveries(),
         *books.lots(),
         *books.reversals(),
+        *books.chains(),
         *books.claims(),
         *books.coupons(),
         *books.bags(),
@@ -203,6 +205,31 @@ class _Books:
             if due[account] != got[account]
         ]
 
+    def chains(self) -> list[str]:
+        """Each entry has the hash of its content, and is either a head of its page or named by a later entry there."""
+        wrong: list[str] = []
+        heads: dict[tuple[str, str], set[str]] = {}
+        for row in self.of("BAL#"):
+            found = {name.removeprefix("head_") for name in row.values if name.startswith("head_")}
+            heads[row.key.pk, row.key.sk] = found
+        hashes: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        named: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        for row in self.of("ENTRY#"):
+            entry, hashed = load(Entry, row), str(row.values.get("hash"))
+            _, kind, ident = row.key.pk.split("#")
+            if hashed != digest(content(Holder(kind, int(ident)), row.doc)):
+                wrong.append(f"entry {entry.id} does not have its hash")
+            page = (row.key.pk, f"BAL#{entry.unit.name}#{entry.portions[0].page}")
+            hashes[page].add(hashed)
+            named[page].update(entry.parents or ())
+        for page in heads:
+            wrong += [f"{page} is led by {head}, which is no entry" for head in heads[page] - hashes[page]]
+            wrong += [f"{page} has an entry that names {one}, which is none" for one in named[page] - hashes[page]]
+            loose = hashes[page] - heads[page] - named[page]
+            wrong += [f"{page} has the entry {one}, which nothing leads to" for one in loose]
+            wrong += [f"{page} is led by {head}, which is named too" for head in heads[page] & named[page]]
+        return wrong
+
     def claims(self) -> list[str]:
         """A plan is claimed by its live holding and by nothing else."""
         claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
@@ -269,7 +296,8 @@ class _Books:
             back = taken if session.cancelled_at is not None else 0
             if (kinds.pop((cause, EntryKind.CONSUME), 0), kinds.pop((cause, EntryKind.RELEASE), 0)) != (taken, back):
                 wrong.append(f"session {session.id} does not match its entries")
-        wrong += [f"{kind} of {cause} has no session" for cause, kind in kinds if kind is not EntryKind.GRANT]
+        uses = (EntryKind.CONSUME, EntryKind.RELEASE)
+        wrong += [f"{kind} of {cause} has no session" for cause, kind in kinds if kind in uses]
         made = {load(Session, row).id for row in self.of("SESSION#")}
         hashed = Counter(int(str(row.values["session"])) for row in self.of("SESSION_HASH#"))
         return wrong + [f"a hash names the session {ident}" for ident in hashed if ident not in made]
@@ -284,8 +312,8 @@ Breaking = Callable[[World], None]
 
 
 def _ended(row: Row) -> bool:
-    kind = Subscription if row.key.sk.startswith("SUB#") else Financing
-    held_back = load(kind, row).held_back
+    held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
+    held_back = held.held_back
     return held_back is not None and held_back.fate is Fate.ENDED
 
 
@@ -321,6 +349,21 @@ def _charged_twice(world: World) -> None:
     intents["pi_again"] = {**intent, "id": "pi_again"}
 
 
+def _another_hash(world: World) -> None:
+    _set(world, _row(world, "ENTRY#"), hash="0" * 64)
+
+
+def _another_word(world: World) -> None:
+    row = _row(world, "ENTRY#")
+    _set(world, row, doc=row.doc.replace('"cause":"invoice:', '"cause":"invoice:1'))
+
+
+def _no_heads(world: World) -> None:
+    row = next(row for row in all_rows(world.table) if any(name.startswith("head_") for name in row.values))
+    heads = tuple(Path([name]).remove() for name in row.values if name.startswith("head_"))
+    commit(world.table, [Update(key=row.key, actions=heads, condition=anyway, refused=never("no condition"))])
+
+
 BREAKS: dict[str, tuple[Breaking, str]] = {
     "a use without a purchase": (lambda w: _set(w, _row(w, "COUPON#"), used=2), "counts 2 uses"),
     "a person's use that leaked": (lambda w: _set(w, _row(w, "CLAIM#COUPON#"), used=2), "counts 2 uses"),
@@ -333,6 +376,10 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "money for nothing": (_rejected, "REJECTED and was charged 1 times"),
     "money twice": (_charged_twice, "was charged 2 times"),
     "something that is still due": (lambda w: _set(w, _row(w, "SUB#"), due_shard="x#1", due_at=1), "still due"),
+    "an entry that was changed": (_another_word, "does not have its hash"),
+    "a hash that was changed": (_another_hash, "which is no entry"),
+    "a head that got lost": (_no_heads, "which nothing leads to"),
+    "a head of nothing": (lambda w: _set(w, _row(w, "BAL#"), head_1=1), "is led by 1, which is no entry"),
     "a count of lots": (lambda w: _set(w, _row(w, "BAL#"), lots=9), "counts 9 lots"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -97,6 +98,13 @@ def invoices(
     page = table.query(keys.user(user_id), prefix="INVOICE#", limit=limit, newest_first=True, cursor=cursor)
     found = tuple(loaded for row in page.items if (loaded := load(Invoice, row)).status in statuses)
     return Page(found, page.next_cursor)
+
+
+def invoices_named(table: Table, user_id: int, invoice_ids: Iterable[int]) -> list[Invoice]:
+    """Those of a person's invoices that there are, in the order of the ids."""
+    wanted = [store.invoice_key(user_id, invoice_id) for invoice_id in invoice_ids]
+    found = table.get_many(wanted)
+    return [load(Invoice, found[key]) for key in wanted if key in found]
 
 
 def read_customer(row: Row | None, user_id: int, account: str, now: datetime) -> StoredCustomer:

@@ -123,7 +123,9 @@ class Owed(Document):
 
 
 class Balance(Document):
-    """One page of an account's open lots, as it was read. `turns` counts the reversals of its grants."""
+    """One page of an account's open lots, as it was read. `turns` counts the reversals of its grants; `heads` are the
+    hashes of the entries that no later one names.
+    """
 
     holder_kind: str
     holder_id: int
@@ -132,6 +134,7 @@ class Balance(Document):
     lots: tuple[Lot, ...]
     owed: tuple[Owed, ...] = ()
     turns: int = 0
+    heads: tuple[str, ...] = ()
 
     @property
     def holder(self) -> Holder:
@@ -175,9 +178,10 @@ class Portion(Document):
 
 
 class Entry(Document):
-    """One movement of one account; never changed. `units` is positive into the account, negative out of it.
+    """One movement of one page of one account; never changed. `units` is positive into it, negative out of it.
 
-    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`.
+    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`. `parents` are the hashes
+    of the entries before it, written when it is stored (`chain.py`); None for one that is older than hashes are.
     """
 
     id: str
@@ -187,3 +191,4 @@ class Entry(Document):
     portions: tuple[Portion, ...]
     cause: str
     at: datetime
+    parents: tuple[str, ...] | None = None

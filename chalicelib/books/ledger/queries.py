@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from chalicelib.books.ledger import store
+from chalicelib.books.ledger.chain import Recorded
 from chalicelib.books.ledger.model import Balance, Entry, Holder, Unit
-from chalicelib.books.ledger.rows import read_balance
+from chalicelib.books.ledger.rows import read_balance, read_recorded
 from chalicelib.dynamo.rows import load
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.table import QUERY_ROWS_MAX, Table
 from chalicelib.kernel.pages import Page
 
 
@@ -40,5 +43,16 @@ def entry(table: Table, holder: Holder, entry_id: str) -> Entry | None:
 
 def entries(table: Table, holder: Holder, *, limit: int, cursor: str | None = None) -> Page[Entry]:
     """A page of a holder's entries."""
-    page = table.query(holder.partition, prefix="ENTRY#", limit=limit, cursor=cursor)
+    page = table.query(holder.partition, prefix=store.ENTRY_PREFIX, limit=limit, cursor=cursor)
     return Page(tuple(load(Entry, row) for row in page.items), page.next_cursor)
+
+
+def history(table: Table, holder: Holder) -> Iterator[Recorded]:
+    """Every entry of a holder with its hash, in the order of their keys: one round trip for each megabyte."""
+    cursor: str | None = None
+    while True:
+        page = table.query(holder.partition, prefix=store.ENTRY_PREFIX, limit=QUERY_ROWS_MAX, cursor=cursor)
+        yield from map(read_recorded, page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return

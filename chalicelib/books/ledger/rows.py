@@ -5,13 +5,19 @@ remaining (-1 unlimited), `h` held, `z` frozen (absent: none), `g` granted, `e` 
 creation in unix milliseconds, and its origin. Times in lots are whole seconds, so that a condition compares what a
 reader saw. `owed_<entry>` is a map of what a refund took back of that grant and was spent before: `n` units, `c`
 whether they are collected, `i` the invoice. `owes` sums up what is to be collected, `turns` counts the reversals.
+
+Beside them stands `head_<hash>` for each entry that no later entry names (`chain.py`). Whoever writes an entry makes it
+a head in place of its parents, in the update that moves its units and without a condition: such updates commute, so
+uses of one account at once do not refuse each other. A page is never deleted, so an emptied one keeps its heads.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
+from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.model import Balance, Grant, Holder, Lot, Origin, Owed, Portion, Unit
 from chalicelib.dynamo.rows import Row
 from chalicelib.kernel.errors import Defect
@@ -21,6 +27,7 @@ LOT = "lot_"
 OWED = "owed_"
 OWES = "owes"
 TURNS = "turns"
+HEAD = "head_"
 
 
 def read_balance(holder: Holder, row: Row) -> Balance:
@@ -35,6 +42,23 @@ def read_balance(holder: Holder, row: Row) -> Balance:
         lots=tuple(sorted(lots, key=lambda lot: (lot.created_at, lot.id))),
         owed=tuple(_read_owed(name, value) for name, value in sorted(row.values.items()) if name.startswith(OWED)),
         turns=int(str(row.values.get(TURNS, 0))),
+        heads=tuple(sorted(name.removeprefix(HEAD) for name in row.values if name.startswith(HEAD))),
+    )
+
+
+def read_recorded(row: Row) -> chain.Recorded:
+    """An entry out of its row, with the text that its hash covers."""
+    entry = json.loads(row.doc)
+    unit = Unit.model_validate(entry["unit"])
+    hashed = row.values.get("hash")
+    return chain.Recorded(
+        id=entry["id"],
+        account=unit.name,
+        units=entry["units"],
+        at=datetime.fromisoformat(entry["at"]),
+        parents=tuple(entry.get("parents") or ()),
+        hash=None if hashed is None else str(hashed),
+        doc=row.doc,
     )
 
 

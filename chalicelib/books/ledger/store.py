@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.burn import Take, collected
+from chalicelib.books.ledger.entries import collection, grant_entry, reversal_entry
 from chalicelib.books.ledger.model import (
     LOTS_PER_PAGE_MAX,
     Balance,
     Entry,
-    EntryKind,
     Grant,
     Holder,
     Owed,
@@ -19,15 +20,17 @@ from chalicelib.books.ledger.model import (
     Unit,
 )
 from chalicelib.books.ledger.reversal import LotChange, Reversal
-from chalicelib.books.ledger.rows import LOT, OWED, OWES, TURNS, lot_map, lot_of_grant, lot_of_portion, owed_map
+from chalicelib.books.ledger.rows import HEAD, LOT, OWED, OWES, TURNS, lot_map, lot_of_grant, lot_of_portion, owed_map
 from chalicelib.dynamo.expressions import Action, Condition, Path
 from chalicelib.dynamo.rows import Key
-from chalicelib.dynamo.writes import Check, Put, Update, Write, absent, never
+from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never
 from chalicelib.kernel.errors import Defect
 
 BALANCE_PREFIX = "BAL#"
 POOL_PREFIX = "BAL_POOL#"
 BALANCES_PREFIX = "BAL"
+ENTRY_PREFIX = "ENTRY#"
+IS_HEAD = 1
 
 
 class PageFull(Exception):
@@ -47,12 +50,7 @@ def balance_key(holder: Holder, unit: Unit, page: int) -> Key:
 
 
 def entry_key(holder: Holder, entry_id: str) -> Key:
-    return Key(holder.partition, f"ENTRY#{entry_id}")
-
-
-def grant_entry_id(grants: Sequence[Grant]) -> str:
-    """The entry of grants that come together."""
-    return f"{grants[0].lot_id}#grant"
+    return Key(holder.partition, f"{ENTRY_PREFIX}{entry_id}")
 
 
 def pool_key(holder: Holder, team: Holder) -> Key:
@@ -70,7 +68,7 @@ def grant_writes(
     cause: str,
     owing: Balance | None = None,
 ) -> list[Write]:
-    """Put lots of one unit on one page, and an entry for them.
+    """Put lots of one unit on one page, and an entry for them, which names no other where the page was not read.
 
     The update raises PageFull where the page has no room, and OwesUnits where the account owes units: then `owing` is
     the page as read, and what it owes is taken out of the new lots at once, with an entry of its own. A lot that is
@@ -90,14 +88,15 @@ def grant_writes(
         collecting, as_read = _pay_debts(owing, sum(paid.values()))
         actions += collecting
         conditions += as_read
+    entry = grant_entry(unit, grants, page=page, now=now, cause=cause)
+    entries, linking = _linked(holder, () if owing is None else owing.heads, entry, *collection(entry, paid))
     update = Update(
         key=balance_key(holder, unit, page),
-        actions=tuple(actions),
+        actions=(*actions, *linking),
         condition=_all_of(conditions),
         refused=lambda old: _grant_refused(old, [LOT + grant.lot_id for grant in grants], len(grants)),
     )
-    entry = _grant_entry(unit, grants, page=page, now=now, cause=cause)
-    return [update, _new_entry(holder, entry), *_collection(holder, entry, paid)]
+    return [update, *entries]
 
 
 def _pay_debts(owing: Balance, units: int) -> tuple[list[Action], list[Condition]]:
@@ -117,24 +116,6 @@ def _owes(owed: Owed, units: int) -> Action:
     attribute = Path([OWED + owed.grant_id])
     action: Action = attribute.set(owed_map(owed.model_copy(update={"units": units}))) if units else attribute.remove()
     return action
-
-
-def _collection(holder: Holder, grant: Entry, paid: Mapping[str, int]) -> list[Write]:
-    """The entry of what a grant paid of earlier debts."""
-    if not paid:
-        return []
-    portions = tuple(
-        portion.model_copy(update={"units": paid[portion.lot_id]})
-        for portion in grant.portions
-        if portion.lot_id in paid
-    )
-    changed = {
-        "id": f"{grant.id}#collect",
-        "kind": EntryKind.REVERSE,
-        "units": -sum(paid.values()),
-        "portions": portions,
-    }
-    return [_new_entry(holder, grant.model_copy(update=changed))]
 
 
 def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entry: Entry, now: datetime) -> list[Write]:
@@ -166,29 +147,25 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
     if closed:
         actions.append(Path("lots").add(-closed))
     condition = _all_of(conditions)
+    entries, linking = _linked(holder, balance.heads, entry)
     key = balance_key(holder, balance.unit, balance.page)
-    moved: Write
-    if actions:
-        moved = Update(key=key, actions=tuple(actions), condition=condition, refused=lambda old: Moved())
-    else:
-        moved = Check(key=key, condition=condition, refused=lambda old: Moved())
-    return [moved, _new_entry(holder, entry)]
+    moved = Update(key=key, actions=(*actions, *linking), condition=condition, refused=lambda old: Moved())
+    return [moved, *entries]
 
 
-def give_back_writes(holder: Holder, balance: Balance | None, release: Entry) -> list[Write]:
-    """Give units back to the lots they came from, and the entry for it; a closed lot is opened again as it was.
+def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -> list[Write]:
+    """Give the units of an entry's portions back to the lots they came from, and put the entry. A lot that was closed
+    meanwhile is opened again as it was; an unlimited one gets nothing.
 
     What a refund has taken back of the same payment, and found spent, does not come back: it pays what is owed, with
-    an entry of its own. `balance` is the page as read; None where only unlimited lots were used. Raises Moved where a
-    lot was opened or closed, or a grant reversed, since.
+    an entry of its own. `balance` is the page as read. Raises Moved where a lot was opened or closed, or a grant
+    reversed, since.
     """
-    counted = [portion for portion in release.portions if not portion.unlimited]
-    if not counted:
-        return [_new_entry(holder, release)]
+    counted = [portion for portion in entry.portions if not portion.unlimited]
     open_ids = {lot.id for lot in balance.lots} if balance is not None else set()
     kept = _still_owed(counted, balance)
-    actions: list[Action] = [Path("doc").set(release.unit.model_dump_json())]
-    conditions: list[Condition] = []
+    actions: list[Action] = [Path("doc").set(entry.unit.model_dump_json())]
+    conditions: list[Condition] = [anyway if balance is None else _turns_as_read(balance)]
     opened = 0
     for portion in counted:
         attribute, remaining = Path([LOT + portion.lot_id]), Path([LOT + portion.lot_id, "r"])
@@ -202,21 +179,21 @@ def give_back_writes(holder: Holder, balance: Balance | None, release: Entry) ->
             opened += bool(units)
     if opened:
         actions.append(Path("lots").add(opened))
-    if balance is not None:
-        conditions.append(_turns_as_read(balance))
     for owed in balance.owed if balance is not None else ():
         part = sum(kept.get(portion.lot_id, 0) for portion in counted if _of_payment(portion, owed))
         if part:
             conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
             actions.append(_owes(owed, owed.units - part))
             actions += [Path(OWES).add(-part)] if owed.collect else []
+    heads = () if balance is None else balance.heads
+    entries, linking = _linked(holder, heads, entry, *collection(entry, kept))
     update = Update(
-        key=balance_key(holder, release.unit, counted[0].page),
-        actions=tuple(actions),
+        key=balance_key(holder, entry.unit, entry.portions[0].page),
+        actions=(*actions, *linking),
         condition=_all_of(conditions),
         refused=lambda old: Moved(),
     )
-    return [update, _new_entry(holder, release), *_collection(holder, release, kept)]
+    return [update, *entries]
 
 
 def _turns_as_read(balance: Balance) -> Condition:
@@ -265,13 +242,15 @@ def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: 
         actions.append(_owes(reversal.owed, reversal.owed.units))
         if reversal.owed.collect:
             actions.append(Path(OWES).add(reversal.owed.units - reversal.owed_before))
+    moving = reversal_entry(reversal, cause=cause, version=version, now=now)
+    entries, linking = _linked(holder, reversal.balance.heads, *moving)
     moved = Update(
         key=balance_key(holder, reversal.grant.unit, reversal.balance.page),
-        actions=tuple(actions),
+        actions=(*actions, *linking),
         condition=_all_of(conditions),
         refused=lambda old: Moved(),
     )
-    return [moved, *_reversal_entry(holder, reversal, cause=cause, version=version, now=now)]
+    return [moved, *entries]
 
 
 def _as_read(change: LotChange) -> Condition:
@@ -292,25 +271,6 @@ def _owed_as_read(reversal: Reversal) -> Condition:
     return unchanged
 
 
-def _reversal_entry(holder: Holder, reversal: Reversal, *, cause: str, version: int, now: datetime) -> list[Write]:
-    if not reversal.portions:
-        return []  # units were frozen or thawed, or are owed: none moved
-    back = reversal.moved < 0 or any(
-        lot.before is None and lot.after is not None for lot in reversal.lots if lot.portion.unlimited
-    )
-    kind = EntryKind.RESTORE if back else EntryKind.REVERSE
-    entry = Entry(
-        id=f"{reversal.grant.id.removesuffix('grant')}{kind}_{version}",
-        kind=kind,
-        unit=reversal.grant.unit,
-        units=-reversal.moved,
-        portions=reversal.portions,
-        cause=cause,
-        at=now,
-    )
-    return [_new_entry(holder, entry)]
-
-
 def _all_of(conditions: Sequence[Condition]) -> Condition:
     condition = conditions[0]
     for further in conditions[1:]:
@@ -328,53 +288,29 @@ def pool_write(holder: Holder, team: Holder) -> Put:
     )
 
 
-def portion_of(take: Take) -> Portion:
-    """What an entry keeps of a take."""
-    lot = take.lot
-    return Portion(
-        lot_id=lot.id,
-        units=take.units,
-        page=take.balance.page,
-        unlimited=lot.remaining < 0,
-        granted=lot.granted,
-        expires_at=lot.expires_at,
-        created_at=lot.created_at,
-        origin=lot.origin,
-    )
+def _linked(holder: Holder, heads: Collection[str], *entries: Entry) -> tuple[list[Put], list[Action]]:
+    """The rows of entries that one update writes, and what makes the last a head of its page in place of its parents.
 
-
-def _new_entry(holder: Holder, entry: Entry) -> Put:
-    return Put(
-        key=entry_key(holder, entry.id),
-        values={"doc": entry.model_dump_json()},
-        condition=absent,
-        refused=never(f"the entry {entry.id} follows from its cause and was written before"),
-    )
-
-
-def _grant_entry(unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime, cause: str) -> Entry:
-    portions = tuple(
-        Portion(
-            lot_id=grant.lot_id,
-            units=max(grant.how_many, 0),
-            page=page,
-            unlimited=grant.how_many < 0,
-            granted=grant.how_many,
-            expires_at=grant.expires_at,
-            created_at=now,
-            origin=grant.origin,
+    `heads` are those of the page as it was read, none where it was not; each further entry names the one before it.
+    Every write of an entry goes through here.
+    """
+    puts: list[Put] = []
+    named: set[str] = set()
+    last: str | None = None
+    for entry in entries:
+        sealed = chain.seal(holder, heads if last is None else (last,), entry)
+        puts.append(
+            Put(
+                key=entry_key(holder, entry.id),
+                values={"doc": sealed.doc, "hash": sealed.hash},
+                condition=absent,
+                refused=never(f"the entry {entry.id} follows from its cause and was written before"),
+            )
         )
-        for grant in grants
-    )
-    return Entry(
-        id=grant_entry_id(grants),
-        kind=EntryKind.GRANT,
-        unit=unit,
-        units=sum(portion.units for portion in portions),
-        portions=portions,
-        cause=cause,
-        at=now,
-    )
+        named |= set(sealed.parents) - {last}
+        last = sealed.hash
+    actions: list[Action] = [Path([HEAD + parent]).remove() for parent in sorted(named)]
+    return puts, actions if last is None else [Path([HEAD + last]).set(IS_HEAD), *actions]
 
 
 def _grant_refused(old: Mapping[str, Any] | None, attributes: Sequence[str], room: int) -> Exception:

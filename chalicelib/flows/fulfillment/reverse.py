@@ -13,6 +13,7 @@ from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import Invoice, Standing, TakenBack
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.ledger import store as ledger
+from chalicelib.books.ledger.entries import grant_entry_id
 from chalicelib.books.ledger.model import Entry, Holder
 from chalicelib.books.ledger.reversal import Reversal, reversal
 from chalicelib.books.ledger.rows import read_balance
@@ -69,7 +70,7 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
 def _grant_keys(invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:
     """The keys of the entries that granted what was bought, where it was delivered."""
     done = fulfillment(invoice, delivery, invoice.paid_at or invoice.created_at)
-    named = [(granting.holder, ledger.grant_entry_id(granting.grants)) for granting in done.grantings]
+    named = [(granting.holder, grant_entry_id(granting.grants)) for granting in done.grantings]
     return {ledger.entry_key(holder, entry_id): (holder, entry_id) for holder, entry_id in named}
 
 

@@ -65,5 +65,5 @@ def _give_back(context: Context, holder: Holder, entry_id: str, session: Session
         cause=f"session:{session.id}",
         at=context.now,
     )
-    balance = ledger_queries.page(context.table, holder, taken.unit, counted[0].page) if counted else None
-    return ledger.give_back_writes(holder, balance, released)
+    balance = ledger_queries.page(context.table, holder, taken.unit, taken.portions[0].page)
+    return ledger.give_back_writes(holder, balance, entry=released)
