@@ -259,7 +259,6 @@ SESSIONS = rows_of(
 )
 
 
-
 def _not_of(academy: int, ident: int) -> Asked:
     return Asked(
         of=billing_queries.academy_invoice,

@@ -184,6 +184,8 @@ class TestARefund:
         assert refused(answer, 402, "invalid-request")
         assert status_of(person) == ("PARTIALLY_REFUNDED", 400.0)
         assert person.units("mentorship-service") == 2
+        replay = refund(clerk, invoice_id)
+        assert (replay.status, replay.json, replay.headers["Idempotent-Replayed"]) == (402, answer.json, "true")
         assert refund(clerk, invoice_id, "again").json["amount"] == 50.0
         world.work()
         check_books(world)

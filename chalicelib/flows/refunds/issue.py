@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
@@ -65,7 +66,7 @@ def issue_refund(
                 return ReplayedRefund(record.answer)
             if record.subject is None:
                 raise RequestInFlight
-            return _answered(context, keyed, finish_order(context, stored, record.subject))
+            return _answered(context, keyed, partial(finish_order, context, stored, record.subject))
         order = order_of(stored.invoice, command, order_id=new_id(context.now, context.random_bits), now=context.now)
         ordered = _with_order(stored.invoice, order)
         opened = idempotency.opened(keyed, subject=order.id, now=context.now)
@@ -74,20 +75,22 @@ def issue_refund(
         except billing.InvoiceMoved:
             backoff.wait(attempt)
             continue
-        return _answered(context, keyed, _carry_out(context, ordered, order))
+        return _answered(context, keyed, partial(_carry_out, context, ordered, order))
     raise RequestInFlight
 
 
 def finish_order(context: Context, stored: StoredInvoice, order_id: int) -> Issued:
     """Take up an order that was begun: what the processor has of it is recorded, else it is asked again.
 
-    Its key outlives no day at the processor, so that its refunds are read first.
+    Its key outlives no day at the processor, so that its refunds are read first. Raises PaymentRefused.
     """
     invoice = stored.invoice
     order = _order(invoice, order_id)
     if order.is_open:
         invoice = record_refunds(context, invoice.buyer.user_id, invoice.id, _payment_id(invoice)) or invoice
         order = _order(invoice, order_id)
+    if order.refusal is not None:
+        raise PaymentRefused
     return _carry_out(context, invoice, order) if order.is_open else _issued(invoice, order)
 
 
@@ -153,13 +156,21 @@ def _change(context: Context, user_id: int, invoice_id: int, change: Callable[[I
     raise RequestInFlight
 
 
-def _answered(context: Context, keyed: Keyed, issued: Issued) -> Issued:
-    """Keep the answer of an order that came to something."""
+def _answered(context: Context, keyed: Keyed, issue: Callable[[], Issued]) -> Issued:
+    """Do it, and keep the answer where there is one: the refund, or that the processor will not."""
+    try:
+        issued = issue()
+    except PaymentRefused as refusal:
+        _keep(context, keyed, keyed.render(refusal))
+        raise
     if issued.refund is not None:
-        answer = idempotency.answered(keyed, keyed.render(issued), subject=issued.order.id, now=context.now)
-        with suppress(RequestInFlight):  # kept already, by the same call made twice
-            commit(context.table, [answer])
+        _keep(context, keyed, keyed.render(issued))
     return issued
+
+
+def _keep(context: Context, keyed: Keyed, answer: StoredAnswer) -> None:
+    with suppress(RequestInFlight):  # kept already, by the same call made twice
+        commit(context.table, [idempotency.answered(keyed, answer, subject=None, now=context.now)])
 
 
 def _issued(invoice: Invoice, order: RefundOrder) -> Issued:
