@@ -70,7 +70,7 @@ def _snapshot(table: Table, holder: Holder) -> tuple[list[Recorded], list[Balanc
     pages = ledger.own_balances(table, holder)
     entries = _history(table, holder)
     known = reached(entries, _heads(pages))
-    return [one for one in entries if one.hash is None or one.hash in known or one.id in seen], pages
+    return [one for one in entries if one.hash in known or one.id in seen], pages
 
 
 def _history(table: Table, holder: Holder) -> list[Recorded]:
