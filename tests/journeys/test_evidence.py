@@ -1,0 +1,57 @@
+"""What operators can show the bank of a disputed payment."""
+
+from __future__ import annotations
+
+from tests.journeys.test_staff_refunds import USE, bought, use
+from tests.world import World
+
+
+def test_says_what_was_bought_used_when_and_from_where(world: World) -> None:
+    person = world.paying()
+    whence = {"X_Forwarded_For": "6.6.6.6, 203.0.113.9", "User_Agent": "Browser/1"}
+    assert person.buy(headers=whence).status == 201
+    world.advance(hours=1)
+    used_at = world.now
+    assert person.put(USE.format(service="mentorship-service"), **whence).status == 201
+    world.advance(hours=1)
+    assert person.buy(how_many=1).status == 201
+    payment = world.at_stripe("payment_intent")[0]["id"]
+    world.control(f"/_control/dispute/{payment}", {"outcome": "open"})
+    world.settle()
+    (made,) = world.at_stripe("dispute")
+    operator = world.person(operator=True)
+    answer = operator.get(f"/ops/disputes/{made['id']}/evidence")
+    assert answer.status == 200, answer.text
+    found = answer.json
+    assert (found["amount"], found["status"], found["reason"]) == (450.0, "needs_response", "fraudulent")
+    assert found["evidence_due_at"] > found["opened_at"]
+    assert found["customer"]["email"] == person.email
+    bought_then = found["bought"]
+    assert (bought_then["ip"], bought_then["user_agent"]) == ("203.0.113.9", "Browser/1")
+    assert (bought_then["payment"], bought_then["card"]) == (payment, {"brand": "visa", "last4": "4242"})
+    assert [line["amount"] for line in bought_then["lines"]] == [450.0]
+    (once,) = found["uses"]
+    assert (once["units"], once["service"], once["status"]) == (1, "mentorship-service", "DONE")
+    assert (once["at"], once["ip"]) == (used_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "203.0.113.9")
+    assert [happened["kind"] for happened in found["happened"]] == ["dispute-recorded", "units-bought"]
+
+
+def test_leaves_out_uses_of_other_purchases(world: World) -> None:
+    person, _ = bought(world)
+    payment = world.at_stripe("payment_intent")[0]["id"]
+    use(person, "mentorship-service", 10)
+    assert person.buy(how_many=2).status == 201
+    use(person, "mentorship-service", 2)
+    world.control(f"/_control/dispute/{payment}", {"outcome": "lost"})
+    world.settle()
+    (made,) = world.at_stripe("dispute")
+    found = world.person(operator=True).get(f"/ops/disputes/{made['id']}/evidence").json
+    assert sum(once["units"] for once in found["uses"]) == 10
+
+
+def test_is_for_operators_and_for_disputes_that_there_are(world: World) -> None:
+    person, _ = bought(world)
+    operator = world.person(operator=True)
+    for ident in ("du_nothing", "../x", "du_" + "x" * 190):
+        assert operator.get(f"/ops/disputes/{ident.replace('/', '%2F')}/evidence").status == 404
+    assert person.get("/ops/disputes/du_nothing/evidence").status == 403
