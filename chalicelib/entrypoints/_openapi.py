@@ -6,9 +6,11 @@ takes, answers and refuses is read from the same objects that serve it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
+import msgspec
 from pydantic import TypeAdapter
 
 from chalicelib.entrypoints import _auth, _dispatch, _http
@@ -213,16 +215,22 @@ def _example(slug: str, status: int, sentence: str) -> Json:
 
 def _schemas(routes: list[Route]) -> tuple[Schemas, Json]:
     """The schema of each model by route and place, as references, and what they refer to."""
-    inputs: list[tuple[tuple[str, str], Any, TypeAdapter[Any]]] = []
+    bodies = {(_key(route), "body"): route.body for route in routes if route.body is not None}
+    plain: dict[tuple[str, str], Any] = {(_key(route), "query"): route.query for route in routes if route.query}
     for route in routes:
-        for place, model in (("body", route.body), ("query", route.query)):
-            if model is not None:
-                inputs.append(((_key(route), place), "validation", TypeAdapter(model)))
-        for status, kind in route.answers.items():
-            if kind is not None:
-                inputs.append(((_key(route), f"answer {status}"), "serialization", TypeAdapter(kind)))
-    found, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
-    return {key: dict(schema) for (key, _), schema in found.items()}, rest.get("$defs", {})
+        plain |= {(_key(route), f"answer {status}"): kind for status, kind in route.answers.items() if kind is not None}
+    inputs: list[tuple[tuple[str, str], Any, TypeAdapter[Any]]] = [
+        (key, "validation", TypeAdapter(model)) for key, model in bodies.items()
+    ]
+    of_bodies, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
+    of_plain, structs = msgspec.json.schema_components(plain.values(), ref_template=REFERENCE.format(model="{name}"))
+    models = rest.get("$defs", {}) | {name: _described(schema) for name, schema in structs.items()}
+    found = {key: dict(schema) for (key, _), schema in of_bodies.items()}
+    return found | dict(zip(plain, of_plain, strict=True)), models
+
+
+def _described(schema: Json) -> Json:
+    return schema | {"description": inspect.cleandoc(schema["description"])} if "description" in schema else schema
 
 
 def _key(route: Route) -> str:

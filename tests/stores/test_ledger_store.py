@@ -127,7 +127,7 @@ class TestGrant:
 
     def test_of_another_set_is_another_account(self, table: Table) -> None:
         grant(table, a_grant("a"))
-        for_a_set = a_unit(set=SetRef(kind="cohort", id=5, slug="c").model_dump())
+        for_a_set = a_unit(set=SetRef(kind="cohort", id=5, slug="c"))
         commit(table, store.grant_writes(ADA, for_a_set, (a_grant("b"),), page=0, now=NOW, cause="x"))
         assert sorted(page.unit.name for page in queries.balances(table, ADA)) == ["4#93#-", "4#93#cohort.5"]
 

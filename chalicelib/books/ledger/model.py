@@ -67,8 +67,8 @@ class Source(StrEnum):
     PURCHASE = "purchase"
 
 
-class Origin(Document):
-    """Why a lot exists: the source, the invoice that paid, and what it belongs to."""
+class Origin(Document, omit_defaults=True):
+    """Why a lot exists: the source, the invoice that paid, and what it belongs to. Written short: each lot has one."""
 
     source: Source
     invoice_id: int

@@ -261,7 +261,7 @@ def _map(
         "g": granted,
         "e": 0 if expires_at is None else int(expires_at.timestamp()),
         "c": int(created_at.timestamp() * 1000),
-        "o": origin.model_dump_json(exclude_none=True),
+        "o": origin.model_dump_json(),
     }
 
 
