@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import Payment
@@ -57,11 +56,12 @@ def fulfill(
     begun: Begun | None = None,
     beside: Sequence[Write] = (),
 ) -> Invoice:
-    """Deliver what the invoice is for, and answer the fulfilled invoice; also where somebody else delivered first.
+    """Deliver what the invoice is for, and answer the fulfilled invoice.
 
     `payment` has succeeded at the processor, or is None where nothing was to be charged. `begun` carries the writes of
-    a purchase that begins in this very transaction, `beside` those that belong to it (a kept answer). Raises
-    NotDeliverable for an invoice that was given up and whose claims another purchase has taken since.
+    a purchase that begins in this very transaction, `beside` those that belong to it (a kept answer, the row of the
+    event that told of it). Raises InvoiceMoved where somebody else delivered or moved it first, and NotDeliverable for
+    an invoice that was given up and whose claims another purchase has taken since.
     """
     late = stored.invoice.status in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED)
     invoice = _paid(stored.invoice, payment, context.now)
@@ -80,8 +80,6 @@ def fulfill(
         ]
         try:
             commit(context.table, writes)
-        except billing.InvoiceMoved:
-            return _by_another(context, stored)
         except ledger.PageFull:
             pages = _free_pages(context, done)
         except TAKEN as error:
@@ -176,14 +174,6 @@ def _told(context: Context, invoice: Invoice) -> list[Write]:
         facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency},
     )
     return [outbox.new(receipt(invoice, context.now)), timeline.new(activity)]
-
-
-def _by_another(context: Context, stored: StoredInvoice) -> Invoice:
-    """The invoice moved: somebody else delivered it, or it moved otherwise and whoever settles it tries again."""
-    again = billing_queries.invoice(context.table, stored.invoice.buyer.user_id, stored.invoice.id)
-    if again.invoice.paid_at is None:
-        raise billing.InvoiceMoved
-    return again.invoice
 
 
 def _free_pages(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], int]:
