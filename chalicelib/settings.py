@@ -16,6 +16,9 @@ from chalicelib.kernel.documents import Frozen
 from chalicelib.kernel.errors import FieldProblem
 from chalicelib.kernel.fields import UnreadableFields, read_fields
 
+USER_AGENT = "purser"
+"""Who calls AWS. Without a name of ours botocore composes its own, twice a call: a tenth of the call's CPU."""
+
 SECRET_NAMES = ("stripe_secret_key", "stripe_webhook_secrets", "jwt_secret")
 SECRET_CHARACTERS_MIN = 8
 JWT_SECRET_CHARACTERS_MIN = 32

@@ -42,6 +42,7 @@ from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
     import stripe
+    import urllib3
 
 CALL_TIMEOUT_SECONDS = 4
 CHARGE_TIMEOUT_SECONDS = 8
@@ -70,13 +71,21 @@ class StripeGateway:
         """Banks take longer to decide than Stripe takes to answer."""
         return self._made(timeout_seconds=CHARGE_TIMEOUT_SECONDS)
 
+    @cached_property
+    def _connections(self) -> urllib3.PoolManager:
+        from chalicelib.adapters.stripe.http import connections
+
+        return connections()
+
     def _made(self, *, timeout_seconds: int) -> stripe.StripeClient:
         import stripe
+
+        from chalicelib.adapters.stripe.http import Urllib3Client
 
         url = self._settings.stripe_url
         return stripe.StripeClient(
             self._settings.stripe_secret_key.get_secret_value(),
-            http_client=self._http_client or stripe.RequestsClient(timeout=timeout_seconds),
+            http_client=self._http_client or Urllib3Client(self._connections, timeout_seconds=timeout_seconds),
             base_addresses={"api": url} if url else {},
             max_network_retries=CALL_RETRIES,
         )
