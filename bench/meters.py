@@ -9,7 +9,7 @@ botocore takes inside pynamodb is botocore's.
   serializing conditions and updates
 - stripe: a service's request, from its parameters to the object, `requests` and socket included, and `to_dict`
 
-All the rest is our own, and counted against us: Chalice, pydantic, Powertools, JSON, and making and combining the
+All the rest is our own, and counted against us: Chalice, pydantic, msgspec, Powertools, JSON, and making and combining the
 other objects of pynamodb's expressions (`Path(...)`, `a & b`). What the wrappers take themselves is measured when they
 are installed, and taken off.
 """

@@ -17,6 +17,7 @@ from chalicelib.kernel.errors import FieldProblem
 F = TypeVar("F", bound=Frozen)
 
 MISSING = "Field required"
+NO_MEMBER = "Not one of its values"
 
 Convert = Callable[[type, Any], Any]
 """From a type that msgspec does not know and a value to one of the type."""
@@ -39,12 +40,18 @@ def read_fields(kind: type[F], values: Mapping[str, Any], convert: Convert | Non
             try:
                 read[field.name] = msgspec.convert(values[field.name], field.type, strict=False, dec_hook=convert)
             except msgspec.ValidationError as error:
-                problems.append(FieldProblem(field.name, str(error)))
+                problems.append(FieldProblem(field.name, _said(error)))
         elif field.required:
             problems.append(FieldProblem(field.name, MISSING))
     if problems:
         raise UnreadableFields(problems)
     return kind(**read)
+
+
+def _said(error: msgspec.ValidationError) -> str:
+    """msgspec says what it expected; of an enumeration it repeats what was sent instead."""
+    text = str(error)
+    return NO_MEMBER if text.startswith("Invalid enum value") else text
 
 
 @cache
