@@ -67,6 +67,7 @@ def fulfill(
     invoice = _paid(stored.invoice, payment, context.now)
     delivery = Delivery.model_validate_json(stored.delivery)
     done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
+    message = receipt(invoice, context.now)
     pages: dict[tuple[Holder, str], int] = {}
     for _ in range(PAGES_TRIED_MAX):
         writes = [
@@ -75,7 +76,8 @@ def fulfill(
             *(claim_writes(invoice, delivery) if late else ()),
             *_holdings(invoice, done),
             *_grants(invoice, done, pages),
-            *_told(context, invoice),
+            outbox.new(message),
+            timeline.new(_activity(context, invoice)),
             *beside,
         ]
         try:
@@ -87,7 +89,7 @@ def fulfill(
                 raise NotDeliverable from error
             raise
         else:
-            context.queue.nudge_outbox(receipt(invoice, context.now).id)
+            context.queue.nudge_outbox(message.id)
             return invoice
     raise Defect(f"no balance page has room for invoice {invoice.id}")
 
@@ -164,8 +166,8 @@ def _grants(invoice: Invoice, done: Fulfillment, pages: dict[tuple[Holder, str],
     return writes
 
 
-def _told(context: Context, invoice: Invoice) -> list[Write]:
-    activity = Activity(
+def _activity(context: Context, invoice: Invoice) -> Activity:
+    return Activity(
         id=derived("paid", invoice.id),
         user_id=invoice.buyer.user_id,
         academy_id=invoice.academy_id,
@@ -173,7 +175,6 @@ def _told(context: Context, invoice: Invoice) -> list[Write]:
         at=context.now,
         facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency},
     )
-    return [outbox.new(receipt(invoice, context.now)), timeline.new(activity)]
 
 
 def _free_pages(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], int]:
