@@ -42,9 +42,7 @@ class TestReadFields:
     def test_names_every_field_that_cannot_be_read(self) -> None:
         assert set(problems(Asked, limit="0", color="blue", wanted="perhaps")) == {"name", "limit", "color", "wanted"}
 
-    @pytest.mark.parametrize(
-        "limit", ["", " 7", "7 ", "+7", "7e0x", "0", "101", "1_0", "\u0667", "9" * 400, "nan"]
-    )
+    @pytest.mark.parametrize("limit", ["", " 7", "7 ", "+7", "7e0x", "0", "101", "1_0", "\u0667", "9" * 400, "nan"])
     def test_refuses_what_is_no_number_in_its_bounds(self, limit: str) -> None:
         assert set(problems(Asked, name="ada", limit=limit)) == {"limit"}
 
