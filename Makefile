@@ -16,7 +16,7 @@ NO_PYTHON = Python 3.11 or newer is needed, with its venv module (Debian: apt-ge
 # A part of a larger run: says its name, and how long it took.
 part = @printf '== %s\n' '$(1)'; began=$$(date +%s); $(2) && printf '   %s: %s s\n' '$(1)' "$$(($$(date +%s) - began))"
 
-.PHONY: help venv run demo test lint types bench admin clean
+.PHONY: help venv run demo test lint types bench verify-statement admin clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ types: $(ENVIRONMENTS)  ## mypy
 
 bench: $(ENVIRONMENTS)  ## what requests cost, each figure beside its baseline
 	@$(PYTHON) -m bench
+
+verify-statement:  ## check a statement, offline: FILE=statement.json AGAINST=an-older-one.json (or without)
+	@$(or $(wildcard $(PYTHON)),python3) infra/verify_statement.py "$(FILE)" $(if $(AGAINST),"$(AGAINST)")
 
 admin: $(ENVIRONMENTS)  ## make an operator, an academy, a key in a stage: ARGS="--stage prod create-operator EMAIL"
 	@$(PYTHON) -m infra.admin $(ARGS)

@@ -24,6 +24,7 @@ BATCH_MESSAGES_MAX = 10
 
 _observe.start_logging()
 app = Chalice(app_name="purser", configure_logs=False)
+app.api.binary_types = list(_dispatch.BINARY_TYPES)
 
 
 def _view(path: str, methods: tuple[str, ...]) -> Callable[..., Response]:

@@ -84,6 +84,7 @@ def _place(aws_url: str, dynamodb_url: str, stripe_url: str, nowhere: TextIO) ->
         "PURSER_REGION": REGION,
         "PURSER_INBOX_QUEUE_URL": resources.inbox_queue_url,
         "PURSER_OUTBOX_QUEUE_URL": resources.outbox_queue_url,
+        "PURSER_FILES_BUCKET": resources.files_bucket,
         "PURSER_MAIL_FROM": MAIL_FROM,
         "PURSER_JWT_SECRET": "j" * 40,
         "PURSER_STRIPE_SECRET_KEY": STRIPE_KEY,
@@ -92,6 +93,7 @@ def _place(aws_url: str, dynamodb_url: str, stripe_url: str, nowhere: TextIO) ->
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_SQS": aws_url,
         "AWS_ENDPOINT_URL_SES": aws_url,
+        "AWS_ENDPOINT_URL_S3": aws_url,
     }
     runtime = Runtime(from_environment(lambda _prefix, _region: {}, environment))
     _wiring.install(runtime)

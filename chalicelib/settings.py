@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -54,8 +54,10 @@ class Settings(Frozen):
     dynamodb_url: str | None = None
     sqs_url: str | None = None
     ses_url: str | None = None
+    s3_url: str | None = None
     inbox_queue_url: str
     outbox_queue_url: str
+    files_bucket: str
     mail_from: str
     allowed_origins: tuple[str, ...] = ()
     invite_url: str = "http://127.0.0.1:8000"
@@ -68,6 +70,7 @@ class Settings(Frozen):
     card_attempts_per_hour: Annotated[int, Meta(ge=1)] = 10
     declines_per_hour: Annotated[int, Meta(ge=1)] = 5
     trial_once_per_card: bool | None = None
+    spent_policy: Literal["forgive", "debt", "block"] = "forgive"
 
     @classmethod
     def model_validate(cls, values: Mapping[str, object]) -> Settings:
@@ -114,7 +117,7 @@ def from_environment(read_secrets: ReadSecrets, environment: Mapping[str, str] |
         if name.startswith("PURSER_") and value
     }
     values["region"] = values.get("region") or source.get("AWS_REGION") or "us-east-1"
-    for name, variable in (("dynamodb_url", "DYNAMODB"), ("sqs_url", "SQS"), ("ses_url", "SES")):
+    for name, variable in (("dynamodb_url", "DYNAMODB"), ("sqs_url", "SQS"), ("ses_url", "SES"), ("s3_url", "S3")):
         url = source.get(f"AWS_ENDPOINT_URL_{variable}")
         if url:
             values[name] = url

@@ -17,15 +17,20 @@ FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip can hold
 COMPILE_SECONDS_MAX = 300
 
 # The AWS services that the code calls. botocore carries descriptions of all four hundred, 20 MB of them.
-AWS_SERVICES = ("dynamodb", "sesv2", "sqs", "ssm", "sts")
+AWS_SERVICES = ("dynamodb", "s3", "sesv2", "sqs", "ssm", "sts")
 
 # Read by nobody at run time. The packages of `stripe/params` hold types for annotations only; what remains of
 # stripe is imported as a whole by the tests of this file.
 UNUSED = (
     "stripe/params",
     "pycparser",  # cffi's compiler's; its compiled modules need cffi's backend alone
+    "PIL",  # fpdf2 does without where no image is printed
+    "pillow.libs",
+    *(f"fontTools/{name}" for name in ("diff", "merge", "mtiLib", "t1Lib", "ufoLib", "voltLib")),  # other programs
     "bin",
 )
+# Compiled twins of Python modules that are there too; what they draw faster, outlines of glyphs, nobody draws.
+UNUSED_NATIVE = "fontTools"
 UNUSED_SUFFIXES = (".pyi", ".typed", ".so.map", ".c", ".h")
 
 
@@ -69,6 +74,8 @@ def trim(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in UNUSED_SUFFIXES:
             path.unlink()
+    for path in (folder / UNUSED_NATIVE).rglob("*.so"):
+        path.unlink()
 
 
 def compile_all(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""ministack as a process of its own: DynamoDB, SQS, SES and SSM behind one loopback port.
+"""ministack as a process of its own: DynamoDB, SQS, SES, S3 and SSM behind one loopback port.
 
 It has its own virtual environment, since it pins another botocore. Its output goes to a file.
 """
@@ -16,7 +16,7 @@ from local.ports import HOST, free_port
 
 PYTHON = Path(__file__).parents[1] / ".venv-ministack" / "bin" / "python"
 GUARD = Path(__file__).with_name("ministack_guard.py")
-SERVICES = "dynamodb,sqs,ses,ssm,sts"
+SERVICES = "dynamodb,sqs,ses,s3,ssm,sts"
 START_SECONDS_MAX = 30
 START_ATTEMPTS_MAX = 3
 STOP_SECONDS_MAX = 20

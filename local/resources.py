@@ -1,8 +1,11 @@
-"""What a stage's template declares: the table, both queues with their dead-letter queues, the sender's address."""
+"""What a stage's template declares: the table, both queues with their dead-letter queues, the sender's address, the
+bucket of files.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,7 @@ from infra.table import create_table
 
 INBOX_QUEUE = "purser-inbox"
 OUTBOX_QUEUE = "purser-outbox"
+FILES_BUCKET = "purser-files"
 MAX_RECEIVES = 5
 VISIBILITY_SECONDS = 60
 """How long a message whose handling failed stays away. Shorter than deployed, where a person need not wait for it."""
@@ -21,6 +25,7 @@ VISIBILITY_SECONDS = 60
 class Resources:
     inbox_queue_url: str
     outbox_queue_url: str
+    files_bucket: str
 
 
 def make_table(*, name: str, region: str, endpoint_url: str) -> None:
@@ -29,11 +34,12 @@ def make_table(*, name: str, region: str, endpoint_url: str) -> None:
 
 
 def make_resources(*, region: str, endpoint_url: str, mail_from: str) -> Resources:
-    """Create what is not there yet, queues and sender."""
+    """Create what is not there yet, queues, sender and bucket."""
     sqs = client("sqs", region=region, endpoint_url=endpoint_url)
     ses = client("sesv2", region=region, endpoint_url=endpoint_url)
     ses.create_email_identity(EmailIdentity=mail_from)
-    return Resources(_queue(sqs, INBOX_QUEUE), _queue(sqs, OUTBOX_QUEUE))
+    _bucket(client("s3", region=region, endpoint_url=endpoint_url), region)
+    return Resources(_queue(sqs, INBOX_QUEUE), _queue(sqs, OUTBOX_QUEUE), FILES_BUCKET)
 
 
 def client(service: str, *, region: str, endpoint_url: str) -> Any:
@@ -46,3 +52,9 @@ def _queue(sqs: Any, name: str) -> str:
     redrive = {"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES}
     wanted = {"VisibilityTimeout": str(VISIBILITY_SECONDS), "RedrivePolicy": json.dumps(redrive)}
     return str(sqs.create_queue(QueueName=name, Attributes=wanted)["QueueUrl"])
+
+
+def _bucket(s3: Any, region: str) -> None:
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=FILES_BUCKET, **where)

@@ -149,6 +149,7 @@ class Running:
             "PURSER_REGION": options.region,
             "PURSER_INBOX_QUEUE_URL": resources.inbox_queue_url,
             "PURSER_OUTBOX_QUEUE_URL": resources.outbox_queue_url,
+            "PURSER_FILES_BUCKET": resources.files_bucket,
             "PURSER_MAIL_FROM": MAIL_FROM,
             "PURSER_INVITE_URL": api_url,
             "PURSER_JWT_SECRET": kept.jwt_secret,
@@ -158,6 +159,7 @@ class Running:
             "AWS_ENDPOINT_URL_DYNAMODB": options.dynamodb_url or self._ministack.url,
             "AWS_ENDPOINT_URL_SQS": self._ministack.url,
             "AWS_ENDPOINT_URL_SES": self._ministack.url,
+            "AWS_ENDPOINT_URL_S3": self._ministack.url,
         }
         return from_environment(read_secrets, environment)
 

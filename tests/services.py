@@ -5,6 +5,7 @@ ministack, and AWS's own DynamoDB Local where Java and Maven are there, each sta
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -125,20 +126,26 @@ def _java_command(libraries: Path, port: int) -> list[str]:
 
 
 def _libraries() -> Path:
-    """The jars, downloaded once. A download that broke off is done again."""
+    """The jars, downloaded once, by one of the processes that test. A download that broke off is done again."""
     libraries = CACHE / DYNAMODB_LOCAL_VERSION
-    if not libraries.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        (CACHE / "pom.xml").write_text(POM)
-        partial = CACHE / f"partial-{os.getpid()}"
-        maven = [str(shutil.which("mvn")), "-q", "-B", "-f", str(CACHE / "pom.xml")]
-        subprocess.run(  # noqa: S603
-            [*maven, "dependency:copy-dependencies", f"-DoutputDirectory={partial}"],
-            check=True,
-            timeout=DOWNLOAD_SECONDS_MAX,
-        )
-        partial.rename(libraries)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not libraries.exists():
+            _download(libraries)
     return libraries
+
+
+def _download(libraries: Path) -> None:
+    (CACHE / "pom.xml").write_text(POM)
+    partial = CACHE / f"partial-{os.getpid()}"
+    maven = [str(shutil.which("mvn")), "-q", "-B", "-f", str(CACHE / "pom.xml")]
+    subprocess.run(  # noqa: S603
+        [*maven, "dependency:copy-dependencies", f"-DoutputDirectory={partial}"],
+        check=True,
+        timeout=DOWNLOAD_SECONDS_MAX,
+    )
+    partial.rename(libraries)
 
 
 def _wait_until_it_answers(engine: Engine, process: subprocess.Popen[bytes], log_file: Path) -> None:

@@ -133,6 +133,17 @@ class HeldMailer:
         self.sent.append((mail, message_id))
 
 
+@dataclass
+class HeldFiles:
+    """Files that were kept, by name; a link is the name and how long it serves."""
+
+    kept: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+    def keep(self, name: str, body: bytes, *, media_type: str, link_seconds: int) -> str:
+        self.kept[name] = (body, media_type)
+        return f"https://files.example.com/{name}?seconds={link_seconds}"
+
+
 @dataclass(frozen=True)
 class Moment:
     """A world as it was, to go back to: rows, Stripe, nudges, mails, time. What was ordered of Stripe is not in it."""
@@ -154,6 +165,7 @@ class World:
         self.standin = Standin(secret_key=STRIPE_KEY, rng=random.Random(11), webhook_secret=WEBHOOK_SECRET)
         self.queue = HeldQueue()
         self.mailer = HeldMailer()
+        self.files = HeldFiles()
         self.runtime = Runtime(settings, clock=lambda: self.now, random_bits=_counting())
         self.stripe_client = InProcessClient(self.standin, lambda: int(self.now.timestamp()))
         self.runtime.__dict__ |= {
@@ -161,6 +173,7 @@ class World:
             "gateway": StripeGateway(settings, http_client=self.stripe_client),
             "queue": self.queue,
             "mailer": self.mailer,
+            "files": self.files,
         }
         self.academy_id = 0
         self._people = 0
@@ -296,6 +309,7 @@ def a_world(load_catalog: Callable[[Table, int, datetime], None], **changes: Any
         "table": TABLE_NAME,
         "inbox_queue_url": "memory:inbox",
         "outbox_queue_url": "memory:outbox",
+        "files_bucket": "memory-files",
         "mail_from": "billing@example.com",
         "stripe_secret_key": STRIPE_KEY,
         "stripe_webhook_secrets": (WEBHOOK_SECRET,),

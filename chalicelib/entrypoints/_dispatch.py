@@ -32,7 +32,7 @@ CHALLENGE = 'Token realm="purser", Bearer realm="purser"'  # a 401 must name one
 EVENT_MODULES = frozenset({"workers", "schedules"})
 
 _COMMON_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_BINARY_TYPES = frozenset(APIGateway().default_binary_types)
+BINARY_TYPES = (*APIGateway().default_binary_types, "application/pdf")
 _HALF_A_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)")
 
@@ -238,7 +238,7 @@ def _text(answer: Answer) -> str | bytes:
         return body
     if isinstance(body, bytes):
         media = answer.headers.get("Content-Type", TEXT_PLAIN).split(";")[0]
-        return body if media in _BINARY_TYPES else body.decode()
+        return body if media in BINARY_TYPES else body.decode()
     return _http.json_text(body)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from pydantic import TypeAdapter
@@ -215,18 +216,28 @@ def _example(slug: str, status: int, sentence: str) -> Json:
 
 def _schemas(routes: list[Route]) -> tuple[Schemas, Json]:
     """The schema of each model by route and place, as references, and what they refer to."""
-    bodies = {(_key(route), "body"): route.body for route in routes if route.body is not None}
-    plain: dict[tuple[str, str], Any] = {(_key(route), "query"): route.query for route in routes if route.query}
-    for route in routes:
-        plain |= {(_key(route), f"answer {status}"): kind for status, kind in route.answers.items() if kind is not None}
-    inputs: list[tuple[tuple[str, str], Any, TypeAdapter[Any]]] = [
-        (key, "validation", TypeAdapter(model)) for key, model in bodies.items()
+    bodies: list[tuple[tuple[str, str], Literal["validation"], TypeAdapter[Any]]] = [
+        ((_key(route), "body"), "validation", TypeAdapter(route.body)) for route in routes if route.body is not None
     ]
-    of_bodies, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
-    of_plain, structs = msgspec.json.schema_components(plain.values(), ref_template=REFERENCE.format(model="{name}"))
+    of_bodies, rest = TypeAdapter.json_schemas(bodies, ref_template=REFERENCE)
+    kinds = {(_key(route), "query"): (route.query,) for route in routes if route.query is not None}
+    for route in routes:
+        kinds |= {(_key(route), f"answer {status}"): _kinds(kind) for status, kind in route.answers.items() if kind}
+    listed = [kind for several in kinds.values() for kind in several]
+    schemas, structs = msgspec.json.schema_components(listed, ref_template=REFERENCE.format(model="{name}"))
     models = rest.get("$defs", {}) | {name: _described(schema) for name, schema in structs.items()}
     found = {key: dict(schema) for (key, _), schema in of_bodies.items()}
-    return found | dict(zip(plain, of_plain, strict=True)), models
+    each = iter(schemas)
+    return found | {key: _one_of([next(each) for _ in several]) for key, several in kinds.items()}, models
+
+
+def _kinds(kind: Any) -> tuple[Any, ...]:
+    """One by one: msgspec has no word for one struct or another that nothing in the JSON tells apart."""
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _one_of(schemas: list[Json]) -> Json:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _described(schema: Json) -> Json:

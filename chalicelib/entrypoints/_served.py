@@ -37,9 +37,15 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}": "GET PUT",
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}/cancel": "PUT",
     },
+    "academy.statement": {
+        "/v1/payments/me/statement": "GET",
+    },
     "academy.identity": {
         "/v1/auth/login": "POST",
         "/v1/auth/logout": "POST",
+    },
+    "academy.refunds": {
+        "/v1/payments/academy/invoice/{invoice_id}/refund": "POST",
     },
     "docs": {
         "/health": "GET",

@@ -10,13 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chalicelib.books.billing.gateway import Gateway
 from chalicelib.books.outbox.port import Mailer
 from chalicelib.dynamo.table import Table
-from chalicelib.flows.context import Context, Limits, Queue
+from chalicelib.flows.context import Context, Limits, Queue, SpentPolicy
 from chalicelib.kernel.ids import RandomBits
 from chalicelib.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from chalicelib.flows.statement.ports import Files, Printer
 
 Clock = Callable[[], datetime]
 
@@ -55,6 +59,18 @@ class Runtime:
 
         return SesMailer(self.settings)
 
+    @cached_property
+    def files(self) -> Files:
+        from chalicelib.adapters.files.s3 import S3Files
+
+        return S3Files(self.settings)
+
+    @cached_property
+    def printer(self) -> Printer:
+        from chalicelib.adapters.paper.pdf import PdfPrinter
+
+        return PdfPrinter()
+
     def context(self, now: datetime) -> Context:
         """What a journey is given, at this instant."""
         settings = self.settings
@@ -63,6 +79,7 @@ class Runtime:
             declines_per_hour=settings.declines_per_hour,
             one_trial_per_card=settings.one_trial_per_card,
             live_mode=settings.live_mode,
+            spent_policy=SpentPolicy(settings.spent_policy),
         )
         return Context(
             table=self.table,

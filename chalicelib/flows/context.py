@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.books.billing.gateway import Gateway
@@ -22,6 +23,16 @@ class Queue(Protocol):
         """Say that a message waits to be sent. Never raises: what fails is logged and counted."""
 
 
+class SpentPolicy(StrEnum):
+    """What becomes of units that are refunded and were used before: nothing, the next purchases of that unit pay them
+    first, or their owner cannot buy until they are back.
+    """
+
+    FORGIVE = "forgive"
+    DEBT = "debt"
+    BLOCK = "block"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What this deployment allows (settings)."""
@@ -30,6 +41,7 @@ class Limits:
     declines_per_hour: int = 5
     one_trial_per_card: bool = False
     live_mode: bool = True
+    spent_policy: SpentPolicy = SpentPolicy.FORGIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,5 +47,13 @@ class Document(Frozen):
         """The document of plain values, or of documents in them. Raises msgspec.ValidationError."""
         return msgspec.convert(values, cls)
 
-    def model_dump_json(self) -> str:
-        return msgspec.json.encode(self).decode()
+    def model_dump_json(self, *, exclude_none: bool = False) -> str:
+        """The document as text. `exclude_none`: without the fields that are None, here and in what is inside."""
+        value = _without_none(msgspec.to_builtins(self)) if exclude_none else self
+        return msgspec.json.encode(value).decode()
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, (list, tuple)) else value

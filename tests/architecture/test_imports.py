@@ -18,13 +18,24 @@ OUTSIDE_IMPORTERS = {
     "chalice": ("app.py", "chalicelib/entrypoints/_dispatch.py"),
     "aws_lambda_powertools": ("chalicelib/entrypoints/_observe.py",),
     "boto3": (),
+    "fpdf": ("chalicelib/adapters/paper/",),
 }
 STATEFUL_MODULES_OF_A_BOOK = ("store.py", "queries.py", "operations.py", "__init__.py")
 SEEN_BY_ADAPTERS = re.compile(
     r"chalicelib(\.books(\.\w+)?)?|chalicelib\.(kernel|settings|adapters)(\..*)?"
     r"|chalicelib\.books\.\w+\.(port|gateway|model)(\..*)?"
 )
-HEAVY = ("pydantic", "stripe", "boto3", "argon2", "jwt", "requests", "chalicelib.entrypoints._openapi")
+HEAVY = (
+    "pydantic",
+    "stripe",
+    "boto3",
+    "argon2",
+    "jwt",
+    "requests",
+    "fpdf",
+    "fontTools",
+    "chalicelib.entrypoints._openapi",
+)
 
 
 def outside_imports(found: list[Source]) -> list[str]:
@@ -154,7 +165,8 @@ class TestImportingTheApp:
 
 
 def _a_package(root: Path, files: dict[str, str]) -> None:
-    names = ("entrypoints", "adapters/mail", "adapters/queue", "flows", "books/one", "books/two", "dynamo", "kernel")
+    adapters = ("adapters/files", "adapters/mail", "adapters/paper", "adapters/queue")
+    names = (*adapters, "entrypoints", "flows", "books/one", "books/two", "dynamo", "kernel")
     empty = [f"chalicelib/{name}/__init__.py" for name in names] + [
         "chalicelib/__init__.py",
         "chalicelib/adapters/__init__.py",

@@ -107,6 +107,7 @@ class Processes:
             "PURSER_REGION": REGION,
             "PURSER_INBOX_QUEUE_URL": settings.inbox_queue_url,
             "PURSER_OUTBOX_QUEUE_URL": settings.outbox_queue_url,
+            "PURSER_FILES_BUCKET": settings.files_bucket,
             "PURSER_MAIL_FROM": settings.mail_from,
             "PURSER_STRIPE_SECRET_KEY": STRIPE_KEY,
             "PURSER_STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,

@@ -226,24 +226,37 @@ ATTEMPTS_CASES = (
         after={ATTEMPTS: {"try_9": SECOND, "version": 1, "ttl": SECOND + 7200}},
     ),
     Case(
-        of=store.attempt_succeeded,
+        of=store.attempt_uncounted,
         name="after its row expired",
-        writes=[store.attempt_succeeded(USER, AttemptKind.PAYMENT, attempt_id=1)],
+        writes=[store.attempt_uncounted(USER, AttemptKind.PAYMENT, attempt_id=1)],
         after={ATTEMPTS: {}},
     ),
     Case(
-        of=store.attempt_succeeded,
+        of=store.attempt_uncounted,
         name="is taken off",
-        writes=[store.attempt_succeeded(USER, AttemptKind.PAYMENT, attempt_id=1)],
+        writes=[store.attempt_uncounted(USER, AttemptKind.PAYMENT, attempt_id=1)],
         before={ATTEMPTS: ONE_ATTEMPT},
         after={ATTEMPTS: {"version": 1, "ttl": SECOND + 7195}},
     ),
     Case(
-        of=store.attempt_succeeded,
+        of=store.attempt_uncounted,
         name="was not counted",
-        writes=[store.attempt_succeeded(USER, AttemptKind.PAYMENT, attempt_id=2)],
+        writes=[store.attempt_uncounted(USER, AttemptKind.PAYMENT, attempt_id=2)],
         before={ATTEMPTS: ONE_ATTEMPT},
         after={ATTEMPTS: ONE_ATTEMPT},
+    ),
+    Case(
+        of=store.attempt_declined,
+        name="counts from now on, beside another",
+        writes=[store.attempt_declined(USER, AttemptKind.PAYMENT, attempt_id=2, now=NOW)],
+        before={ATTEMPTS: ONE_ATTEMPT},
+        after={ATTEMPTS: {**ONE_ATTEMPT, "try_2": SECOND, "ttl": SECOND + 7200}},
+    ),
+    Case(
+        of=store.attempt_declined,
+        name="after its row expired",
+        writes=[store.attempt_declined(USER, AttemptKind.PAYMENT, attempt_id=2, now=NOW)],
+        after={ATTEMPTS: {"try_2": SECOND, "ttl": SECOND + 7200}},
     ),
 )
 

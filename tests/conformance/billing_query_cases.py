@@ -15,7 +15,7 @@ from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger import store as ledger_store
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions import store as subscriptions_store
-from chalicelib.dynamo.writes import Write
+from chalicelib.dynamo.writes import Put, Write
 from tests.conformance.cases import Rows, rows_of
 from tests.conformance.ledger_cases import PAGE, lot, page
 from tests.conformance.queries import Asked, by_page
@@ -264,6 +264,13 @@ OWN: Rows = {PAGE: page(a=lot(5)), ledger_store.balance_key(HOLDER, UNIT, 1): pa
 SHARED = {**OWN, **rows_of(ledger_store.pool_write(HOLDER, TEAM)), **_pool_page(), **rows_of(*_entries())}
 
 LEDGER = (
+    Asked(
+        of=ledger.history,
+        name="without the balances",
+        rows=SHARED,
+        ask=lambda table: [(one.id, one.account, one.hash) for one in ledger.history(table, HOLDER)],
+        answer=[("a#grant", UNIT.name, put.values["hash"]) for put in _entries() if isinstance(put, Put)],
+    ),
     Asked(
         of=ledger.balances,
         name="of the person and of the pool",

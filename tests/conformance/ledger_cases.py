@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.books.ledger import store
 from chalicelib.books.ledger.burn import Take
+from chalicelib.books.ledger.chain import PARENTS_MAX, seal
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Portion
+from chalicelib.books.ledger.rows import read_balance
 from chalicelib.dynamo.rows import Row, Values
-from chalicelib.dynamo.writes import Unexpected, Write
+from chalicelib.dynamo.writes import Put, Unexpected, Write
 from chalicelib.kernel.errors import Defect
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.things import HOLDER, NOW, SECOND, TEAM, UNIT, a_grant
@@ -35,14 +37,14 @@ def granted(*grants: Grant) -> list[Write]:
     return store.grant_writes(HOLDER, UNIT, grants, page=0, now=NOW, cause="invoice:100")
 
 
-def an_entry(units: int = -1) -> Entry:
+def an_entry(units: int = -1, portions: tuple[Portion, ...] = ()) -> Entry:
     return Entry(
-        id="70_0#consume", kind=EntryKind.CONSUME, unit=UNIT, units=units, portions=(), cause="session:70", at=NOW
+        id="70_0#consume", kind=EntryKind.CONSUME, unit=UNIT, units=units, portions=portions, cause="session:70", at=NOW
     )
 
 
 def balance(values: Values) -> Balance:
-    return store.read_balance(HOLDER, Row(PAGE, values))
+    return read_balance(HOLDER, Row(PAGE, values))
 
 
 def taken(read: Values, units: dict[str, int], *, now: datetime = NOW) -> list[Write]:
@@ -59,33 +61,63 @@ def portion(lot_id: str, units: int) -> Portion:
 
 
 def given_back(read: Values | None, *portions: Portion) -> Sequence[Write]:
-    return store.give_back_writes(HOLDER, None if read is None else balance(read), UNIT, portions)
+    entry = an_entry(sum(one.units for one in portions if not one.unlimited), portions)
+    return store.give_back_writes(HOLDER, None if read is None else balance(read), entry=entry)
+
+
+def headed(values: Values, *heads: str) -> Values:
+    """The page with these heads."""
+    return {**values, **{f"head_{head}": 1 for head in heads}}
+
+
+def passing(
+    of: Callable[..., Any],
+    name: str,
+    writes: Sequence[Write],
+    *,
+    after: Values,
+    before: Values | None = None,
+    heads: Sequence[str] = (),
+) -> Case:
+    """A case that leaves the page `after`, led by the entry that these writes put, and by `heads` beside it."""
+    own = [str(put.values["hash"]) for put in writes if isinstance(put, Put)]
+    met = {} if before is None else {PAGE: before}
+    return Case(of=of, name=name, writes=writes, before=met, after={PAGE: headed(after, *own, *heads)})
 
 
 FULL = page(LOTS_PER_PAGE_MAX, a=lot(5))
 POOL = store.pool_write(HOLDER, TEAM)
-ENTRY = store.new_entry(HOLDER, an_entry())
+ONE, TWO, THREE = ("1" * 64, "2" * 64, "3" * 64)
+MANY = tuple(f"{number:064x}" for number in range(PARENTS_MAX + 2))
 
 GRANTS = (
-    Case(
-        of=store.grant_writes,
-        name="the first of an account",
-        writes=granted(a_grant("a"), a_grant("b", -1, expires_at=SOON)),
-        after={PAGE: page(a=lot(5), b=lot(-1, -1, expires_at=SOON))},
+    passing(
+        store.grant_writes,
+        "beside heads that it did not read",
+        granted(a_grant("b", 7)),
+        before=headed(page(a=lot(5)), ONE),
+        after=page(a=lot(5), b=lot(7, 7)),
+        heads=[ONE],
     ),
-    Case(
-        of=store.grant_writes,
-        name="beside others",
-        writes=granted(a_grant("b", 7)),
-        before={PAGE: page(a=lot(5))},
-        after={PAGE: page(a=lot(5), b=lot(7, 7))},
+    passing(
+        store.grant_writes,
+        "the first of an account",
+        granted(a_grant("a"), a_grant("b", -1, expires_at=SOON)),
+        after=page(a=lot(5), b=lot(-1, -1, expires_at=SOON)),
     ),
-    Case(
-        of=store.grant_writes,
-        name="the last that has room",
-        writes=granted(a_grant("b")),
-        before={PAGE: page(LOTS_PER_PAGE_MAX - 1, a=lot(5))},
-        after={PAGE: page(LOTS_PER_PAGE_MAX, a=lot(5), b=lot(5))},
+    passing(
+        store.grant_writes,
+        "beside others",
+        granted(a_grant("b", 7)),
+        before=page(a=lot(5)),
+        after=page(a=lot(5), b=lot(7, 7)),
+    ),
+    passing(
+        store.grant_writes,
+        "the last that has room",
+        granted(a_grant("b")),
+        before=page(LOTS_PER_PAGE_MAX - 1, a=lot(5)),
+        after=page(LOTS_PER_PAGE_MAX, a=lot(5), b=lot(5)),
     ),
     Case(
         of=store.grant_writes,
@@ -111,46 +143,71 @@ GRANTS = (
 )
 
 TAKES = (
-    Case(
-        of=store.take_writes,
-        name="part of a lot",
-        writes=taken(page(a=lot(5)), {"a": 2}),
-        before={PAGE: page(a=lot(5))},
-        after={PAGE: page(a=lot(3))},
+    passing(
+        store.take_writes,
+        "part of a lot",
+        taken(page(a=lot(5)), {"a": 2}),
+        before=page(a=lot(5)),
+        after=page(a=lot(3)),
     ),
-    Case(
-        of=store.take_writes,
-        name="part of a lot that others used meanwhile",
-        writes=taken(page(a=lot(5)), {"a": 2}),
-        before={PAGE: page(a=lot(2))},
-        after={PAGE: page(a=lot(0))},
+    passing(
+        store.take_writes,
+        "part of a lot that others used meanwhile",
+        taken(page(a=lot(5)), {"a": 2}),
+        before=page(a=lot(2)),
+        after=page(a=lot(0)),
     ),
-    Case(
-        of=store.take_writes,
-        name="a whole lot and part of another",
-        writes=taken(page(a=lot(1), b=lot(5)), {"a": 1, "b": 2}),
-        before={PAGE: page(a=lot(1), b=lot(5))},
-        after={PAGE: page(b=lot(3))},
+    passing(
+        store.take_writes,
+        "a whole lot and part of another",
+        taken(page(a=lot(1), b=lot(5)), {"a": 1, "b": 2}),
+        before=page(a=lot(1), b=lot(5)),
+        after=page(b=lot(3)),
     ),
-    Case(
-        of=store.take_writes,
-        name="beside a lot that others emptied",
-        writes=taken(page(a=lot(0), b=lot(5)), {"b": 2}),
-        before={PAGE: page(a=lot(0), b=lot(5))},
-        after={PAGE: page(b=lot(3))},
+    passing(
+        store.take_writes,
+        "beside a lot that others emptied",
+        taken(page(a=lot(0), b=lot(5)), {"b": 2}),
+        before=page(a=lot(0), b=lot(5)),
+        after=page(b=lot(3)),
     ),
-    Case(
-        of=store.take_writes,
-        name="an unlimited lot",
-        writes=taken(page(a=lot(-1, -1)), {"a": 3}),
-        before={PAGE: page(a=lot(-1, -1))},
+    passing(
+        store.take_writes,
+        "an unlimited lot",
+        taken(page(a=lot(-1, -1)), {"a": 3}),
+        before=page(a=lot(-1, -1)),
+        after=page(a=lot(-1, -1)),
     ),
-    Case(
-        of=store.take_writes,
-        name="before it expires",
-        writes=taken(page(a=lot(5, expires_at=SOON)), {"a": 1}, now=SOON - timedelta(seconds=1)),
-        before={PAGE: page(a=lot(5, expires_at=SOON))},
-        after={PAGE: page(a=lot(4, expires_at=SOON))},
+    passing(
+        store.take_writes,
+        "in place of the heads that were read, beside one that came since",
+        taken(headed(page(a=lot(5)), ONE, TWO), {"a": 2}),
+        before=headed(page(a=lot(5)), ONE, TWO, THREE),
+        after=page(a=lot(3)),
+        heads=[THREE],
+    ),
+    passing(
+        store.take_writes,
+        "in place of heads that another entry has named meanwhile",
+        taken(headed(page(a=lot(5)), ONE, TWO), {"a": 2}),
+        before=headed(page(a=lot(4)), THREE),
+        after=page(a=lot(2)),
+        heads=[THREE],
+    ),
+    passing(
+        store.take_writes,
+        "the last unit of a page, which keeps its heads",
+        taken(headed(page(a=lot(2)), *MANY), {"a": 2}),
+        before=headed(page(a=lot(2)), *MANY),
+        after=page(),
+        heads=sorted({*MANY} - {*seal(HOLDER, MANY, an_entry()).parents}),
+    ),
+    passing(
+        store.take_writes,
+        "before it expires",
+        taken(page(a=lot(5, expires_at=SOON)), {"a": 1}, now=SOON - timedelta(seconds=1)),
+        before=page(a=lot(5, expires_at=SOON)),
+        after=page(a=lot(4, expires_at=SOON)),
     ),
     Case(
         of=store.take_writes,
@@ -191,31 +248,31 @@ TAKES = (
         of=store.take_writes,
         name="its entry was written before",
         writes=taken(page(a=lot(5)), {"a": 1}),
-        before={PAGE: page(a=lot(5))} | rows_of(ENTRY),
+        before={PAGE: page(a=lot(5))} | rows_of(*taken(page(a=lot(5)), {"a": 1})),
         refused=Unexpected,
     ),
 )
 
 RETURNS = (
-    Case(
-        of=store.give_back_writes,
-        name="to an open lot",
-        writes=given_back(page(a=lot(3)), portion("a", 2)),
-        before={PAGE: page(a=lot(1))},
-        after={PAGE: page(a=lot(3))},
+    passing(
+        store.give_back_writes,
+        "to an open lot",
+        given_back(page(a=lot(3)), portion("a", 2)),
+        before=page(a=lot(1)),
+        after=page(a=lot(3)),
     ),
-    Case(
-        of=store.give_back_writes,
-        name="to a lot that was closed",
-        writes=given_back(page(b=lot(5)), portion("a", 2), portion("b", 1)),
-        before={PAGE: page(b=lot(4))},
-        after={PAGE: page(a=lot(2), b=lot(5))},
+    passing(
+        store.give_back_writes,
+        "to a lot that was closed",
+        given_back(page(b=lot(5)), portion("a", 2), portion("b", 1)),
+        before=page(b=lot(4)),
+        after=page(a=lot(2), b=lot(5)),
     ),
-    Case(
-        of=store.give_back_writes,
-        name="to a page that is gone",
-        writes=given_back(None, portion("a", 2)),
-        after={PAGE: page(a=lot(2))},
+    passing(
+        store.give_back_writes,
+        "to a page that is gone",
+        given_back(None, portion("a", 2)),
+        after=page(a=lot(2)),
     ),
     Case(
         of=store.give_back_writes,
@@ -233,8 +290,21 @@ RETURNS = (
     ),
     Case(of=store.pool_write, name="the first", writes=[POOL]),
     Case(of=store.pool_write, name="again", writes=[POOL], before=rows_of(POOL), refused=Unexpected),
-    Case(of=store.new_entry, name="the first", writes=[ENTRY]),
-    Case(of=store.new_entry, name="again", writes=[ENTRY], before=rows_of(ENTRY), refused=Unexpected),
+    passing(
+        store.give_back_writes,
+        "what was taken of an unlimited lot, in place of the heads that were read",
+        given_back(headed(page(a=lot(-1, -1)), ONE), portion("a", 2).model_copy(update={"unlimited": True})),
+        before=headed(page(a=lot(-1, -1)), ONE, TWO),
+        after=page(a=lot(-1, -1)),
+        heads=[TWO],
+    ),
+    Case(
+        of=store.give_back_writes,
+        name="and its entry was written before",
+        writes=given_back(page(a=lot(3)), portion("a", 2)),
+        before={PAGE: page(a=lot(3))} | rows_of(*given_back(page(a=lot(3)), portion("a", 2))),
+        refused=Unexpected,
+    ),
 )
 
 CASES = (*GRANTS, *TAKES, *RETURNS)

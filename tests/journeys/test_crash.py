@@ -169,10 +169,39 @@ def cancel_a_use(world: World) -> Scenario:
     )
 
 
+def pay_with_another_card(world: World) -> Scenario:
+    """The bank's question to the first card stays open; the second card takes over."""
+    person, bag = left_open(world)
+    assert person.save_card().status == 200
+    world.settle()
+    return Scenario(lambda: person.pay(bag, chosen_period="MONTH"), 10, (200,), settled=lambda: has(person, chat=5000))
+
+
+def pay_another_bag(world: World) -> Scenario:
+    person, _ = left_open(world)
+    bag = person.check("basic", coupons=["half"]).json
+    assert person.save_card().status == 200
+    world.settle()
+    return Scenario(lambda: person.pay(bag, chosen_period="MONTH"), 10, (200,), settled=lambda: has(person, chat=5000))
+
+
+def left_open(world: World) -> tuple[Person, Any]:
+    """A person whose bank was asked, for a bag with a coupon, and was not answered."""
+    person = world.person()
+    waiting = person.save_card("4000002760003184").json
+    world.control(f"/_control/authenticate/{waiting['client_secret'].partition('_secret_')[0]}", {"success": True})
+    world.settle()
+    bag = person.check("basic", coupons=["half"]).json
+    assert person.pay(bag, chosen_period="MONTH").status == 202
+    return person, bag
+
+
 CUSTOMERS: list[Prepare] = [
     pay_by_period,
     pay_by_instalments,
     pay_with_a_key,
+    pay_with_another_card,
+    pay_another_bag,
     buy_units,
     be_declined,
     save_a_card,

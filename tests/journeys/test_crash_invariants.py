@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 
 from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
+from chalicelib.books.billing.refunds import amount_returned, is_disputed
 from chalicelib.books.consumption.model import Session
 from chalicelib.books.inbox.model import Event, EventStatus
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Entry, EntryKind
+from chalicelib.books.ledger.chain import content, digest
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
+from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
+from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Delete, Update, anyway, commit, never
@@ -25,7 +29,8 @@ from tests.moto_table import all_rows
 from tests.shop import a_coupon, put
 from tests.world import World
 
-SIGNS = {EntryKind.GRANT: 1, EntryKind.CONSUME: -1, EntryKind.RELEASE: 1}
+SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1}
+"""What opens an unlimited lot, and what closes it."""
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -41,6 +46,8 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.charges(),
         *books.deliveries(),
         *books.lots(),
+        *books.reversals(),
+        *books.chains(),
         *books.claims(),
         *books.coupons(),
         *books.bags(),
@@ -132,7 +139,7 @@ class _Books:
     def lots(self) -> list[str]:
         """Each lot has what its entries leave; each page counts its lots."""
         left: Counter[tuple[str, str, str]] = Counter()
-        unlimited = set()
+        switched: Counter[tuple[str, str, str]] = Counter()
         for pk, entry in self.entries:
             if entry.units != SIGNS[entry.kind] * sum(p.units for p in entry.portions if not p.unlimited):
                 # A grant's units are all its portions; an unlimited one counts nothing.
@@ -140,10 +147,11 @@ class _Books:
                 return [wrong_units]
             for portion in entry.portions:
                 lot = (pk, f"BAL#{entry.unit.name}#{portion.page}", portion.lot_id)
-                if portion.unlimited:
-                    unlimited.add(lot)
-                else:
+                if not portion.unlimited:
                     left[lot] += SIGNS[entry.kind] * portion.units
+                elif entry.kind in SWITCHES:
+                    switched[lot] += SWITCHES[entry.kind]
+        unlimited = {lot for lot, times in switched.items() if times > 0}
         wrong, open_lots = [], set()
         for row in self.rows:
             if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
@@ -155,17 +163,77 @@ class _Books:
                 lot = (row.key.pk, row.key.sk, name.removeprefix("lot_"))
                 open_lots.add(lot)
                 expected = -1 if lot in unlimited else left[lot]
-                if value["r"] != expected:
-                    wrong.append(f"lot {lot} has {value['r']}, its entries leave {expected}")
+                if value["r"] + value.get("z", 0) != expected or 0 not in (value["r"], value.get("z", 0)):
+                    wrong.append(f"lot {lot} has {value['r']} and {value.get('z', 0)}, its entries leave {expected}")
         wrong += [
             f"lot {lot} is gone with {units} units" for lot, units in left.items() if units and lot not in open_lots
         ]
         return wrong + [f"lot {lot} is gone" for lot in unlimited - open_lots]
 
+    def reversals(self) -> list[str]:
+        """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
+        wrong = []
+        due: Counter[tuple[str, str]] = Counter()
+        got: Counter[tuple[str, str]] = Counter()
+        for ident, invoice in self.invoices.items():
+            for entry in self.granted[ident]:
+                countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
+                wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
+                if invoice.reversed_units.get(entry.id, 0) != wanted:
+                    wrong.append(f"invoice {ident} took back {invoice.reversed_units.get(entry.id, 0)}, not {wanted}")
+        for pk, entry in self.entries:
+            if entry.kind in (EntryKind.REVERSE, EntryKind.RESTORE):
+                got[pk, entry.unit.name] -= entry.units
+            cause = entry.cause.removeprefix("invoice:")
+            if entry.kind is EntryKind.GRANT and cause.isdigit() and int(cause) in self.invoices:
+                due[pk, entry.unit.name] += self.invoices[int(cause)].reversed_units.get(entry.id, 0)
+        for row in self.rows:
+            if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
+                continue
+            balance = read_balance(Holder.person(0), row)
+            got[row.key.pk, balance.unit.name] += sum(owed.units for owed in balance.owed)
+            if row.values.get("owes", 0) != balance.debt:
+                wrong.append(f"{row.key} owes {row.values.get('owes', 0)}, its debts are {balance.debt}")
+            for lot in balance.lots:
+                disputed = lot.origin.invoice_id in self.invoices and is_disputed(self.invoices[lot.origin.invoice_id])
+                if (lot.remaining != 0 and disputed) or (lot.frozen != 0 and not disputed):
+                    wrong.append(f"lot {lot.id} has {lot.remaining} and {lot.frozen} frozen; disputed: {disputed}")
+        accounts = {*due, *got}
+        return wrong + [
+            f"{account}: {due[account]} are due back, {got[account]} are taken or owed"
+            for account in sorted(accounts)
+            if due[account] != got[account]
+        ]
+
+    def chains(self) -> list[str]:
+        """Each entry has the hash of its content, and is either a head of its page or named by a later entry there."""
+        wrong: list[str] = []
+        heads: dict[tuple[str, str], set[str]] = {}
+        for row in self.of("BAL#"):
+            found = {name.removeprefix("head_") for name in row.values if name.startswith("head_")}
+            heads[row.key.pk, row.key.sk] = found
+        hashes: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        named: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        for row in self.of("ENTRY#"):
+            entry, hashed = load(Entry, row), str(row.values.get("hash"))
+            _, kind, ident = row.key.pk.split("#")
+            if hashed != digest(content(Holder(kind, int(ident)), row.doc)):
+                wrong.append(f"entry {entry.id} does not have its hash")
+            page = (row.key.pk, f"BAL#{entry.unit.name}#{entry.portions[0].page}")
+            hashes[page].add(hashed)
+            named[page].update(entry.parents or ())
+        for page in heads:
+            wrong += [f"{page} is led by {head}, which is no entry" for head in heads[page] - hashes[page]]
+            wrong += [f"{page} has an entry that names {one}, which is none" for one in named[page] - hashes[page]]
+            loose = hashes[page] - heads[page] - named[page]
+            wrong += [f"{page} has the entry {one}, which nothing leads to" for one in loose]
+            wrong += [f"{page} is led by {head}, which is named too" for head in heads[page] & named[page]]
+        return wrong
+
     def claims(self) -> list[str]:
         """A plan is claimed by its live holding and by nothing else."""
         claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
-        held = {ident for ident in self.holdings if ident in self.invoices}
+        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
         wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
         wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
         trials = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#TRIAL#")}
@@ -228,7 +296,8 @@ class _Books:
             back = taken if session.cancelled_at is not None else 0
             if (kinds.pop((cause, EntryKind.CONSUME), 0), kinds.pop((cause, EntryKind.RELEASE), 0)) != (taken, back):
                 wrong.append(f"session {session.id} does not match its entries")
-        wrong += [f"{kind} of {cause} has no session" for cause, kind in kinds if kind is not EntryKind.GRANT]
+        uses = (EntryKind.CONSUME, EntryKind.RELEASE)
+        wrong += [f"{kind} of {cause} has no session" for cause, kind in kinds if kind in uses]
         made = {load(Session, row).id for row in self.of("SESSION#")}
         hashed = Counter(int(str(row.values["session"])) for row in self.of("SESSION_HASH#"))
         return wrong + [f"a hash names the session {ident}" for ident in hashed if ident not in made]
@@ -240,6 +309,12 @@ class _Books:
 
 
 Breaking = Callable[[World], None]
+
+
+def _ended(row: Row) -> bool:
+    held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
+    held_back = held.held_back
+    return held_back is not None and held_back.fate is Fate.ENDED
 
 
 def _set(world: World, row: Row, **values: Any) -> None:
@@ -274,6 +349,21 @@ def _charged_twice(world: World) -> None:
     intents["pi_again"] = {**intent, "id": "pi_again"}
 
 
+def _another_hash(world: World) -> None:
+    _set(world, _row(world, "ENTRY#"), hash="0" * 64)
+
+
+def _another_word(world: World) -> None:
+    row = _row(world, "ENTRY#")
+    _set(world, row, doc=row.doc.replace('"cause":"invoice:', '"cause":"invoice:1'))
+
+
+def _no_heads(world: World) -> None:
+    row = next(row for row in all_rows(world.table) if any(name.startswith("head_") for name in row.values))
+    heads = tuple(Path([name]).remove() for name in row.values if name.startswith("head_"))
+    commit(world.table, [Update(key=row.key, actions=heads, condition=anyway, refused=never("no condition"))])
+
+
 BREAKS: dict[str, tuple[Breaking, str]] = {
     "a use without a purchase": (lambda w: _set(w, _row(w, "COUPON#"), used=2), "counts 2 uses"),
     "a person's use that leaked": (lambda w: _set(w, _row(w, "CLAIM#COUPON#"), used=2), "counts 2 uses"),
@@ -286,6 +376,10 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "money for nothing": (_rejected, "REJECTED and was charged 1 times"),
     "money twice": (_charged_twice, "was charged 2 times"),
     "something that is still due": (lambda w: _set(w, _row(w, "SUB#"), due_shard="x#1", due_at=1), "still due"),
+    "an entry that was changed": (_another_word, "does not have its hash"),
+    "a hash that was changed": (_another_hash, "which is no entry"),
+    "a head that got lost": (_no_heads, "which nothing leads to"),
+    "a head of nothing": (lambda w: _set(w, _row(w, "BAL#"), head_1=1), "is led by 1, which is no entry"),
     "a count of lots": (lambda w: _set(w, _row(w, "BAL#"), lots=9), "counts 9 lots"),
 }
 

@@ -262,15 +262,15 @@ class TestAttempts:
     def test_that_succeed_count_no_more(self, table: Table) -> None:
         self.begin(table, 1)
         self.begin(table, 2)
-        commit(table, [store.attempt_succeeded(USER, AttemptKind.PAYMENT, attempt_id=1)])
-        commit(table, [store.attempt_succeeded(USER, AttemptKind.PAYMENT, attempt_id=1)])
+        commit(table, [store.attempt_uncounted(USER, AttemptKind.PAYMENT, attempt_id=1)])
+        commit(table, [store.attempt_uncounted(USER, AttemptKind.PAYMENT, attempt_id=1)])
         self.begin(table, 3)
         with pytest.raises(TooManyAttempts):
             self.begin(table, 4)
 
     def test_that_succeed_after_their_row_expired_stand_in_nobodys_way(self, table: Table) -> None:
         """The table forgets the row after two hours; a bank may take days, and its answer makes a row of no version."""
-        commit(table, [store.attempt_succeeded(USER, AttemptKind.PAYMENT, attempt_id=1)])
+        commit(table, [store.attempt_uncounted(USER, AttemptKind.PAYMENT, attempt_id=1)])
         self.begin(table, 2)
         self.begin(table, 3)
         with pytest.raises(TooManyAttempts):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import to_builtins
 
-from chalicelib.books.ledger import queries, store
+from chalicelib.books.ledger import chain, queries, store
 from chalicelib.books.ledger.burn import Take, choose
+from chalicelib.books.ledger.entries import portion_of
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Holder, SetRef
+from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.ledger.store import Moved, PageFull
 from chalicelib.dynamo.table import Table
-from chalicelib.dynamo.writes import Check, Unexpected, Write, commit
+from chalicelib.dynamo.writes import Put, Unexpected, Write, absent, commit, never
 from chalicelib.kernel.errors import Defect
 from tests.billing_rows import NOW, USER, a_grant, a_unit
 from tests.moto_table import all_rows
@@ -41,13 +45,13 @@ def left(table: Table, number: int = 0) -> dict[str, int]:
     """What each lot of a page has, once its count of lots was found right."""
     row = table.get(store.balance_key(ADA, UNIT, number))
     assert row is not None
-    lots = store.read_balance(ADA, row).lots
+    lots = read_balance(ADA, row).lots
     assert row.values["lots"] == len(lots)
     return {lot.id: lot.remaining for lot in lots}
 
 
 def an_entry(ident: str, takes: Sequence[Take]) -> Entry:
-    portions = tuple(store.portion_of(take) for take in takes)
+    portions = tuple(portion_of(take) for take in takes)
     units = -sum(portion.units for portion in portions if not portion.unlimited)
     return Entry(
         id=f"{ident}#consume", kind=EntryKind.CONSUME, unit=UNIT, units=units, portions=portions, cause="s", at=NOW
@@ -68,7 +72,8 @@ def take(table: Table, units: int, *, ident: str = "s1") -> Entry:
 
 
 def giving_back(table: Table, entry: Entry, balance: Balance | None = None) -> list[Write]:
-    return store.give_back_writes(ADA, balance or the_page(table), UNIT, entry.portions)
+    released = entry.model_copy(update={"id": f"{entry.id}#release", "kind": EntryKind.RELEASE, "units": -entry.units})
+    return store.give_back_writes(ADA, balance or the_page(table), entry=released)
 
 
 class TestGrant:
@@ -191,9 +196,7 @@ class TestTake:
 
     def test_of_an_unlimited_lot_changes_nothing_but_is_written_down(self, table: Table) -> None:
         grant(table, a_grant("a", -1), a_grant("b", 5))
-        writes = taking(the_page(table), 1000)
-        assert isinstance(writes[0], Check)
-        commit(table, writes)
+        commit(table, taking(the_page(table), 1000))
         assert left(table) == {"a": -1, "b": 5}
         entry = queries.entry(table, ADA, "s1#consume")
         assert entry is not None
@@ -252,9 +255,10 @@ class TestGiveBack:
 
     def test_of_what_does_not_say_what_it_was_is_a_defect(self, table: Table) -> None:
         grant(table, a_grant("a", 4))
-        portions = [portion.model_copy(update={"origin": None}) for portion in take(table, 4).portions]
+        entry = take(table, 4)
+        portions = tuple(portion.model_copy(update={"origin": None}) for portion in entry.portions)
         with pytest.raises(Defect, match="does not say what the lot was"):
-            store.give_back_writes(ADA, the_page(table), UNIT, portions)
+            giving_back(table, entry.model_copy(update={"portions": portions}))
 
 
 class TestPools:
@@ -281,10 +285,48 @@ class TestEntries:
         assert sum(entry.units for entry in page.items) == sum(left(table).values()) == 4
         assert len(page.items) == 5
 
-    def test_are_put_alone_too(self, table: Table) -> None:
+    def test_are_written_once(self, table: Table) -> None:
         grant(table, a_grant("a", -1))
         entry = take(table, 1)
-        released = entry.model_copy(update={"id": "s1#release"})
-        commit(table, [store.new_entry(ADA, released)])
-        assert_refused(table, [store.new_entry(ADA, released)], Unexpected, "s1#release")
+        commit(table, giving_back(table, entry))
+        assert_refused(table, giving_back(table, entry), Unexpected, "s1#consume#release")
         assert len(all_rows(table)) == 4
+
+
+class TestTheChain:
+    def test_links_each_entry_to_the_one_before(self, table: Table) -> None:
+        grant(table, a_grant("a", 10))
+        first = take(table, 1)
+        second = take(table, 2, ident="s2")
+        found = {one.id: one for one in queries.history(table, ADA)}
+        assert found["a#grant"].parents == ()
+        assert (found["s1#consume"].parents, first.parents) == ((found["a#grant"].hash,),) * 2
+        assert (found["s2#consume"].parents, second.parents) == ((found["s1#consume"].hash,),) * 2
+        assert the_page(table).heads == (found["s2#consume"].hash,)
+
+    def test_joins_those_that_were_written_at_once(self, table: Table) -> None:
+        grant(table, a_grant("a", 10))
+        read_by_both = the_page(table)
+        commit(table, taking(read_by_both, 1))
+        commit(table, taking(read_by_both, 1, ident="s2"))
+        one, two = (row.hash for row in queries.history(table, ADA) if row.id.startswith("s"))
+        assert set(the_page(table).heads) == {one, two}
+        assert take(table, 1, ident="s3").parents == tuple(sorted((str(one), str(two))))
+        assert len(the_page(table).heads) == 1
+
+    def test_covers_who_holds_the_account(self, table: Table) -> None:
+        grant(table, a_grant("a", 10))
+        (entry,) = queries.history(table, ADA)
+        assert entry.hash == chain.digest(chain.content(ADA, entry.doc))
+        assert entry.hash != chain.digest(chain.content(TEAM, entry.doc))
+
+    def test_reads_entries_that_are_older_than_it(self, table: Table) -> None:
+        entry = an_entry("old", ())
+        old = json.dumps({name: value for name, value in to_builtins(entry).items() if name != "parents"})
+        commit(
+            table,
+            [Put(key=store.entry_key(ADA, entry.id), values={"doc": old}, condition=absent, refused=never("new"))],
+        )
+        assert queries.entry(table, ADA, entry.id) == entry
+        (recorded,) = queries.history(table, ADA)
+        assert (recorded.hash, recorded.parents) == (None, ())

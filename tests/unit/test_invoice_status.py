@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.books.billing.model import Dispute, InvoiceStatus, Refund, paid_status
+from chalicelib.books.billing.model import Dispute, InvoiceStatus, Refund
+from chalicelib.books.billing.refunds import paid_status
 from tests.billing_rows import a_dispute, a_refund, an_invoice
 
 FULFILLED, PARTIALLY, REFUNDED, DISPUTED = (

@@ -31,13 +31,13 @@ from chalicelib.books.billing.gateway import (
     Payment,
     PaymentRefused,
     RawCardRefused,
+    RefundAsk,
     RefundState,
     Setup,
     Unanswered,
     UnknownTestCard,
 )
 from chalicelib.kernel.meter import count_stripe_call
-from chalicelib.kernel.money import Money
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -187,11 +187,13 @@ class StripeGateway:
             found = self._client.v1.payment_intents.cancel(payment_id, params, {"idempotency_key": key})
         return payment_of(found.to_dict())
 
-    def refund(self, payment_id: str, *, amount: Money, key: str, metadata: Mapping[str, str]) -> RefundState:
+    def refund(self, payment_id: str, ask: RefundAsk) -> RefundState:
         count_stripe_call()
-        params: Any = {"payment_intent": payment_id, "amount": amount.minor, "metadata": dict(metadata)}
+        params: Any = {"payment_intent": payment_id, "amount": ask.amount.minor, "metadata": dict(ask.metadata)}
+        if ask.reason is not None:
+            params["reason"] = ask.reason
         with translated():
-            found = self._client.v1.refunds.create(params, {"idempotency_key": key})
+            found = self._client.v1.refunds.create(params, {"idempotency_key": ask.key})
         return refund_of(found.to_dict())
 
     def refund_state(self, refund_id: str) -> RefundState | None:

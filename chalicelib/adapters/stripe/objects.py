@@ -93,6 +93,7 @@ def refund_of(found: Found) -> RefundState:
         amount=found["amount"],
         status=found["status"] or "pending",
         created_at=utc(found["created"]),
+        metadata=dict(found.get("metadata") or {}),
     )
 
 

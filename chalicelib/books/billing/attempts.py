@@ -1,6 +1,7 @@
 """How often somebody may try: card attempts and declined payments within an hour (D60). Pure.
 
-An attempt counts from when it begins, so that a hundred at once count too; a payment that succeeds is taken off again.
+An attempt counts from when it begins, so that a hundred at once count too. It is taken off when the payment succeeds or
+waits for the bank, and counts again should the bank decline in the end.
 """
 
 from __future__ import annotations

@@ -162,12 +162,23 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAsk:
+    """Money to give back. `key` makes a repeat the same refund; `reason` is one of REFUND_REASONS."""
+
+    amount: Money
+    key: str
+    metadata: Mapping[str, str]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundState:
     id: str
     payment_id: str | None
     amount: int
     status: str
     created_at: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +249,9 @@ class Gateway(Protocol):
         """Make sure that a payment never succeeds. Raises PaymentRefused where it has already."""
         ...
 
-    def refund(self, payment_id: str, *, amount: Money, key: str, metadata: Mapping[str, str]) -> RefundState: ...
+    def refund(self, payment_id: str, ask: RefundAsk) -> RefundState:
+        """Give money back. Raises PaymentRefused where the processor will not, or has nothing left to give back."""
+        ...
 
     def refund_state(self, refund_id: str) -> RefundState | None: ...
 

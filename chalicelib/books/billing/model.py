@@ -13,6 +13,7 @@ from chalicelib.kernel.quotes import Line
 BAG_LIVES = timedelta(minutes=60)
 PENDING_SWEEP_AFTER = timedelta(minutes=15)
 PENDING_GIVE_UP_AFTER = timedelta(hours=24)
+ORDER_SWEEP_AFTER = timedelta(minutes=2)
 IN_FLIGHT = timedelta(seconds=25)
 """How long one call may work on a payment; after that another may take it up."""
 
@@ -93,7 +94,10 @@ class AppliedCoupon(Document):
 
 
 class PaymentRef(Document):
-    """How an invoice is paid: at which account of the processor, by whom, with what. Set before the first call."""
+    """How an invoice is paid: at which account of the processor, by whom, with what. Set before the first call.
+
+    `unanswered`: the call that charged it has ended without learning what became of it, so another may take it up.
+    """
 
     account: str
     customer_id: str
@@ -103,15 +107,87 @@ class PaymentRef(Document):
     key: str
     attempt: int = 1
     attempted_at: datetime
+    unanswered: bool = False
     payment_id: str | None = None
     charge_id: str | None = None
 
 
+class PlanAction(StrEnum):
+    """What a refund does to the plan that its invoice paid for."""
+
+    CANCEL_NOW = "cancel_now"
+    CANCEL_AT_PERIOD_END = "cancel_at_period_end"
+    KEEP = "keep"
+
+
+class RefundLine(Document):
+    """How much of one line of an invoice goes back."""
+
+    id: str
+    amount: int
+
+
+class RefundOrder(Document):
+    """A refund that staff asked for, written down before the processor is asked.
+
+    `refund_id` is the processor's once it has it, `refusal` why it refused. `plan_action` None: what an invoice that
+    ends up fully refunded does by default.
+    """
+
+    id: int
+    amount: int
+    lines: tuple[RefundLine, ...] = ()
+    reason: str | None = None
+    note: str | None = None
+    plan_action: PlanAction | None = None
+    ordered_by: str
+    ordered_at: datetime
+    refund_id: str | None = None
+    refusal: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.refund_id is None and self.refusal is None
+
+
+class TakenBack(Document):
+    """Units of a service that a refund took back. `spent`: due back too, but used before. -1: unlimited ones ended."""
+
+    service: str
+    how_many: int
+    spent: int
+
+
 class Refund(Document):
+    """A refund as the processor has it. `number` is its credit note's, given when we first see it."""
+
     id: str
     amount: int
     status: str
     created_at: datetime
+    order_id: int | None = None
+    number: str | None = None
+    taken_back: tuple[TakenBack, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the money went back, or is on its way."""
+        return self.status not in ("failed", "canceled")
+
+
+class Standing(StrEnum):
+    """A person's reputation: the worst of its marks. Nobody whose standing is not GOOD can buy."""
+
+    GOOD = "GOOD"
+    BAD = "BAD"
+    FRAUD = "FRAUD"
+
+
+class Whence(Document):
+    """From where something was asked: evidence should the payment be disputed."""
+
+    ip: str | None = None
+    user_agent: str | None = None
 
 
 class Dispute(Document):
@@ -123,7 +199,11 @@ class Dispute(Document):
 
 
 class Invoice(Document):
-    """What is owed and for what. `payment` is None where nothing is to be charged."""
+    """What is owed and for what. `payment` is None where nothing is to be charged.
+
+    `reversed_units`: for each entry that granted what was bought, the units of it that refunds and lost disputes have
+    taken back, those included that had been spent.
+    """
 
     id: int
     kind: InvoiceKind
@@ -145,7 +225,10 @@ class Invoice(Document):
     created_at: datetime
     paid_at: datetime | None = None
     refunds: tuple[Refund, ...] = ()
+    refund_orders: tuple[RefundOrder, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    reversed_units: Mapping[str, int] = {}
+    whence: Whence | None = None
 
     @property
     def total(self) -> Money:
@@ -154,22 +237,12 @@ class Invoice(Document):
     @property
     def amount_refunded(self) -> int:
         """What went back to the customer, or is on its way, in minor units."""
-        return sum(refund.amount for refund in self.refunds if refund.status not in ("failed", "canceled"))
+        return sum(refund.amount for refund in self.refunds if refund.holds)
 
-
-CLOSED_DISPUTES = frozenset({"won", "lost", "warning_closed", "prevented"})
-
-
-def paid_status(invoice: Invoice) -> InvoiceStatus:
-    """The status of a paid invoice, from its refunds and disputes alone: the order of events does not matter."""
-    open_dispute = any(d.status not in CLOSED_DISPUTES for d in invoice.disputes)
-    if open_dispute:
-        return InvoiceStatus.DISPUTED
-    lost = sum(d.amount for d in invoice.disputes if d.status == "lost")
-    returned = invoice.amount_refunded + lost
-    if returned == 0:
-        return InvoiceStatus.FULFILLED
-    return InvoiceStatus.REFUNDED if returned >= invoice.amount else InvoiceStatus.PARTIALLY_REFUNDED
+    @property
+    def open_orders(self) -> tuple[RefundOrder, ...]:
+        """Refunds that were asked for and that nobody knows the outcome of yet."""
+        return tuple(order for order in self.refund_orders if order.is_open)
 
 
 class SavedCard(Document):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.books.billing import store
-from chalicelib.books.billing.model import Bag, BagState, Customer, Invoice, InvoiceStatus
+from chalicelib.books.billing.model import Bag, BagState, Customer, Invoice, InvoiceStatus, Standing
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import sortable
 from chalicelib.kernel.pages import Page
 
 
@@ -24,6 +26,13 @@ class InvoiceNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "invoice-not-found"
     detail = "There is no such invoice."
+
+
+class BadReputation(DomainError):
+    kind = Kind.PAYMENT_REQUIRED
+    slug = "fraud-or-bad-reputation"
+    detail = "This account cannot buy at the moment. Please contact support."
+    silent_code = "fraud-or-bad-reputation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,13 @@ def invoices(
     return Page(found, page.next_cursor)
 
 
+def invoices_named(table: Table, user_id: int, invoice_ids: Iterable[int]) -> list[Invoice]:
+    """Those of a person's invoices that there are, in the order of the ids."""
+    wanted = [store.invoice_key(user_id, invoice_id) for invoice_id in invoice_ids]
+    found = table.get_many(wanted)
+    return [load(Invoice, found[key]) for key in wanted if key in found]
+
+
 def read_customer(row: Row | None, user_id: int, account: str, now: datetime) -> StoredCustomer:
     """The customer of a row; a person without one is a customer that the processor does not know yet."""
     if row is None:
@@ -106,6 +122,31 @@ def user_of_customer(table: Table, account: str, customer_id: str) -> int | None
     """Whose customer this is at the processor, by the index of outside ids."""
     page = table.query_ref(store.customer_ref(account, customer_id), limit=1)
     return load(Customer, page.items[0]).user_id if page.items else None
+
+
+def standing_of(row: Row | None) -> Standing:
+    """A person's reputation: the worst of its marks."""
+    marks = {value for name, value in row.values.items() if name.startswith(store.MARK)} if row is not None else set()
+    return next((standing for standing in (Standing.FRAUD, Standing.BAD) if standing.value in marks), Standing.GOOD)
+
+
+def check_standing(row: Row | None) -> None:
+    """Raises BadReputation where the person may not buy."""
+    if standing_of(row) is not Standing.GOOD:
+        raise BadReputation
+
+
+def next_number(row: Row | None) -> int:
+    """The next free number of a series."""
+    return 1 if row is None else int(str(row.values["following"]))
+
+
+def academy_invoice(table: Table, academy_id: int, invoice_id: int) -> StoredInvoice:
+    """An academy's invoice, whoever it is of. One of this moment may be missing. Raises InvoiceNotFound."""
+    found = table.query_ref(store.invoices_ref(academy_id), prefix=sortable(invoice_id), limit=1)
+    if not found.items:
+        raise InvoiceNotFound
+    return invoice(table, load(Invoice, found.items[0]).buyer.user_id, invoice_id)
 
 
 def due_invoices(table: Table, now: datetime) -> list[Key]:

@@ -11,12 +11,14 @@ from datetime import datetime
 
 from chalicelib.books.billing.attempts import PREFIX, WINDOW, AttemptKind, check, recent
 from chalicelib.books.billing.model import (
+    ORDER_SWEEP_AFTER,
     PENDING_SWEEP_AFTER,
     Bag,
     BagState,
     Customer,
     Invoice,
     InvoiceStatus,
+    Standing,
 )
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Action, Path
@@ -26,6 +28,8 @@ from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import sortable
 
 INVOICES_DUE = "invoice"
+CREDIT_NOTES = "credit-note"
+MARK = "mark_"
 BAG_KEPT_SECONDS = 7 * 86_400
 
 
@@ -35,6 +39,10 @@ class BagMoved(Exception):
 
 class InvoiceMoved(Exception):
     """The invoice was changed by somebody else since it was read."""
+
+
+class SeriesMoved(Exception):
+    """Another document took the number at the same time; take the next one."""
 
 
 class CustomerMoved(Exception):
@@ -66,6 +74,15 @@ def customer_key(user_id: int, account: str) -> Key:
 
 def attempts_key(user_id: int, kind: AttemptKind) -> Key:
     return Key(keys.user(user_id), f"ATTEMPTS#{kind}")
+
+
+def series_key(academy_id: int, series: str) -> Key:
+    return Key(keys.academy(academy_id), f"SERIES#{series}")
+
+
+def reputation_key(user_id: int) -> Key:
+    """Has an attribute for each mark."""
+    return Key(keys.user(user_id), "REPUTATION")
 
 
 def customer_ref(account: str, customer_id: str) -> str:
@@ -145,6 +162,37 @@ def changed_invoice(invoice: Invoice, *, version: int, due_at: datetime | None =
     )
 
 
+def next_numbers(academy_id: int, series: str, *, first: int, count: int) -> Update:
+    """Take the next numbers of an academy's series, from `first` on. Raises SeriesMoved where another took them."""
+    following = Path("following")
+    return Update(
+        key=series_key(academy_id, series),
+        actions=(following.set(first + count),),
+        condition=~following.exists() if first == 1 else following == first,
+        refused=lambda old: SeriesMoved(),
+    )
+
+
+def marked(user_id: int, cause: str, standing: Standing) -> Update:
+    """Mark a person's reputation, once for each cause."""
+    return Update(
+        key=reputation_key(user_id),
+        actions=(Path([MARK + cause]).set(standing.value),),
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def unmarked(user_id: int, cause: str) -> Update:
+    """Take a mark off a person's reputation."""
+    return Update(
+        key=reputation_key(user_id),
+        actions=(Path([MARK + cause]).remove(),),
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
 def put_customer(customer: Customer, *, version: int) -> Put:
     """The customer's row over the one read at `version` (0: none). Raises CustomerMoved."""
     values: dict[str, Value] = {"doc": customer.model_dump_json(), "version": version + 1}
@@ -180,11 +228,24 @@ def attempt_begins(
     )
 
 
-def attempt_succeeded(user_id: int, kind: AttemptKind, *, attempt_id: int) -> Update:
-    """An attempt that succeeded does not count."""
+def attempt_uncounted(user_id: int, kind: AttemptKind, *, attempt_id: int) -> Update:
+    """An attempt that succeeded, or that the bank has not decided yet, does not count."""
     return Update(
         key=attempts_key(user_id, kind),
         actions=(Path(f"{PREFIX}{attempt_id}").remove(),),
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def attempt_declined(user_id: int, kind: AttemptKind, *, attempt_id: int, now: datetime) -> Update:
+    """An attempt that the bank declined after all counts from now on."""
+    return Update(
+        key=attempts_key(user_id, kind),
+        actions=(
+            Path(f"{PREFIX}{attempt_id}").set(int(now.timestamp())),
+            Path("ttl").set(int((now + 2 * WINDOW).timestamp())),
+        ),
         condition=anyway,
         refused=never("this write has no condition"),
     )
@@ -199,5 +260,8 @@ def _invoice_values(invoice: Invoice, version: int) -> dict[str, Value]:
     }
     if invoice.status is InvoiceStatus.PENDING:
         due = (invoice.payment.attempted_at if invoice.payment else invoice.created_at) + PENDING_SWEEP_AFTER
+        values |= {"due_shard": keys.due_shard(INVOICES_DUE, str(invoice.id)), "due_at": int(due.timestamp())}
+    elif invoice.open_orders:
+        due = min(order.ordered_at for order in invoice.open_orders) + ORDER_SWEEP_AFTER
         values |= {"due_shard": keys.due_shard(INVOICES_DUE, str(invoice.id)), "due_at": int(due.timestamp())}
     return values

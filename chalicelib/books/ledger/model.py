@@ -67,8 +67,8 @@ class Source(StrEnum):
     PURCHASE = "purchase"
 
 
-class Origin(Document, omit_defaults=True):
-    """Why a lot exists: the source, the invoice that paid, and what it belongs to. Written short: each lot has one."""
+class Origin(Document):
+    """Why a lot exists: the source, the invoice that paid, and what it belongs to."""
 
     source: Source
     invoice_id: int
@@ -88,11 +88,15 @@ class Grant(Document):
 
 
 class Lot(Document):
-    """Units that came together. `remaining` is -1 for unlimited; `held` are set aside by a reservation."""
+    """Units that came together. `remaining` is -1 for unlimited; `held` are set aside by a reservation.
+
+    `frozen` units (-1 for unlimited) belong to the holder and cannot be used: their payment is disputed.
+    """
 
     id: str
     remaining: int
     held: int = 0
+    frozen: int = 0
     granted: int
     expires_at: datetime | None
     created_at: datetime
@@ -106,24 +110,58 @@ class Lot(Document):
         return self.remaining != 0 and (self.expires_at is None or self.expires_at > now)
 
 
+class Owed(Document):
+    """Units that a refund took back and that had been spent before. `grant_id` is the entry that granted them.
+
+    `collect`: they are taken out of whatever the account gets next; otherwise only if the uses come back.
+    """
+
+    grant_id: str
+    invoice_id: int
+    units: int
+    collect: bool
+
+
 class Balance(Document):
-    """One page of an account's open lots, as it was read. `version` 0: the page does not exist yet."""
+    """One page of an account's open lots, as it was read. `turns` counts the reversals of its grants; `heads` are the
+    hashes of the entries that no later one names.
+    """
 
     holder_kind: str
     holder_id: int
     unit: Unit
     page: int
     lots: tuple[Lot, ...]
+    owed: tuple[Owed, ...] = ()
+    turns: int = 0
+    heads: tuple[str, ...] = ()
 
     @property
     def holder(self) -> Holder:
         return Holder(self.holder_kind, self.holder_id)
+
+    @property
+    def debt(self) -> int:
+        """Units that the account gets next and that are owed already."""
+        return sum(owed.units for owed in self.owed if owed.collect)
 
 
 class EntryKind(StrEnum):
     GRANT = "grant"
     CONSUME = "consume"
     RELEASE = "release"
+    REVERSE = "reverse"
+    RESTORE = "restore"
+
+
+SIGNS = {
+    EntryKind.GRANT: 1,
+    EntryKind.CONSUME: -1,
+    EntryKind.RELEASE: 1,
+    EntryKind.REVERSE: -1,
+    EntryKind.RESTORE: 1,
+}
+"""Into the account or out of it. A reversal takes back what a refund returned the money for; a restore undoes it."""
 
 
 class Portion(Document):
@@ -140,9 +178,10 @@ class Portion(Document):
 
 
 class Entry(Document):
-    """One movement of one account; never changed. `units` is positive into the account, negative out of it.
+    """One movement of one page of one account; never changed. `units` is positive into it, negative out of it.
 
-    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`.
+    An unlimited grant moves no countable units: `units` is 0 and its portion says `unlimited`. `parents` are the hashes
+    of the entries before it, written when it is stored (`chain.py`); None for one that is older than hashes are.
     """
 
     id: str
@@ -152,3 +191,4 @@ class Entry(Document):
     portions: tuple[Portion, ...]
     cause: str
     at: datetime
+    parents: tuple[str, ...] | None = None

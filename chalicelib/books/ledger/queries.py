@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from chalicelib.books.ledger import store
+from chalicelib.books.ledger.chain import Recorded
 from chalicelib.books.ledger.model import Balance, Entry, Holder, Unit
+from chalicelib.books.ledger.rows import read_balance, read_recorded
 from chalicelib.dynamo.rows import load
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.table import QUERY_ROWS_MAX, Table
 from chalicelib.kernel.pages import Page
 
 
 def balances(table: Table, holder: Holder) -> list[Balance]:
     """All open pages of a holder, and of the team pools that it may use: one Query, and one more for each pool."""
     rows = table.query_all(holder.partition, prefix=store.BALANCES_PREFIX)
-    own = [store.read_balance(holder, row) for row in rows if row.key.sk.startswith(store.BALANCE_PREFIX)]
+    own = [read_balance(holder, row) for row in rows if row.key.sk.startswith(store.BALANCE_PREFIX)]
     teams = [row.values["team"] for row in rows if row.key.sk.startswith(store.POOL_PREFIX)]
     for team_id in teams:
         if isinstance(team_id, int):
@@ -23,13 +27,13 @@ def balances(table: Table, holder: Holder) -> list[Balance]:
 def own_balances(table: Table, holder: Holder) -> list[Balance]:
     """All open pages of a person itself, or of a team's pool."""
     rows = table.query_all(holder.partition, prefix=store.BALANCE_PREFIX)
-    return [store.read_balance(holder, row) for row in rows]
+    return [read_balance(holder, row) for row in rows]
 
 
 def page(table: Table, holder: Holder, unit: Unit, number: int) -> Balance | None:
     """One page of an account."""
     row = table.get(store.balance_key(holder, unit, number))
-    return None if row is None else store.read_balance(holder, row)
+    return None if row is None else read_balance(holder, row)
 
 
 def entry(table: Table, holder: Holder, entry_id: str) -> Entry | None:
@@ -39,5 +43,16 @@ def entry(table: Table, holder: Holder, entry_id: str) -> Entry | None:
 
 def entries(table: Table, holder: Holder, *, limit: int, cursor: str | None = None) -> Page[Entry]:
     """A page of a holder's entries."""
-    page = table.query(holder.partition, prefix="ENTRY#", limit=limit, cursor=cursor)
+    page = table.query(holder.partition, prefix=store.ENTRY_PREFIX, limit=limit, cursor=cursor)
     return Page(tuple(load(Entry, row) for row in page.items), page.next_cursor)
+
+
+def history(table: Table, holder: Holder) -> Iterator[Recorded]:
+    """Every entry of a holder with its hash, in the order of their keys: one round trip for each megabyte."""
+    cursor: str | None = None
+    while True:
+        page = table.query(holder.partition, prefix=store.ENTRY_PREFIX, limit=QUERY_ROWS_MAX, cursor=cursor)
+        yield from map(read_recorded, page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return

@@ -1,43 +1,44 @@
-"""Balance pages and entries as rows, and the writes that move units.
-
-A page has `doc` (its unit), `lots` (how many it holds) and one attribute for each lot, `lot_<id>`: a map of `r`
-remaining (-1 unlimited), `h` held, `g` granted, `e` expiry in unix seconds (0 never), `c` creation in unix
-milliseconds, and its origin. Times in lots are whole seconds, so that a condition compares what a reader saw.
-"""
+"""Balance pages and entries as rows (see rows.py), and the writes that move units."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from chalicelib.books.ledger.burn import Take
+from chalicelib.books.ledger import chain
+from chalicelib.books.ledger.burn import Take, collected
+from chalicelib.books.ledger.entries import collection, grant_entry, reversal_entry
 from chalicelib.books.ledger.model import (
     LOTS_PER_PAGE_MAX,
     Balance,
     Entry,
-    EntryKind,
     Grant,
     Holder,
-    Lot,
-    Origin,
+    Owed,
     Portion,
     Unit,
 )
+from chalicelib.books.ledger.reversal import LotChange, Reversal
+from chalicelib.books.ledger.rows import HEAD, LOT, OWED, OWES, TURNS, lot_map, lot_of_grant, lot_of_portion, owed_map
 from chalicelib.dynamo.expressions import Action, Condition, Path
-from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Check, Put, Update, Write, absent, never
+from chalicelib.dynamo.rows import Key
+from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never
 from chalicelib.kernel.errors import Defect
-from chalicelib.kernel.periods import utc
 
 BALANCE_PREFIX = "BAL#"
 POOL_PREFIX = "BAL_POOL#"
 BALANCES_PREFIX = "BAL"
-LOT = "lot_"
+ENTRY_PREFIX = "ENTRY#"
+IS_HEAD = 1
 
 
 class PageFull(Exception):
     """The page holds as many lots as it may; the grant goes to the next one."""
+
+
+class OwesUnits(Exception):
+    """The account owes units that a grant must pay first: read the page and grant again."""
 
 
 class Moved(Exception):
@@ -49,7 +50,7 @@ def balance_key(holder: Holder, unit: Unit, page: int) -> Key:
 
 
 def entry_key(holder: Holder, entry_id: str) -> Key:
-    return Key(holder.partition, f"ENTRY#{entry_id}")
+    return Key(holder.partition, f"{ENTRY_PREFIX}{entry_id}")
 
 
 def pool_key(holder: Holder, team: Holder) -> Key:
@@ -57,40 +58,64 @@ def pool_key(holder: Holder, team: Holder) -> Key:
     return Key(holder.partition, f"{POOL_PREFIX}{team.id}")
 
 
-def read_balance(holder: Holder, row: Row) -> Balance:
-    """A page out of its row."""
-    page = int(row.key.sk.rsplit("#", 1)[1])
-    lots = tuple(_read_lot(name.removeprefix(LOT), value) for name, value in row.values.items() if name.startswith(LOT))
-    return Balance(
-        holder_kind=holder.kind,
-        holder_id=holder.id,
-        unit=Unit.model_validate_json(row.doc),
-        page=page,
-        lots=tuple(sorted(lots, key=lambda lot: (lot.created_at, lot.id))),
-    )
-
-
 def grant_writes(
-    holder: Holder, unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime, cause: str
+    holder: Holder,
+    unit: Unit,
+    grants: Sequence[Grant],
+    *,
+    page: int,
+    now: datetime,
+    cause: str,
+    owing: Balance | None = None,
 ) -> list[Write]:
-    """Put lots of one unit on one page, and an entry for them.
+    """Put lots of one unit on one page, and an entry for them, which names no other where the page was not read.
 
-    The update raises PageFull where the page has no room. A lot that is already there is a defect: the invoice that
-    grants it is fulfilled once, in the same transaction.
+    The update raises PageFull where the page has no room, and OwesUnits where the account owes units: then `owing` is
+    the page as read, and what it owes is taken out of the new lots at once, with an entry of its own. A lot that is
+    already there is a defect: the invoice that grants it is fulfilled once, in the same transaction.
     """
-    actions: list[Action] = [Path("doc").set(unit.model_dump_json()), Path("lots").add(len(grants))]
-    condition = (~Path("lots").exists()) | (Path("lots") <= LOTS_PER_PAGE_MAX - len(grants))
+    paid = collected(grants, owing)
+    lots = [(grant, grant.how_many - paid.get(grant.lot_id, 0)) for grant in grants]
+    opened = [(grant, left) for grant, left in lots if left]
+    actions: list[Action] = [Path("doc").set(unit.model_dump_json()), Path("lots").add(len(opened))]
+    conditions = [~Path("lots").exists() | (Path("lots") <= LOTS_PER_PAGE_MAX - len(grants))]
     for grant in grants:
-        attribute = Path([LOT + grant.lot_id])
-        actions.append(attribute.set(_lot_map(grant, now)))
-        condition &= ~attribute.exists()
+        conditions.append(~Path([LOT + grant.lot_id]).exists())
+    actions += [Path([LOT + grant.lot_id]).set(lot_of_grant(grant, left, now)) for grant, left in opened]
+    debt = 0 if owing is None else owing.debt
+    conditions.append(Path(OWES) == debt if debt else ~Path(OWES).exists() | (Path(OWES) == 0))
+    if paid and owing is not None:
+        collecting, as_read = _pay_debts(owing, sum(paid.values()))
+        actions += collecting
+        conditions += as_read
+    entry = grant_entry(unit, grants, page=page, now=now, cause=cause)
+    entries, linking = _linked(holder, () if owing is None else owing.heads, entry, *collection(entry, paid))
     update = Update(
         key=balance_key(holder, unit, page),
-        actions=tuple(actions),
-        condition=condition,
-        refused=lambda old: _grant_refused(old, [LOT + grant.lot_id for grant in grants]),
+        actions=(*actions, *linking),
+        condition=_all_of(conditions),
+        refused=lambda old: _grant_refused(old, [LOT + grant.lot_id for grant in grants], len(grants)),
     )
-    return [update, _new_entry(holder, _grant_entry(unit, grants, page=page, now=now, cause=cause))]
+    return [update, *entries]
+
+
+def _pay_debts(owing: Balance, units: int) -> tuple[list[Action], list[Condition]]:
+    """Take units off what a page owes, the first debt first."""
+    actions: list[Action] = [Path(OWES).add(-units)]
+    conditions: list[Condition] = []
+    for owed in owing.owed:
+        part = min(units, owed.units) if owed.collect else 0
+        if part:
+            conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
+            actions.append(_owes(owed, owed.units - part))
+            units -= part
+    return actions, conditions
+
+
+def _owes(owed: Owed, units: int) -> Action:
+    attribute = Path([OWED + owed.grant_id])
+    action: Action = attribute.set(owed_map(owed.model_copy(update={"units": units}))) if units else attribute.remove()
+    return action
 
 
 def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entry: Entry, now: datetime) -> list[Write]:
@@ -115,50 +140,142 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
             conditions.append(remaining >= take.units)
             actions.append(remaining.set(remaining - take.units))
     for lot in balance.lots:
-        if lot.remaining == 0:
-            conditions.append(Path([LOT + lot.id, "r"]) == 0)
+        if lot.remaining == 0 and lot.frozen == 0:
+            conditions.append((Path([LOT + lot.id, "r"]) == 0) & ~Path([LOT + lot.id, "z"]).exists())
             actions.append(Path([LOT + lot.id]).remove())
             closed += 1
     if closed:
         actions.append(Path("lots").add(-closed))
-    condition = conditions[0]
-    for further in conditions[1:]:
-        condition &= further
+    condition = _all_of(conditions)
+    entries, linking = _linked(holder, balance.heads, entry)
     key = balance_key(holder, balance.unit, balance.page)
-    moved: Write
-    if actions:
-        moved = Update(key=key, actions=tuple(actions), condition=condition, refused=lambda old: Moved())
-    else:
-        moved = Check(key=key, condition=condition, refused=lambda old: Moved())
-    return [moved, _new_entry(holder, entry)]
+    moved = Update(key=key, actions=(*actions, *linking), condition=condition, refused=lambda old: Moved())
+    return [moved, *entries]
 
 
-def give_back_writes(holder: Holder, balance: Balance | None, unit: Unit, portions: Sequence[Portion]) -> list[Write]:
-    """Give units back to the lots they came from; a lot that was closed meanwhile is opened again as it was.
+def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -> list[Write]:
+    """Give the units of an entry's portions back to the lots they came from, and put the entry. A lot that was closed
+    meanwhile is opened again as it was; an unlimited one gets nothing.
 
-    `balance` is the page as read. Raises Moved where a lot was opened or closed since.
+    What a refund has taken back of the same payment, and found spent, does not come back: it pays what is owed, with
+    an entry of its own. `balance` is the page as read. Raises Moved where a lot was opened or closed, or a grant
+    reversed, since.
     """
+    counted = [portion for portion in entry.portions if not portion.unlimited]
     open_ids = {lot.id for lot in balance.lots} if balance is not None else set()
-    actions: list[Action] = [Path("doc").set(unit.model_dump_json())]
-    conditions: list[Condition] = []
+    kept = _still_owed(counted, balance)
+    actions: list[Action] = [Path("doc").set(entry.unit.model_dump_json())]
+    conditions: list[Condition] = [anyway if balance is None else _turns_as_read(balance)]
     opened = 0
-    for portion in portions:
-        attribute = Path([LOT + portion.lot_id])
-        remaining = Path([LOT + portion.lot_id, "r"])
+    for portion in counted:
+        attribute, remaining = Path([LOT + portion.lot_id]), Path([LOT + portion.lot_id, "r"])
+        units = portion.units - kept.get(portion.lot_id, 0)
         if portion.lot_id in open_ids:
             conditions.append(attribute.exists())
-            actions.append(remaining.set(remaining + portion.units))
+            actions += [remaining.set(remaining + units)] if units else []
         else:
             conditions.append(~attribute.exists())
-            actions.append(attribute.set(_reopened(portion)))
-            opened += 1
+            actions += [attribute.set(lot_of_portion(portion, units))] if units else []
+            opened += bool(units)
     if opened:
         actions.append(Path("lots").add(opened))
+    for owed in balance.owed if balance is not None else ():
+        part = sum(kept.get(portion.lot_id, 0) for portion in counted if _of_payment(portion, owed))
+        if part:
+            conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
+            actions.append(_owes(owed, owed.units - part))
+            actions += [Path(OWES).add(-part)] if owed.collect else []
+    heads = () if balance is None else balance.heads
+    entries, linking = _linked(holder, heads, entry, *collection(entry, kept))
+    update = Update(
+        key=balance_key(holder, entry.unit, entry.portions[0].page),
+        actions=(*actions, *linking),
+        condition=_all_of(conditions),
+        refused=lambda old: Moved(),
+    )
+    return [update, *entries]
+
+
+def _turns_as_read(balance: Balance) -> Condition:
+    """No grant of the page was reversed since it was read."""
+    turns = Path(TURNS)
+    unchanged: Condition = (turns == balance.turns) if balance.turns else ~turns.exists()
+    return unchanged
+
+
+def _still_owed(portions: Sequence[Portion], balance: Balance | None) -> dict[str, int]:
+    """Of each lot, the units that come back and are owed by the payment that granted them."""
+    kept: dict[str, int] = {}
+    for owed in balance.owed if balance is not None else ():
+        left = owed.units
+        for portion in portions:
+            part = min(left, portion.units) if _of_payment(portion, owed) else 0
+            if part:
+                kept[portion.lot_id] = part
+                left -= part
+    return kept
+
+
+def _of_payment(portion: Portion, owed: Owed) -> bool:
+    return portion.origin is not None and portion.origin.invoice_id == owed.invoice_id
+
+
+def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: int, now: datetime) -> list[Write]:
+    """Bring the lots of one grant to where a reversal wants them, and the entry of what was moved.
+
+    `version` is the invoice's, which makes the entry's id. Raises Moved where a lot was used, given back or frozen
+    since it was read.
+    """
+    if not reversal.changes:
+        return []
+    actions: list[Action] = [Path(TURNS).add(1)]
+    conditions = [_as_read(change) for change in reversal.lots]
+    for change in reversal.lots:
+        attribute = Path([LOT + change.portion.lot_id])
+        if change.before != change.after:
+            actions.append(attribute.remove() if change.after is None else attribute.set(lot_map(change.after)))
+    opened = sum((change.before is None) - (change.after is None) for change in reversal.lots)
+    if opened:
+        actions.append(Path("lots").add(opened))
+    if reversal.owed.units != reversal.owed_before:
+        conditions.append(_owed_as_read(reversal))
+        actions.append(_owes(reversal.owed, reversal.owed.units))
+        if reversal.owed.collect:
+            actions.append(Path(OWES).add(reversal.owed.units - reversal.owed_before))
+    moving = reversal_entry(reversal, cause=cause, version=version, now=now)
+    entries, linking = _linked(holder, reversal.balance.heads, *moving)
+    moved = Update(
+        key=balance_key(holder, reversal.grant.unit, reversal.balance.page),
+        actions=(*actions, *linking),
+        condition=_all_of(conditions),
+        refused=lambda old: Moved(),
+    )
+    return [moved, *entries]
+
+
+def _as_read(change: LotChange) -> Condition:
+    name = LOT + change.portion.lot_id
+    closed: Condition = ~Path([name]).exists()
+    if change.before is None:
+        return closed
+    frozen = Path([name, "z"])
+    as_frozen = (frozen == change.before.frozen) if change.before.frozen else ~frozen.exists()
+    unchanged: Condition = as_frozen & (Path([name, "r"]) == change.before.remaining)
+    return unchanged
+
+
+def _owed_as_read(reversal: Reversal) -> Condition:
+    name = OWED + reversal.grant.id
+    before = reversal.owed_before
+    unchanged: Condition = (Path([name, "n"]) == before) if before else ~Path([name]).exists()
+    return unchanged
+
+
+def _all_of(conditions: Sequence[Condition]) -> Condition:
     condition = conditions[0]
     for further in conditions[1:]:
         condition &= further
-    key = balance_key(holder, unit, portions[0].page)
-    return [Update(key=key, actions=tuple(actions), condition=condition, refused=lambda old: Moved())]
+    return condition
 
 
 def pool_write(holder: Holder, team: Holder) -> Put:
@@ -171,107 +288,34 @@ def pool_write(holder: Holder, team: Holder) -> Put:
     )
 
 
-def new_entry(holder: Holder, entry: Entry) -> Put:
-    return _new_entry(holder, entry)
+def _linked(holder: Holder, heads: Collection[str], *entries: Entry) -> tuple[list[Put], list[Action]]:
+    """The rows of entries that one update writes, and what makes the last a head of its page in place of its parents.
 
-
-def portion_of(take: Take) -> Portion:
-    """What an entry keeps of a take."""
-    lot = take.lot
-    return Portion(
-        lot_id=lot.id,
-        units=take.units,
-        page=take.balance.page,
-        unlimited=lot.remaining < 0,
-        granted=lot.granted,
-        expires_at=lot.expires_at,
-        created_at=lot.created_at,
-        origin=lot.origin,
-    )
-
-
-def _new_entry(holder: Holder, entry: Entry) -> Put:
-    return Put(
-        key=entry_key(holder, entry.id),
-        values={"doc": entry.model_dump_json()},
-        condition=absent,
-        refused=never(f"the entry {entry.id} follows from its cause and was written before"),
-    )
-
-
-def _grant_entry(unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime, cause: str) -> Entry:
-    portions = tuple(
-        Portion(
-            lot_id=grant.lot_id,
-            units=max(grant.how_many, 0),
-            page=page,
-            unlimited=grant.how_many < 0,
-            granted=grant.how_many,
-            expires_at=grant.expires_at,
-            created_at=now,
-            origin=grant.origin,
+    `heads` are those of the page as it was read, none where it was not; each further entry names the one before it.
+    Every write of an entry goes through here.
+    """
+    puts: list[Put] = []
+    named: set[str] = set()
+    last: str | None = None
+    for entry in entries:
+        sealed = chain.seal(holder, heads if last is None else (last,), entry)
+        puts.append(
+            Put(
+                key=entry_key(holder, entry.id),
+                values={"doc": sealed.doc, "hash": sealed.hash},
+                condition=absent,
+                refused=never(f"the entry {entry.id} follows from its cause and was written before"),
+            )
         )
-        for grant in grants
-    )
-    return Entry(
-        id=f"{grants[0].lot_id}#grant",
-        kind=EntryKind.GRANT,
-        unit=unit,
-        units=sum(portion.units for portion in portions),
-        portions=portions,
-        cause=cause,
-        at=now,
-    )
+        named |= set(sealed.parents) - {last}
+        last = sealed.hash
+    actions: list[Action] = [Path([HEAD + parent]).remove() for parent in sorted(named)]
+    return puts, actions if last is None else [Path([HEAD + last]).set(IS_HEAD), *actions]
 
 
-def _grant_refused(old: Mapping[str, Any] | None, attributes: Sequence[str]) -> Exception:
+def _grant_refused(old: Mapping[str, Any] | None, attributes: Sequence[str], room: int) -> Exception:
     if old is not None and any(name in old for name in attributes):
         return Defect(f"granted before: {attributes}")
-    return PageFull()
-
-
-def _lot_map(grant: Grant, now: datetime) -> dict[str, Any]:
-    return _map(
-        remaining=grant.how_many,
-        granted=grant.how_many,
-        expires_at=grant.expires_at,
-        created_at=now,
-        origin=grant.origin,
-    )
-
-
-def _reopened(portion: Portion) -> dict[str, Any]:
-    if portion.created_at is None or portion.origin is None:
-        raise Defect(f"the portion of lot {portion.lot_id} does not say what the lot was")
-    return _map(
-        remaining=portion.units,
-        granted=portion.granted,
-        expires_at=portion.expires_at,
-        created_at=portion.created_at,
-        origin=portion.origin,
-    )
-
-
-def _map(
-    *, remaining: int, granted: int, expires_at: datetime | None, created_at: datetime, origin: Origin
-) -> dict[str, Any]:
-    return {
-        "r": remaining,
-        "h": 0,
-        "g": granted,
-        "e": 0 if expires_at is None else int(expires_at.timestamp()),
-        "c": int(created_at.timestamp() * 1000),
-        "o": origin.model_dump_json(),
-    }
-
-
-def _read_lot(ident: str, value: Any) -> Lot:
-    return Lot(
-        id=ident,
-        remaining=value["r"],
-        held=value["h"],
-        granted=value["g"],
-        expires_at=utc(value["e"]) if value["e"] else None,
-        created_at=utc(value["c"] / 1000),
-        origin=Origin.model_validate_json(value["o"]),
-    )
+    if old is not None and old.get("lots", 0) > LOTS_PER_PAGE_MAX - room:
+        return PageFull()
+    return OwesUnits()

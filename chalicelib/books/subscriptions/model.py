@@ -22,6 +22,26 @@ class Status(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class Fate(StrEnum):
+    """What refunds and disputes of its payment do to a holding."""
+
+    LIVE = "live"
+    SUSPENDED = "suspended"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class HeldBack(Document):
+    """What a refund or a dispute made of a holding, and how it was before: the money may stay after all."""
+
+    fate: Fate
+    since: datetime
+    status: Status
+    status_message: str | None
+    access_until: datetime | None
+    next_payment_at: datetime | None
+
+
 class TermSet(Document):
     """A set that units are for."""
 
@@ -106,6 +126,11 @@ class Subscription(Document):
     trial_ends_at: datetime | None = None
     invoice_ids: tuple[int, ...]
     created_at: datetime
+    held_back: HeldBack | None = None
+
+    @property
+    def access_until(self) -> datetime | None:
+        return self.paid_until
 
 
 class Financing(Document):
@@ -125,3 +150,11 @@ class Financing(Document):
     plan_expires_at: datetime
     invoice_ids: tuple[int, ...]
     created_at: datetime
+    held_back: HeldBack | None = None
+
+    @property
+    def access_until(self) -> datetime | None:
+        return self.plan_expires_at
+
+
+Holding = Subscription | Financing

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Delete, Put, absent, never
+from chalicelib.dynamo.writes import Delete, Put, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 
 
@@ -23,6 +23,10 @@ class PlanAlreadyFinanced(DomainError):
 class TrialAlreadyTaken(DomainError):
     slug = "your-free-trial-was-already-took"
     detail = "You have had the free trial of this plan."
+
+
+class HoldingMoved(Exception):
+    """The subscription or financing was changed by somebody else since it was read."""
 
 
 def subscription_key(user_id: int, subscription_id: int) -> Key:
@@ -64,6 +68,18 @@ def new_financing(financing: Financing) -> Put:
     )
 
 
+def changed_holding(holding: Holding, *, version: int) -> Put:
+    """A subscription or financing over the one read at `version`. Raises HoldingMoved."""
+    subscribed = isinstance(holding, Subscription)
+    key = subscription_key if subscribed else financing_key
+    return Put(
+        key=key(holding.user_id, holding.id),
+        values={"doc": holding.model_dump_json(), "version": version + 1},
+        condition=at_version(version),
+        refused=lambda old: HoldingMoved(),
+    )
+
+
 def claim_plan(user_id: int, plan_id: int, *, invoice_id: int, financed: bool) -> Put:
     """Claim the one live subscription of a plan, for this invoice. Raises PlanAlreadyBought, PlanAlreadyFinanced."""
     return Put(
@@ -94,6 +110,12 @@ def claim_trial(key: Key, *, invoice_id: int) -> Put:
 
 def already(financed: bool) -> DomainError:
     return PlanAlreadyFinanced() if financed else PlanAlreadyBought()
+
+
+def claimed_by(claim: Row) -> int | None:
+    """The invoice of the purchase that holds a claim."""
+    invoice_id = claim.values.get("invoice_id")
+    return invoice_id if isinstance(invoice_id, int) else None
 
 
 def is_financed(claim: Row) -> bool:

@@ -55,7 +55,9 @@ class LotOut(Output):
 
 
 class EntryOut(Output):
-    """One set and service (D18). `balance.unit`: what can be used now; `held`: what reservations have set aside."""
+    """One set and service (D18). `balance.unit`: what can be used now; `held`: what reservations have set aside, and
+    what is frozen while its payment is disputed.
+    """
 
     id: int
     slug: str
@@ -240,9 +242,9 @@ def _holding(found: Subscription | Financing) -> HoldingOut:
 def _consumables(balances: Sequence[Balance], user_id: int, now: datetime) -> ConsumablesOut:
     by_account: dict[str, tuple[Unit, list[tuple[Balance, Lot]]]] = {}
     for balance in balances:
-        usable = [(balance, lot) for lot in balance.lots if lot.usable(now)]
-        if usable:
-            by_account.setdefault(balance.unit.name, (balance.unit, []))[1].extend(usable)
+        owned = [(balance, lot) for lot in balance.lots if lot.usable(now) or lot.frozen]
+        if owned:
+            by_account.setdefault(balance.unit.name, (balance.unit, []))[1].extend(owned)
     groups: dict[str, list[EntryOut]] = {name: [] for name in (*GROUPS.values(), "voids")}
     for unit, found in by_account.values():
         groups[GROUPS.get(unit.service_type, "voids")].append(_entry(unit, found, user_id, now))
@@ -256,10 +258,14 @@ def _entry(unit: Unit, found: Sequence[tuple[Balance, Lot]], user_id: int, now: 
         slug=unit.service_slug if unit.set is None else unit.set.slug,
         service=service,
         academy=unit.academy_id,
-        balance=BalanceOut(unit=available([lot for _, lot in found], now)),
-        held=sum(lot.held for _, lot in found),
+        balance=BalanceOut(unit=available([lot for _, lot in found], now, debt=_debt(found))),
+        held=sum(lot.held + max(0, lot.frozen) for _, lot in found),
         items=[_lot_out(balance, lot, user_id) for balance, lot in found],
     )
+
+
+def _debt(found: Sequence[tuple[Balance, Lot]]) -> int:
+    return sum({(b.holder_kind, b.holder_id, b.page): b.debt for b, _ in found}.values())
 
 
 def _lot_out(balance: Balance, lot: Lot, user_id: int) -> LotOut:

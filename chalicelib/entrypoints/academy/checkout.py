@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.gateway import PaymentDeclined
 from chalicelib.books.billing.model import BagKind, Invoice
-from chalicelib.books.billing.queries import BagNotFound, InvoiceNotFound
+from chalicelib.books.billing.queries import BadReputation, BagNotFound, InvoiceNotFound
 from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.catalog.model import Period, SetKind
 from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
@@ -26,7 +26,7 @@ from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._keyed import keyed, played_back
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
-from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug, buyer_of
+from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug, buyer_of, whence_of
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
 from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired
@@ -190,6 +190,7 @@ class AcademyIsRequired(DomainError):
 
 REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
     AmountTooLow,
+    BadReputation,
     CardRequired,
     PaymentDeclined,
     PurchaseInFlight,
@@ -263,6 +264,7 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
         instalments=None if body.chosen_period is not None else body.how_many_installments,
         coupons=[coupon.slug for coupon in body.coupons],
         conversion_info={name: value for name, value in (body.conversion_info or {}).items() if value is not None},
+        whence=whence_of(call),
     )
     key = keyed(call, "pay", lambda result: _paid(result, 200, invoice_out))
     return _answer(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
@@ -299,6 +301,7 @@ def buy(call: Call, body: UnitsBody) -> Answer:
         academy_id=academy_id,
         country=body.country_code,
         sets=_sets(body),
+        whence=whence_of(call),
     )
     return _answer(_bought(call, command), 201, units_out)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import asdict
 
-from chalicelib.books.billing.model import AppliedCoupon, Buyer, Invoice
+from chalicelib.books.billing.model import AppliedCoupon, Buyer, Invoice, Refund
 from chalicelib.books.catalog.model import (
     Coupon,
     FinancingOption,
@@ -25,6 +25,8 @@ from chalicelib.books.catalog.pricing import country_price
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.kernel.money import Money, currency
+
+REFUND_STATUSES = {"succeeded": "SUCCEEDED", "failed": "FAILED", "canceled": "FAILED"}
 
 
 def major(amount: int, code: str) -> float:
@@ -176,6 +178,21 @@ class UserOut(Output):
     email: str
 
 
+class InvoiceLineOut(Output):
+    id: str
+    description: str
+    amount: float
+
+
+class CreditNoteOut(Output):
+    """Money that went back. `status`: PENDING, SUCCEEDED or FAILED."""
+
+    number: str | None
+    amount: float
+    status: str
+    created_at: Instant
+
+
 class InvoiceOut(Output):
     """An invoice. `stripe_id` is null where nothing was charged."""
 
@@ -189,6 +206,8 @@ class InvoiceOut(Output):
     stripe_id: str | None
     user: UserOut
     coupons: list[CouponOut]
+    lines: list[InvoiceLineOut]
+    credit_notes: list[CreditNoteOut]
 
 
 def currency_out(code: str) -> CurrencyOut:
@@ -334,7 +353,25 @@ def invoice_out(invoice: Invoice) -> InvoiceOut:
         stripe_id=None if payment is None else payment.charge_id or payment.payment_id,
         user=user_out(invoice.buyer),
         coupons=[coupon_out(coupon) for coupon in invoice.coupons],
+        lines=[
+            InvoiceLineOut(id=line.id, description=line.description, amount=major(line.amount, invoice.currency))
+            for line in invoice.lines
+        ],
+        credit_notes=[
+            CreditNoteOut(
+                number=refund.number,
+                amount=major(refund.amount, invoice.currency),
+                status=refund_status(refund),
+                created_at=refund.created_at,
+            )
+            for refund in invoice.refunds
+        ],
     )
+
+
+def refund_status(refund: Refund | None) -> str:
+    """Of a refund at Stripe, or of one that Stripe has not answered yet."""
+    return "PENDING" if refund is None else REFUND_STATUSES.get(refund.status, "PENDING")
 
 
 def _period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:

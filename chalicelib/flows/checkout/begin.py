@@ -16,6 +16,7 @@ from chalicelib.books.billing.model import (
     InvoiceKind,
     InvoiceStatus,
     PaymentRef,
+    Whence,
 )
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog.model import Coupon
@@ -66,6 +67,7 @@ class Purchase:
     plan_slug: str | None
     delivery: Delivery
     conversion_info: Mapping[str, str] = field(default_factory=dict)
+    whence: Whence | None = None
 
 
 def check_amount(amount: Money) -> None:
@@ -112,6 +114,7 @@ def invoice_of(context: Context, purchase: Purchase, customer: Customer | None) 
         subscription_id=purchase.id if subscribes and not financed else None,
         financing_id=purchase.id if financed else None,
         payment=reference,
+        whence=purchase.whence,
         created_at=context.now,
     )
 

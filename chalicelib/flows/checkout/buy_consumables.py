@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.model import Buyer, InvoiceKind
+from chalicelib.books.billing.model import Buyer, InvoiceKind, Whence
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
 from chalicelib.books.catalog.model import SET_KIND_OF, ResourceSet, Service, ServicePrice, SetKind
@@ -51,12 +51,13 @@ class BuyUnits:
     academy_id: int
     country: str | None = None
     sets: tuple[tuple[SetKind, int], ...] = ()
+    whence: Whence | None = None
 
 
 def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | None = None) -> Outcome | Replayed:
     """Charge the saved card and deliver the units.
 
-    Raises ServiceNotFound, PriceNotFound, ServiceSetRequired, ServiceSetNotOffered, BothSets, what
+    Raises BadReputation, ServiceNotFound, PriceNotFound, ServiceSetRequired, ServiceSetNotOffered, BothSets, what
     limits a purchase of units, AmountTooLow, CardRequired, TooManyAttempts, KeyReused, RequestInFlight, and what the
     processor refuses (never a decline: that is an outcome).
     """
@@ -66,6 +67,7 @@ def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | 
         replay = replayed(context, buyer, rows, keyed)
         if replay is not None:
             return replay
+        billing_queries.check_standing(rows.get(billing.reputation_key(buyer.user_id)))
         purchase = _purchase(context, buyer, command, rows, service_id)
         customer = billing_queries.read_customer(
             rows.get(billing.customer_key(buyer.user_id, context.gateway.account)),
@@ -89,6 +91,7 @@ def _read(context: Context, buyer: Buyer, service_id: int, command: BuyUnits, ke
         catalog_store.price_key(command.academy_id, service_id),
         billing.customer_key(buyer.user_id, context.gateway.account),
         billing.attempts_key(buyer.user_id, AttemptKind.PAYMENT),
+        billing.reputation_key(buyer.user_id),
         *(catalog_store.set_key(command.academy_id, kind, ident) for kind, ident in command.sets),
     ]
     if keyed is not None:
@@ -127,6 +130,7 @@ def _purchase(context: Context, buyer: Buyer, command: BuyUnits, rows: dict[Key,
         country=command.country,
         plan_slug=None,
         delivery=Delivery(units=units),
+        whence=command.whence,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from chalicelib.books.billing import store as billing
@@ -21,11 +22,11 @@ from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed
-from chalicelib.dynamo.writes import Write
+from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.reject import reject, void
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting, settle
-from chalicelib.kernel.errors import Defect, DomainError, Kind
+from chalicelib.kernel.errors import Defect, DomainError, Kind, TryLater
 
 KEY_HOLDS = timedelta(hours=23)
 """How long the processor surely remembers a charge's key (it keeps it for 24 hours)."""
@@ -68,7 +69,7 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
         void(context, stored, refusal.slug, beside=released)
         raise
     except Unanswered:
-        return Waiting(invoice, PaymentStatus.PROCESSING)
+        return Waiting(_left_open(context, stored), PaymentStatus.PROCESSING)
     return _settled(context, stored, payment, keyed)
 
 
@@ -85,7 +86,7 @@ def resume(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     if invoice.status is not InvoiceStatus.PENDING:
         return Refused(invoice, PaymentDeclined(code=invoice.rejection))
     reference = _reference(invoice)
-    if reference.payment_id is None and context.now < reference.attempted_at + IN_FLIGHT:
+    if in_flight(context, invoice):
         raise PurchaseInFlight
     payment = find_payment(context, invoice)
     if payment is not None:
@@ -93,6 +94,13 @@ def resume(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     if context.now < reference.attempted_at + KEY_HOLDS:
         return charge(context, stored, keyed=keyed)
     return Waiting(invoice, PaymentStatus.PROCESSING)
+
+
+def in_flight(context: Context, invoice: Invoice) -> bool:
+    """Whether another call may be charging the invoice right now."""
+    reference = _reference(invoice)
+    ended = reference.unanswered or reference.payment_id is not None
+    return not ended and context.now < reference.attempted_at + IN_FLIGHT
 
 
 def find_payment(context: Context, invoice: Invoice) -> Payment | None:
@@ -135,10 +143,23 @@ def _refused(context: Context, stored: StoredInvoice, declined: PaymentDeclined,
     return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
 
 
+def _left_open(context: Context, stored: StoredInvoice) -> Invoice:
+    """Say on the invoice that this call has ended, so that the same call again need not wait for it.
+
+    Only a help: where it cannot be written, the customer is answered all the same, and waits a little.
+    """
+    invoice = stored.invoice.model_copy(
+        update={"payment": _reference(stored.invoice).model_copy(update={"unanswered": True})}
+    )
+    with suppress(billing.InvoiceMoved, TryLater):
+        commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
+    return invoice
+
+
 def _uncounted(invoice: Invoice) -> list[Write]:
     """What the bank never saw is no declined payment (D60)."""
     user_id = invoice.buyer.user_id
-    return [billing.attempt_succeeded(user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
+    return [billing.attempt_uncounted(user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
 
 
 def _kept(context: Context, keyed: Keyed | None, result: object, invoice: Invoice) -> list[Write]:

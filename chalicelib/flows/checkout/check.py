@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import BAG_LIVES, Bag, BagKind, Buyer
+from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import coupons as coupon_rules
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
@@ -15,7 +16,9 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import commit
 from chalicelib.flows.checkout.quote import Content, CouponRefused, Wanted, currency_of, quote
+from chalicelib.flows.checkout.take_over import being_paid
 from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 
@@ -93,10 +96,13 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
     trial_claim = subscriptions.trial_claim_key(buyer.user_id, plan.id)
     uses = [catalog_store.person_coupon_key(buyer.user_id, coupon.id) for coupon, _ in candidates]
     offer, rows = catalog.offer_and_rows(context.table, plan, add_ons=add_ons, beside=[plan_claim, trial_claim, *uses])
-    if plan_claim in rows:
+    pending = being_paid(context, buyer.user_id, rows.get(plan_claim))
+    if plan_claim in rows and pending is None:
         raise subscriptions.already(subscriptions.is_financed(rows[plan_claim]))
     wanted = _wanted(command, offer, add_ons)
-    counted = _Counted(candidates=candidates, rows=rows, currency=currency_of(offer, wanted))
+    counted = _Counted(
+        candidates=candidates, rows=rows, currency=currency_of(offer, wanted), returning=_returning(pending)
+    )
     chosen, refused = _coupons(context, buyer, command, plan, counted)
     content = quote(
         offer,
@@ -136,11 +142,27 @@ def _wanted(command: Check, offer: Offer, add_ons: Mapping[int, int]) -> Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counted:
-    """An academy's coupons with their uses in total, the rows of this person's uses, and the purchase's currency."""
+    """An academy's coupons with their uses in total, the rows of this person's uses, and the purchase's currency.
+
+    `returning`: coupons (by id) of an unfinished purchase that this one takes over: its uses come back.
+    """
 
     candidates: Sequence[tuple[Coupon, int]]
     rows: Mapping[Key, Row]
     currency: str
+    returning: frozenset[int]
+
+    def uses(self, coupon: Coupon, total: int, user_id: int) -> coupon_rules.Uses:
+        row = self.rows.get(catalog_store.person_coupon_key(user_id, coupon.id))
+        by_person = catalog.used_of(row) if row is not None else 0
+        back = int(coupon.id in self.returning)
+        return coupon_rules.Uses(total=max(total - back, 0), by_person=max(by_person - back, 0))
+
+
+def _returning(pending: StoredInvoice | None) -> frozenset[int]:
+    if pending is None:
+        return frozenset()
+    return frozenset(coupon.id for coupon in Delivery.model_validate_json(pending.delivery).coupons)
 
 
 def _coupons(
@@ -150,8 +172,7 @@ def _coupons(
     serving: dict[str, Coupon] = {}
     refusals: dict[str, str] = {}
     for coupon, total in counted.candidates:
-        row = counted.rows.get(catalog_store.person_coupon_key(buyer.user_id, coupon.id))
-        uses = coupon_rules.Uses(total=total, by_person=catalog.used_of(row) if row is not None else 0)
+        uses = counted.uses(coupon, total, buyer.user_id)
         reason = coupon_rules.refusal(
             coupon, plan, user_id=buyer.user_id, now=context.now, uses=uses, currency=counted.currency
         )

@@ -1,4 +1,7 @@
-"""Pay: turn a bag into an invoice, charge it, deliver it. The same bag again answers the same invoice."""
+"""Pay: turn a bag into an invoice, charge it, deliver it. The same bag again answers the same invoice.
+
+Whoever pays again with another card, or another bag of the same plan, takes over what they left open (`take_over.py`).
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,19 @@ from dataclasses import dataclass, field, replace
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind
+from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind, Whence
 from chalicelib.books.billing.queries import BagNotFound, StoredBag, StoredInvoice
 from chalicelib.books.catalog.model import Period
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, KeyReused, Record, RequestInFlight, StoredAnswer
+from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import Purchase, begin, begin_writes, check_amount, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.flows.checkout.quote import Content, Way, terms_of
+from chalicelib.flows.checkout.take_over import give_way, take_over, with_another_card
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery
 from chalicelib.flows.fulfillment.fulfill import Begun, fulfill
@@ -69,6 +74,7 @@ class Pay:
     instalments: int | None = None
     coupons: Sequence[str] = ()
     conversion_info: Mapping[str, str] = field(default_factory=dict)
+    whence: Whence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +87,10 @@ class Replayed:
 def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None) -> Outcome | Replayed:
     """Pay a bag of this person.
 
-    Raises BagNotFound, BagExpired, MissingChosenPeriod, PeriodDisabled, InstalmentsNotOffered, CouponNotInBag,
-    AmountTooLow, CardRequired, TooManyAttempts, PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken,
-    CouponUsedUp, PurchaseInFlight, KeyReused, RequestInFlight, and what the processor refuses (never a decline: that is
-    an outcome).
+    Raises BagNotFound, BagExpired, BadReputation, MissingChosenPeriod, PeriodDisabled, InstalmentsNotOffered,
+    CouponNotInBag, AmountTooLow, CardRequired, TooManyAttempts, PlanAlreadyBought, PlanAlreadyFinanced,
+    TrialAlreadyTaken, CouponUsedUp, PurchaseInFlight, KeyReused, RequestInFlight, and what the processor refuses (never
+    a decline: that is an outcome).
     """
     bag_id = bag_id_of(command.token)
     if bag_id is None:
@@ -99,11 +105,18 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
         if stored is None or stored.bag.token != command.token:
             raise BagNotFound
         if stored.invoice_id is not None:
-            return _again(context, buyer, stored.invoice_id, keyed)
+            outcome = _again(context, buyer, stored.invoice_id, keyed)
+            if not with_another_card(_customer(context, buyer, rows), outcome):
+                return outcome
+            take_over(context, billing_queries.invoice(context.table, buyer.user_id, stored.invoice_id))
+            continue
         try:
             return _pay(context, stored, command, rows, keyed)
         except (billing.BagMoved, billing.AttemptsMoved):
             backoff.wait(attempt)
+        except (subscriptions.PlanAlreadyBought, subscriptions.PlanAlreadyFinanced):
+            if not give_way(context, buyer.user_id, _plan_id(stored)):
+                raise
     raise RequestInFlight
 
 
@@ -134,6 +147,7 @@ def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> d
         billing.bag_key(user_id, bag_id),
         billing.customer_key(user_id, context.gateway.account),
         billing.attempts_key(user_id, AttemptKind.PAYMENT),
+        billing.reputation_key(user_id),
     ]
     if keyed is not None:
         keys.append(idempotency.key_of(keyed))
@@ -156,19 +170,17 @@ def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, R
     bag = stored.bag
     if bag.expires_at <= context.now:
         raise BagExpired
+    billing_queries.check_standing(rows.get(billing.reputation_key(bag.buyer.user_id)))
     content = Content.model_validate_json(stored.content)
     for slug in command.coupons:
         if slug not in {coupon.slug for coupon in content.coupons}:
             raise CouponNotInBag(coupon=slug)
     way = chosen_way(content, command)
-    customer = billing_queries.read_customer(
-        rows.get(billing.customer_key(bag.buyer.user_id, context.gateway.account)),
-        bag.buyer.user_id,
-        context.gateway.account,
-        context.now,
-    ).customer
+    customer = _customer(context, bag.buyer, rows)
     purchase = replace(
-        _purchase(context, stored, content, way, customer), conversion_info=dict(command.conversion_info)
+        _purchase(context, stored, content, way, customer),
+        conversion_info=dict(command.conversion_info),
+        whence=command.whence,
     )
     if purchase.amount == 0:
         invoice = invoice_of(context, purchase, None)
@@ -176,6 +188,16 @@ def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, R
     check_amount(way.priced.total)
     invoice = invoice_of(context, purchase, customer)
     return charge(context, begin(context, invoice, purchase.delivery, rows=rows, keyed=keyed), keyed=keyed)
+
+
+def _customer(context: Context, buyer: Buyer, rows: Mapping[Key, Row]) -> Customer:
+    account = context.gateway.account
+    row = rows.get(billing.customer_key(buyer.user_id, account))
+    return billing_queries.read_customer(row, buyer.user_id, account, context.now).customer
+
+
+def _plan_id(stored: StoredBag) -> int:
+    return Content.model_validate_json(stored.content).offer.plan.id
 
 
 def chosen_way(content: Content, command: Pay) -> Way:

@@ -14,7 +14,7 @@ from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import store as catalog
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Holder
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Holder
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.timeline import store as timeline
@@ -22,8 +22,8 @@ from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery
+from chalicelib.flows.fulfillment.notices import receipt
 from chalicelib.flows.fulfillment.plan import Fulfillment, Granting, fulfillment
-from chalicelib.flows.fulfillment.receipt import receipt
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
 
@@ -35,6 +35,17 @@ TAKEN = (
     subscriptions.PlanAlreadyFinanced,
     subscriptions.TrialAlreadyTaken,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a grant goes: a balance page, and what is owed there, if it was read."""
+
+    page: int
+    owing: Balance | None = None
+
+
+FIRST_PAGE = Place(0)
 
 
 class NotDeliverable(Exception):
@@ -68,22 +79,22 @@ def fulfill(
     delivery = Delivery.model_validate_json(stored.delivery)
     done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
     message = receipt(invoice, context.now)
-    pages: dict[tuple[Holder, str], int] = {}
+    places: dict[tuple[Holder, str], Place] = {}
     for _ in range(PAGES_TRIED_MAX):
         writes = [
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),
             *(claim_writes(invoice, delivery) if late else ()),
             *_holdings(invoice, done),
-            *_grants(invoice, done, pages),
+            *_grants(invoice, done, places),
             outbox.new(message),
             timeline.new(_activity(context, invoice)),
             *beside,
         ]
         try:
             commit(context.table, writes)
-        except ledger.PageFull:
-            pages = _free_pages(context, done)
+        except (ledger.PageFull, ledger.OwesUnits):
+            places = _places(context, done)
         except TAKEN as error:
             if late:
                 raise NotDeliverable from error
@@ -115,7 +126,7 @@ def _invoice_writes(stored: StoredInvoice, invoice: Invoice, begun: Begun | None
     if invoice.kind is InvoiceKind.PLAN:
         writes.append(billing.bag_paid(invoice.buyer.user_id, invoice.bag_id, invoice_id=invoice.id))
     if invoice.payment is not None:
-        succeeded = billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
+        succeeded = billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
         writes.append(succeeded)
     return writes
 
@@ -152,16 +163,18 @@ def _holdings(invoice: Invoice, done: Fulfillment) -> list[Write]:
     return writes + [ledger.pool_write(person, pool) for pool in done.pools]
 
 
-def _grants(invoice: Invoice, done: Fulfillment, pages: dict[tuple[Holder, str], int]) -> list[Write]:
+def _grants(invoice: Invoice, done: Fulfillment, places: dict[tuple[Holder, str], Place]) -> list[Write]:
     writes: list[Write] = []
     for granting in done.grantings:
+        place = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
         writes += ledger.grant_writes(
             granting.holder,
             granting.unit,
             granting.grants,
-            page=pages.get((granting.holder, granting.unit.name), 0),
+            page=place.page,
             now=(invoice.paid_at or invoice.created_at),
             cause=f"invoice:{invoice.id}",
+            owing=place.owing,
         )
     return writes
 
@@ -177,21 +190,22 @@ def _activity(context: Context, invoice: Invoice) -> Activity:
     )
 
 
-def _free_pages(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], int]:
-    """For each unit the first page with room, out of what is there now."""
-    pages: dict[tuple[Holder, str], int] = {}
+def _places(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], Place]:
+    """For each unit the first page with room, and what it owes, out of what is there now."""
+    places: dict[tuple[Holder, str], Place] = {}
     for granting in done.grantings:
         taken = {
-            balance.page: len(balance.lots)
+            balance.page: balance
             for balance in ledger_queries.own_balances(context.table, granting.holder)
             if balance.unit.name == granting.unit.name
         }
-        pages[(granting.holder, granting.unit.name)] = _first_with_room(taken, granting)
-    return pages
+        page = _first_with_room(taken, granting)
+        places[(granting.holder, granting.unit.name)] = Place(page, taken.get(page))
+    return places
 
 
-def _first_with_room(taken: dict[int, int], granting: Granting) -> int:
+def _first_with_room(taken: dict[int, Balance], granting: Granting) -> int:
     page = 0
-    while taken.get(page, 0) + len(granting.grants) > LOTS_PER_PAGE_MAX:
+    while page in taken and len(taken[page].lots) + len(granting.grants) > LOTS_PER_PAGE_MAX:
         page += 1
     return page

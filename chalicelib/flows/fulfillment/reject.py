@@ -34,7 +34,7 @@ def void(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequen
     invoice = stored.invoice
     uncounted: list[Write] = [*beside]
     if invoice.payment is not None:
-        uncounted += [billing.attempt_succeeded(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
+        uncounted += [billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
     return _as_it_is(context, stored, InvoiceStatus.VOIDED, reason, uncounted)
 
 

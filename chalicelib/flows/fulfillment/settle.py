@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus
-from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund, paid_status
+from chalicelib.books.billing.attempts import AttemptKind
+from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus, RefundAsk
+from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.billing.refunds import paid_status
 from chalicelib.books.outbox import store as outbox
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
-from chalicelib.flows.fulfillment.receipt import returned
+from chalicelib.flows.fulfillment.notices import returned
 from chalicelib.flows.fulfillment.reject import reject_as_read
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
@@ -92,7 +94,8 @@ def _settle(
     if payment.status is PaymentStatus.CANCELED:
         declined = _declined(stored.invoice, payment)
         reason = payment.decline_code or payment.status.value
-        return Refused(reject_as_read(context, stored, reason, beside=cause), declined, wrote=True)
+        beside = [*_counted_again(context, stored.invoice, payment), *cause]
+        return Refused(reject_as_read(context, stored, reason, beside=beside), declined, wrote=True)
     return Waiting(_noted(context, stored, payment), payment.status, payment.client_secret)
 
 
@@ -110,13 +113,23 @@ def _closed(context: Context, payment: Payment) -> Payment:
     return replace(closed, decline_code=closed.decline_code or payment.decline_code)
 
 
+def _counted_again(context: Context, invoice: Invoice, payment: Payment) -> list[Write]:
+    """A payment that waited for the bank was taken off the declined ones (D60); the bank declined it after all."""
+    waited = invoice.payment is not None and invoice.payment.payment_id is not None
+    if not waited or payment.decline_code is None:
+        return []
+    user_id = invoice.buyer.user_id
+    return [billing.attempt_declined(user_id, AttemptKind.PAYMENT, attempt_id=invoice.id, now=context.now)]
+
+
 def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:
-    """Keep the payment's id, so that it is asked for by it."""
+    """Keep the payment's id, so that it is asked for by it. What the bank has not decided is no declined payment."""
     reference = stored.invoice.payment
     if reference is None or reference.payment_id == payment.id:
         return stored.invoice
     invoice = stored.invoice.model_copy(update={"payment": reference.model_copy(update={"payment_id": payment.id})})
-    commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
+    undecided = billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
+    commit(context.table, [billing.changed_invoice(invoice, version=stored.version), undecided])
     return invoice
 
 
@@ -128,8 +141,8 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, 
     if left > 0:
         metadata = {"invoice_id": str(invoice.id), "user_id": str(invoice.buyer.user_id), "reason": "not-deliverable"}
         key = derived("late", invoice.id, payment.id, left)
-        amount = Money(left, payment.amount.code)
-        states.append(context.gateway.refund(payment.id, amount=amount, key=key, metadata=metadata))
+        ask = RefundAsk(amount=Money(left, payment.amount.code), key=key, metadata=metadata)
+        states.append(context.gateway.refund(payment.id, ask))
     refunds = tuple(
         Refund(id=state.id, amount=state.amount, status=state.status, created_at=state.created_at) for state in states
     )

@@ -65,8 +65,5 @@ def _give_back(context: Context, holder: Holder, entry_id: str, session: Session
         cause=f"session:{session.id}",
         at=context.now,
     )
-    writes: list[Write] = [ledger.new_entry(holder, released)]
-    if counted:
-        balance = ledger_queries.page(context.table, holder, taken.unit, counted[0].page)
-        writes += ledger.give_back_writes(holder, balance, taken.unit, counted)
-    return writes
+    balance = ledger_queries.page(context.table, holder, taken.unit, taken.portions[0].page)
+    return ledger.give_back_writes(holder, balance, entry=released)

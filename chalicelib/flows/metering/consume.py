@@ -14,6 +14,7 @@ from chalicelib.books.idempotency.model import RequestInFlight
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.burn import InsufficientCredits, Take, choose
+from chalicelib.books.ledger.entries import portion_of
 from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
@@ -130,7 +131,7 @@ def _take_writes(context: Context, takes: Sequence[Take], session: Session) -> l
             kind=EntryKind.CONSUME,
             unit=balance.unit,
             units=-sum(take.units for take in of_page if take.lot.remaining >= 0),
-            portions=tuple(ledger.portion_of(take) for take in of_page),
+            portions=tuple(portion_of(take) for take in of_page),
             cause=f"session:{session.id}",
             at=context.now,
         )

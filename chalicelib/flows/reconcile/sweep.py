@@ -13,18 +13,24 @@ from chalicelib.flows.checkout.charge import find_payment
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.reject import void
 from chalicelib.flows.fulfillment.settle import settle
+from chalicelib.flows.refunds.issue import sweep_orders
 from chalicelib.kernel.ids import derived
 
 DECIDED = (PaymentStatus.SUCCEEDED, PaymentStatus.FAILED, PaymentStatus.CANCELED)
 
 
 def sweep_invoice(context: Context, key: Key) -> Invoice | None:
-    """Ask the processor about an invoice that is pending too long; deliver, give up, or look again later (D59)."""
+    """Ask the processor about an invoice that is pending too long; deliver, give up, or look again later (D59).
+
+    Of a paid one, finish the refunds that were ordered and not heard of.
+    """
     row = context.table.get(key)
     if row is None:
         return None
     stored = billing_queries.read_invoice(row)
     invoice = stored.invoice
+    if invoice.open_orders:
+        return sweep_orders(context, stored)
     if invoice.status is not InvoiceStatus.PENDING or invoice.payment is None:
         return invoice
     payment = find_payment(context, invoice)

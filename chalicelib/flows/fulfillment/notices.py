@@ -1,11 +1,12 @@
-"""The mails about an invoice: text and HTML, from what was agreed. Pure."""
+"""The mails about an invoice, to its customer and to staff: text and HTML, from what was agreed. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from html import escape
 
-from chalicelib.books.billing.model import Invoice
+from chalicelib.books.billing.model import Dispute, Invoice, Refund
+from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
@@ -51,6 +52,61 @@ def returned(invoice: Invoice, amount: Money, now: datetime) -> Message:
         html=_html(name, sentence, [], facts),
         created_at=now,
     )
+
+
+def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
+    """Says what goes back to the customer, once for each refund."""
+    amount = Money(refund.amount, invoice.currency)
+    facts = [
+        ("Credit note", refund.number or refund.id),
+        ("Invoice", str(invoice.id)),
+        ("Date", refund.created_at.strftime("%Y-%m-%d %H:%M UTC")),
+        ("Refunded", str(amount)),
+    ]
+    name = invoice.buyer.first_name or "there"
+    sentence = "We are returning money to the card that you paid with. Your bank may take a few days to show it."
+    return Message(
+        id=derived("credit-note", refund.id),
+        to=invoice.buyer.email,
+        subject=f"Your refund of {amount}",
+        text=_text(name, sentence, [], facts),
+        html=_html(name, sentence, [], facts),
+        created_at=now,
+    )
+
+
+def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetime) -> Message:
+    """Tells staff that a refund did not reach the customer, once for each of them."""
+    amount = Money(refund.amount, invoice.currency)
+    sentence = "A refund did not reach the customer's bank. What it had taken back was given back; please look at it."
+    facts = [("Refund", refund.id), ("Credit note", refund.number or ""), *_about(invoice, amount)]
+    return Message(
+        id=derived("refund-failed", refund.id, person.user_id),
+        to=person.email,
+        subject=f"A refund of {amount} failed",
+        text=_text(person.first_name or "there", sentence, [], facts),
+        html=_html(person.first_name or "there", sentence, [], facts),
+        created_at=now,
+    )
+
+
+def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) -> Message:
+    """Tells staff that a customer disputes a payment, once for each of them."""
+    amount = Money(dispute.amount, invoice.currency)
+    sentence = "A customer disputes a payment. What it bought is frozen until the dispute is decided."
+    facts = [("Dispute", dispute.id), ("Reason", dispute.reason), *_about(invoice, amount)]
+    return Message(
+        id=derived("disputed", dispute.id, person.user_id),
+        to=person.email,
+        subject=f"A payment of {amount} is disputed",
+        text=_text(person.first_name or "there", sentence, [], facts),
+        html=_html(person.first_name or "there", sentence, [], facts),
+        created_at=now,
+    )
+
+
+def _about(invoice: Invoice, amount: Money) -> list[tuple[str, str]]:
+    return [("Invoice", str(invoice.id)), ("Amount", str(amount)), ("Customer", str(invoice.buyer.user_id))]
 
 
 def _text(name: str, sentence: str, rows: list[tuple[str, str]], facts: list[tuple[str, str]]) -> str:

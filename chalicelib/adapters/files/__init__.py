@@ -1,0 +1,1 @@
+"""Files kept in Amazon S3, behind the statement's port (`flows/statement/ports.py`)."""

@@ -1,0 +1,92 @@
+"""The entries that movements make: what is written of a grant, of units taken back, of a debt that is paid. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from chalicelib.books.ledger.burn import Take
+from chalicelib.books.ledger.model import Entry, EntryKind, Grant, Portion, Unit
+from chalicelib.books.ledger.reversal import Reversal
+
+
+def grant_entry_id(grants: Sequence[Grant]) -> str:
+    """The entry of grants that come together."""
+    return f"{grants[0].lot_id}#grant"
+
+
+def grant_entry(unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime, cause: str) -> Entry:
+    portions = tuple(
+        Portion(
+            lot_id=grant.lot_id,
+            units=max(grant.how_many, 0),
+            page=page,
+            unlimited=grant.how_many < 0,
+            granted=grant.how_many,
+            expires_at=grant.expires_at,
+            created_at=now,
+            origin=grant.origin,
+        )
+        for grant in grants
+    )
+    return Entry(
+        id=grant_entry_id(grants),
+        kind=EntryKind.GRANT,
+        unit=unit,
+        units=sum(portion.units for portion in portions),
+        portions=portions,
+        cause=cause,
+        at=now,
+    )
+
+
+def portion_of(take: Take) -> Portion:
+    """What an entry keeps of a take."""
+    lot = take.lot
+    return Portion(
+        lot_id=lot.id,
+        units=take.units,
+        page=take.balance.page,
+        unlimited=lot.remaining < 0,
+        granted=lot.granted,
+        expires_at=lot.expires_at,
+        created_at=lot.created_at,
+        origin=lot.origin,
+    )
+
+
+def collection(coming: Entry, paid: Mapping[str, int]) -> list[Entry]:
+    """The entry of what units that come in pay of what is owed."""
+    if not paid:
+        return []
+    portions = tuple(
+        portion.model_copy(update={"units": paid[portion.lot_id]})
+        for portion in coming.portions
+        if portion.lot_id in paid
+    )
+    changed = {
+        "id": f"{coming.id}#collect",
+        "kind": EntryKind.REVERSE,
+        "units": -sum(paid.values()),
+        "portions": portions,
+    }
+    return [coming.model_copy(update=changed)]
+
+
+def reversal_entry(reversal: Reversal, *, cause: str, version: int, now: datetime) -> list[Entry]:
+    if not reversal.portions:
+        return []  # units were frozen or thawed, or are owed: none moved
+    back = reversal.moved < 0 or any(
+        lot.before is None and lot.after is not None for lot in reversal.lots if lot.portion.unlimited
+    )
+    kind = EntryKind.RESTORE if back else EntryKind.REVERSE
+    entry = Entry(
+        id=f"{reversal.grant.id.removesuffix('grant')}{kind}_{version}",
+        kind=kind,
+        unit=reversal.grant.unit,
+        units=-reversal.moved,
+        portions=reversal.portions,
+        cause=cause,
+        at=now,
+    )
+    return [entry]

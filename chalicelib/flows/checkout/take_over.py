@@ -1,0 +1,86 @@
+"""Take over: whoever comes back to pay closes the payment that they left open, and begins anew.
+
+A purchase claims its plan when it begins (docs/decisions/0002), so a bank's question that nobody answers would keep its
+customer from buying for a day. Only what surely takes no money is given up: closed at the processor first.
+"""
+
+from __future__ import annotations
+
+from chalicelib.books.billing import queries as billing_queries
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.gateway import Payment, PaymentRefused, PaymentStatus
+from chalicelib.books.billing.model import PENDING_SWEEP_AFTER, Customer, InvoiceStatus
+from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.dynamo.rows import Row
+from chalicelib.flows.checkout.charge import find_payment, in_flight
+from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.reject import void
+from chalicelib.flows.fulfillment.settle import Outcome, Refused, Waiting, settle
+from chalicelib.kernel.ids import derived
+
+REPLACED = "replaced"
+
+
+def with_another_card(customer: Customer, outcome: Outcome) -> bool:
+    """Whether the purchase waits for the bank of a card, or came to nothing with one, that was replaced since."""
+    waits = isinstance(outcome, Waiting) and outcome.status is PaymentStatus.REQUIRES_ACTION
+    reference = outcome.invoice.payment
+    return (
+        (waits or isinstance(outcome, Refused))
+        and customer.card is not None
+        and reference is not None
+        and customer.card.payment_method_id != reference.payment_method_id
+    )
+
+
+def being_paid(context: Context, user_id: int, claim: Row | None) -> StoredInvoice | None:
+    """The pending purchase that holds a plan's claim; None where there is no claim, or the plan is bought."""
+    invoice_id = subscriptions.claimed_by(claim) if claim is not None else None
+    if invoice_id is None:
+        return None
+    stored = billing_queries.invoice(context.table, user_id, invoice_id)
+    return stored if stored.invoice.status is InvoiceStatus.PENDING else None
+
+
+def give_way(context: Context, user_id: int, plan_id: int) -> bool:
+    """Close the pending purchase that holds the plan's claim. False where the plan is bought.
+
+    Raises PurchaseInFlight where its payment may still take money.
+    """
+    key = subscriptions.plan_claim_key(user_id, plan_id)
+    stored = being_paid(context, user_id, context.table.get(key))
+    if stored is None:
+        return False
+    take_over(context, stored)
+    return True
+
+
+def take_over(context: Context, stored: StoredInvoice) -> None:
+    """Give up a pending purchase; one that was decided meanwhile is settled instead. Raises PurchaseInFlight."""
+    invoice = stored.invoice
+    if invoice.status is not InvoiceStatus.PENDING:
+        return
+    if invoice.payment is None or in_flight(context, invoice):
+        raise billing.PurchaseInFlight
+    payment = find_payment(context, invoice)
+    if payment is None:
+        if context.now < invoice.payment.attempted_at + PENDING_SWEEP_AFTER:
+            raise billing.PurchaseInFlight
+        void(context, stored, "never-charged")
+        return
+    if payment.status is PaymentStatus.REQUIRES_ACTION:
+        payment = _closed(context, payment)
+        if payment.status is PaymentStatus.CANCELED:
+            void(context, stored, REPLACED)
+            return
+    if isinstance(settle(context, stored, payment), Waiting):
+        raise billing.PurchaseInFlight
+
+
+def _closed(context: Context, payment: Payment) -> Payment:
+    """The payment after it was closed, or as it is where it moved on before."""
+    try:
+        return context.gateway.cancel_payment(payment.id, key=derived("cancel", payment.id))
+    except PaymentRefused:
+        return context.gateway.payment(payment.id) or payment

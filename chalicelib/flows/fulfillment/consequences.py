@@ -1,0 +1,47 @@
+"""What refunds and disputes do to what was bought. Pure: from the invoice as it is, whatever order that came in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.books.billing.model import Invoice, PlanAction
+from chalicelib.books.billing.refunds import amount_lost, amount_returned, is_disputed
+from chalicelib.books.ledger.model import Entry
+from chalicelib.books.ledger.reversal import Target, granted_units
+from chalicelib.books.subscriptions.model import Fate
+
+
+def plan_fate(invoice: Invoice) -> Fate:
+    """What becomes of the plan that the invoice paid for (D55).
+
+    An invoice that ends up fully returned ends its plan, unless staff said otherwise with its last refund.
+    """
+    orders = {order.id: order for order in invoice.refund_orders}
+    holding = [refund for refund in invoice.refunds if refund.holds]
+    actions = [orders[r.order_id].plan_action if r.order_id in orders else None for r in holding]
+    if PlanAction.CANCEL_NOW in actions:
+        return Fate.ENDED
+    by_default = amount_lost(invoice) > 0 or not actions or actions[-1] is None
+    if is_all_returned(invoice) and by_default:
+        return Fate.ENDED
+    if is_disputed(invoice):
+        return Fate.SUSPENDED
+    return Fate.ENDING if PlanAction.CANCEL_AT_PERIOD_END in actions else Fate.LIVE
+
+
+def is_all_returned(invoice: Invoice) -> bool:
+    return invoice.amount > 0 and amount_returned(invoice) >= invoice.amount
+
+
+def units_target(invoice: Invoice, grant: Entry, *, fate: Fate, ended_at: datetime | None, collect: bool) -> Target:
+    """What one grant of the invoice should come to (D56): its units back pro rata, rounded in the customer's favor."""
+    due = 0
+    if invoice.amount:
+        due = granted_units(grant) * amount_returned(invoice) // invoice.amount
+    return Target(
+        due=due,
+        ended=is_all_returned(invoice) or fate is Fate.ENDED,
+        frozen=is_disputed(invoice),
+        ends_at=ended_at if fate is Fate.ENDED else None,
+        collect=collect,
+    )

@@ -1,0 +1,175 @@
+"""Reverse: bring what an invoice delivered to what its refunds and disputes leave of its payment.
+
+The writes go into the transaction that changes the invoice, so that money and units never say different things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.model import Invoice, Standing, TakenBack
+from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.ledger import store as ledger
+from chalicelib.books.ledger.entries import grant_entry_id
+from chalicelib.books.ledger.model import Entry, Holder
+from chalicelib.books.ledger.reversal import Reversal, reversal
+from chalicelib.books.ledger.rows import read_balance
+from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.subscriptions.cycle import fated
+from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Subscription
+from chalicelib.dynamo.rows import Key, Row, load
+from chalicelib.dynamo.writes import Write
+from chalicelib.flows.context import Context, SpentPolicy
+from chalicelib.flows.fulfillment.consequences import plan_fate, units_target
+from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.flows.fulfillment.plan import fulfillment
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """The invoice with what was taken back of it so far, the writes, and what this step took back."""
+
+    invoice: Invoice
+    writes: tuple[Write, ...]
+    taken_back: tuple[TakenBack, ...]
+
+
+def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restores: bool = True) -> Reversed:
+    """What follows for units and plan from the refunds and disputes that `changed` has.
+
+    `restores` False: another purchase has the plan since, so one that ended stays so. The writes raise ledger.Moved and
+    HoldingMoved where something moved since it was read here, PlanAlreadyBought and PlanAlreadyFinanced where a plan
+    that would live again was bought anew.
+    """
+    delivery = Delivery.model_validate_json(stored.delivery)
+    grants = _grant_keys(changed, delivery)
+    holding_key = _holding_key(changed)
+    rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else [])])
+    held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
+    fate = plan_fate(changed)
+    if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
+        fate = Fate.ENDED
+    after = None if held is None else _fated(held[0], fate, context.now)
+    writes: list[Write] = []
+    if held is not None and after is not None and after != held[0]:
+        writes += _holding_writes(changed, delivery, held, after)
+    found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
+    reversals = _reversals(context, changed, found, fate=fate, after=after)
+    for holder, one in reversals:
+        cause = f"invoice:{changed.id}"
+        writes += ledger.reversal_writes(holder, one, cause=cause, version=stored.version, now=context.now)
+    writes += _standing_writes(context, changed, [one for _, one in reversals])
+    reversed_units = {one.grant.id: one.taken + one.owed.units for _, one in reversals}
+    invoice = changed.model_copy(update={"reversed_units": {**changed.reversed_units, **reversed_units}})
+    return Reversed(invoice, tuple(writes), tuple(_taken_back(one for _, one in reversals)))
+
+
+def _grant_keys(invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:
+    """The keys of the entries that granted what was bought, where it was delivered."""
+    done = fulfillment(invoice, delivery, invoice.paid_at or invoice.created_at)
+    named = [(granting.holder, grant_entry_id(granting.grants)) for granting in done.grantings]
+    return {ledger.entry_key(holder, entry_id): (holder, entry_id) for holder, entry_id in named}
+
+
+def _reversals(
+    context: Context,
+    invoice: Invoice,
+    grants: Mapping[tuple[Holder, str], Entry],
+    *,
+    fate: Fate,
+    after: Holding | None,
+) -> list[tuple[Holder, Reversal]]:
+    pages = {
+        (holder, entry_id): ledger.balance_key(holder, entry.unit, entry.portions[0].page)
+        for (holder, entry_id), entry in grants.items()
+    }
+    rows = context.table.get_many(pages.values())
+    ended_at = after.held_back.since if after is not None and after.held_back is not None else None
+    found: list[tuple[Holder, Reversal]] = []
+    for (holder, entry_id), entry in grants.items():
+        target = units_target(
+            invoice,
+            entry,
+            fate=fate,
+            ended_at=None if ended_at is None else ended_at.replace(microsecond=0),
+            collect=context.limits.spent_policy is SpentPolicy.DEBT,
+        )
+        one = reversal(
+            entry,
+            read_balance(holder, rows[pages[holder, entry_id]]),
+            target,
+            invoice_id=invoice.id,
+            reversed_before=invoice.reversed_units.get(entry_id, 0),
+        )
+        found.append((holder, one))
+    return found
+
+
+def _holding_key(invoice: Invoice) -> Key | None:
+    user_id = invoice.buyer.user_id
+    if invoice.subscription_id is not None:
+        return subscriptions.subscription_key(user_id, invoice.subscription_id)
+    if invoice.financing_id is not None:
+        return subscriptions.financing_key(user_id, invoice.financing_id)
+    return None
+
+
+def _holding(invoice: Invoice, row: Row | None) -> tuple[Holding, int] | None:
+    if row is None:
+        return None
+    kind: type[Subscription] | type[Financing] = Subscription if invoice.subscription_id is not None else Financing
+    return load(kind, row), row.version
+
+
+def _fated(holding: Holding, fate: Fate, now: datetime) -> Holding:
+    if isinstance(holding, Subscription):
+        return fated(holding, fate, now)
+    return fated(holding, fate, now)
+
+
+def _holding_writes(invoice: Invoice, delivery: Delivery, held: tuple[Holding, int], after: Holding) -> list[Write]:
+    """The holding, and its claim on the plan: one that has ended can be bought again."""
+    before, version = held
+    writes: list[Write] = [subscriptions.changed_holding(after, version=version)]
+    if delivery.plan is None:
+        return writes
+    user_id, plan_id = invoice.buyer.user_id, before.terms.plan_id
+    ended = after.held_back is not None and after.held_back.fate is Fate.ENDED
+    was_ended = before.held_back is not None and before.held_back.fate is Fate.ENDED
+    if ended and not was_ended:
+        writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=before.id))
+    elif was_ended and not ended:
+        financed = isinstance(before, Financing)
+        writes.append(subscriptions.claim_plan(user_id, plan_id, invoice_id=before.id, financed=financed))
+    return writes
+
+
+def _standing_writes(context: Context, invoice: Invoice, reversals: list[Reversal]) -> list[Write]:
+    """Where units that were spent and refunded block their owner: until nothing of it is owed."""
+    if context.limits.spent_policy is not SpentPolicy.BLOCK:
+        return []
+    owed = sum(one.owed.units for one in reversals)
+    cause = f"invoice_{invoice.id}"
+    user_id = invoice.buyer.user_id
+    if owed:
+        return [billing.marked(user_id, cause, Standing.BAD)]
+    return [billing.unmarked(user_id, cause)] if any(one.owed_before for one in reversals) else []
+
+
+def _taken_back(reversals: Iterable[Reversal]) -> list[TakenBack]:
+    by_service: dict[str, TakenBack] = {}
+    for one in reversals:
+        ended = any(lot.before is not None and lot.after is None for lot in one.lots if lot.portion.unlimited)
+        moved, spent = max(0, one.moved), max(0, one.owed.units - one.owed_before)
+        if not (moved or spent or ended):
+            continue
+        slug = one.grant.unit.service_slug
+        known = by_service.get(slug, TakenBack(service=slug, how_many=0, spent=0))
+        unlimited = ended or known.how_many < 0
+        by_service[slug] = TakenBack(
+            service=slug, how_many=-1 if unlimited else known.how_many + moved, spent=known.spent + spent
+        )
+    return list(by_service.values())
