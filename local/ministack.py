@@ -21,6 +21,9 @@ START_SECONDS_MAX = 30
 START_ATTEMPTS_MAX = 3
 STOP_SECONDS_MAX = 20
 POLL_SECONDS = 0.05
+NEEDED = ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT")
+SIGNED_WITH = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""What signs the links to files: its S3 checks them, so it must know the same."""
 HEALTH_PATH = "/_ministack/health"
 
 
@@ -91,7 +94,7 @@ class Ministack:
 
 def _environment(port: int, state_dir: Path | None) -> Mapping[str, str]:
     """Only what it needs: its own switches in the caller's environment must not change what the local run is."""
-    found = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "SYSTEMROOT") if name in os.environ}
+    found = {name: os.environ[name] for name in (*NEEDED, *SIGNED_WITH) if name in os.environ}
     found |= {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,

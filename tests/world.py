@@ -362,7 +362,12 @@ def _gateway_event(method: str, path: str, headers: dict[str, str], raw: bytes |
         if variables is None or method not in methods:
             continue
         return {
-            "requestContext": {"httpMethod": method, "resourcePath": template, "requestId": "a-request"},
+            "requestContext": {
+                "httpMethod": method,
+                "resourcePath": template,
+                "path": parts.path,
+                "requestId": "a-request",
+            },
             "headers": headers,
             "multiValueQueryStringParameters": parse_qs(parts.query, keep_blank_values=True) or None,
             "pathParameters": variables or None,

@@ -2,7 +2,8 @@
 
 - `USER#{user}`: a person's own rows: `USER`, `CUSTOMER#{account}`, `BAG#{id}`, `INVOICE#{id}`, `SUB#{id}`,
   `FIN#{id}`, `CLAIM#...`, `RATE#...`, `SESSION#...`, `ACT#{id}`
-- `LEDGER#{holder}`: what a person or a team pool owns: `BAL#{academy}#{service}#{set}#{page}`, `ENTRY#...`
+- `LEDGER#{holder}`: what a person or a team pool owns: `BAL#{academy}#{service}#{set}#{page}` (lots, and
+  the heads of its entries' hashes), `ENTRY#...`
 - `ACADEMY#{id}`: an academy's catalog: `ACADEMY`, `PLAN#{id}`, `PRICE#{service}`, `OPTION#{id}`, `SET#{kind}#{id}`,
   `COUPON#{slug}`, `COHORT#{id}`
 - `SERVICE#{id}`, `ITEM#{id}`: rows that academies share

@@ -150,7 +150,7 @@ def _served(route: Route, request: Request, observed: _observe.Observed) -> Answ
         now=now,
         caller=caller,
         method=route.method,
-        path=route.path,
+        path=request.context.get("path") or route.path,  # as the caller sent it, stage included
         headers=headers,
         raw_query=query,
         raw_body=raw_body,

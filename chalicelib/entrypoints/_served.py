@@ -66,6 +66,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/ops/api-keys": "GET POST",
         "/ops/api-keys/{key_id}": "DELETE",
     },
+    "ops.disputes": {
+        "/ops/disputes/{dispute_id}/evidence": "GET",
+    },
+    "ops.reputation": {
+        "/ops/users/{user_id}/reputation": "GET PUT",
+    },
     "ops.inbox": {
         "/ops/inbox": "GET",
         "/ops/inbox/{event_id}": "GET",

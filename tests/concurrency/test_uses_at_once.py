@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chalicelib.books.ledger import queries as ledger
+from chalicelib.books.ledger.chain import PARENTS_MAX
 from chalicelib.books.ledger.model import Holder
+from infra.verify_statement import wrong_against
 from tests.concurrency.parallel import UNIT, ParallelWorld, at_once, statuses
+from tests.statements import statement_of, wrong_with
 from tests.world import Person, Reply
 
 PATH = f"/v1/payments/me/service/{UNIT}/consumptionsession"
@@ -20,6 +25,15 @@ def left_by_entries(world: ParallelWorld, holder: Holder) -> int:
     found = ledger.entries(world.table, holder, limit=200)
     assert found.next_cursor is None
     return sum(entry.units for entry in found.items)
+
+
+def check_statement(person: Person, *, entries: int) -> Any:
+    """The person's statement is whole and has so many entries; answers its one account."""
+    statement = statement_of(person)
+    assert wrong_with(statement, sealed=False) == []
+    (account,) = statement["accounts"]
+    assert account["totals"]["entries"] == entries
+    return account
 
 
 def left_in_lots(world: ParallelWorld, holder: Holder) -> int:
@@ -36,6 +50,7 @@ class TestSpending:
         assert len({reply.json["id"] for reply in replies if reply.status == 201}) == 50
         assert (left_by_entries(world, holder), left_in_lots(world, holder), person.units(UNIT)) == (0, 0, 0)
         assert len(world.table.query(f"USER#{person.user_id}", prefix="SESSION#", limit=100).items) == 50
+        check_statement(person, entries=len(lots) + 50)
 
     def test_twenty_calls_on_five_units(self, world: ParallelWorld) -> None:
         person = world.person()
@@ -43,6 +58,34 @@ class TestSpending:
         replies = at_once(20, lambda number: use(person))
         assert statuses(replies) == {201: 5, 402: 15}
         assert (left_by_entries(world, holder), left_in_lots(world, holder), person.units(UNIT)) == (0, 0, 0)
+        check_statement(person, entries=6)
+
+    def test_thirty_two_uses_of_an_unlimited_lot_are_all_linked_and_joined_by_the_next(
+        self, world: ParallelWorld
+    ) -> None:
+        person = world.person()
+        world.give(person, -1)
+        assert statuses(at_once(32, lambda number: use(person))) == {201: 32}
+        loose = len(check_statement(person, entries=33)["heads"])
+        for number in range(8):
+            assert use(person).status == 201
+            heads = len(check_statement(person, entries=34 + number)["heads"])
+            assert heads == max(1, loose - PARENTS_MAX + 1)
+            loose = heads
+
+    def test_statements_that_are_asked_for_meanwhile_are_of_one_moment_each(self, world: ParallelWorld) -> None:
+        person = world.person()
+        world.give(person, 40)
+
+        def act(number: int) -> Reply:
+            return person.get("/v1/payments/me/statement") if number % 4 == 0 else use(person)
+
+        replies = at_once(40, act)
+        statements = [reply.json for reply in replies[::4]]
+        assert [wrong_with(statement, sealed=False) for statement in statements] == [[]] * 10
+        last = statement_of(person)
+        assert [wrong_against(last, statement) for statement in statements] == [[]] * 10
+        check_statement(person, entries=31)
 
     def test_eight_calls_with_one_hash_use_one(self, world: ParallelWorld) -> None:
         person = world.person()
@@ -70,6 +113,7 @@ class TestCancelling:
         replies = at_once(8, lambda number: person.put(f"{PATH}/{sessions[number]}/cancel"))
         assert statuses(replies) == {200: 8}
         assert (left_by_entries(world, holder), left_in_lots(world, holder), person.units(UNIT)) == (8, 8, 8)
+        check_statement(person, entries=17)
 
     def test_cancelling_and_using_the_last_unit_at_once_neither_lose_nor_make_one(self, world: ParallelWorld) -> None:
         person = world.person()
@@ -86,3 +130,4 @@ class TestCancelling:
         assert used <= 2
         left = 2 - used
         assert (left_by_entries(world, holder), left_in_lots(world, holder), person.units(UNIT)) == (left,) * 3
+        check_statement(person, entries=6 + used)

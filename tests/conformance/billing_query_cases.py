@@ -68,6 +68,13 @@ BILLING = (
         answer=billing.StoredInvoice(an_invoice(status=InvoiceStatus.FULFILLED), "{}", 1),
     ),
     Asked(
+        of=billing.invoices_named,
+        name="those that there are, in the order of the ids",
+        rows=invoices(9, 10, 100),
+        ask=lambda table: [one.id for one in billing.invoices_named(table, USER, [100, 77, 9])],
+        answer=[100, 9],
+    ),
+    Asked(
         of=billing.invoices,
         name="page by page, newest first",
         rows=invoices(9, 10, 100, 1000),

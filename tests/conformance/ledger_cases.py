@@ -80,7 +80,7 @@ def passing(
     heads: Sequence[str] = (),
 ) -> Case:
     """A case that leaves the page `after`, led by the entry that these writes put, and by `heads` beside it."""
-    own = [str(put.values["hash"]) for put in writes if isinstance(put, Put)]
+    own = [str(put.values["hash"]) for put in writes if isinstance(put, Put)][-1:]
     met = {} if before is None else {PAGE: before}
     return Case(of=of, name=name, writes=writes, before=met, after={PAGE: headed(after, *own, *heads)})
 

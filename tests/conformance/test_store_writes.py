@@ -19,7 +19,7 @@ from chalicelib.books.identity.store import whatever
 from chalicelib.dynamo.expressions import Condition
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Check, Delete, Put, Update, anyway
-from tests.conformance import billing_cases, catalog_cases, identity_cases, ledger_cases, work_cases
+from tests.conformance import billing_cases, catalog_cases, identity_cases, ledger_cases, refund_cases, work_cases
 from tests.conformance.cases import Case, try_case
 
 CASES: tuple[Case, ...] = (
@@ -27,6 +27,7 @@ CASES: tuple[Case, ...] = (
     *catalog_cases.CASES,
     *identity_cases.CASES,
     *ledger_cases.CASES,
+    *refund_cases.CASES,
     *work_cases.CASES,
 )
 WRITES = frozenset({Put, Update, Delete, Check})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -75,6 +76,24 @@ class TestCustomers:
         for headers in (f"Token {one.json['token']}", f"Bearer {one.json['bearer']}"):
             answer = server.call("GET", "/v1/payments/me/service/consumable", headers={"Authorization": headers})
             assert (answer.status, any(answer.json.values())) == (200, False)
+
+
+class TestStatements:
+    def test_are_fetched_by_a_link_that_works_from_here(self, server: LocalServer) -> None:
+        linked = server.call("GET", "/v1/payments/me/statement?format=pdf", headers=server.customer()).json
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(linked["url"]) as answer:
+            assert answer.read().startswith(b"%PDF-")
+
+    def test_are_bytes_where_they_are_asked_for_by_their_type(self, server: LocalServer) -> None:
+        where = urlsplit(server.demo["api_url"])
+        connection = HTTPConnection(str(where.hostname), where.port, timeout=60)
+        headers = {**server.customer(), "Accept": "application/pdf"}
+        connection.request("GET", "/v1/payments/me/statement?format=pdf", headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/pdf")
+        assert answer.read().startswith(b"%PDF-")
+        connection.close()
 
 
 class TestClock:

@@ -74,3 +74,19 @@ class TestOutages:
         assert person.buy().json["slug"] == "rate-limit-error"
         assert person.invoices() == []
         assert person.buy().status == 201
+
+
+def test_every_use_is_listed_page_by_page(world: World) -> None:
+    """A page once ended in the middle of what was read, and the next began after it."""
+    person = world.paying()
+    assert person.buy(how_many=20).status == 201
+    path = "/v1/payments/me/service/mentorship-service/consumptionsession"
+    made = [person.put(path).json["id"] for _ in range(12)]
+    found: list[int] = []
+    following = f"{path}?limit=5"
+    while following:
+        page = person.get(following)
+        assert page.status == 200, page.text
+        found += [use["id"] for use in page.json]
+        following = page.headers.get("Link", "").partition(">")[0].lstrip("<")
+    assert found == sorted(made, reverse=True)

@@ -80,12 +80,43 @@ class TestQueues:
             assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
 
+class TestFiles:
+    def test_are_private_encrypted_and_end(self, resources: dict[str, Any]) -> None:
+        bucket = resources["FilesBucket"]["Properties"]
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        (encrypted,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert encrypted == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 7)
+
+    def test_are_never_fetched_in_the_clear(self, resources: dict[str, Any]) -> None:
+        (statement,) = resources["FilesBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_only_the_api_keeps_them_and_lends_their_reading_below_statements_alone(
+        self, resources: dict[str, Any]
+    ) -> None:
+        keeping = {
+            role: [one for one in statements(resources, role) if any(word.startswith("s3:") for word in actions(one))]
+            for role in FUNCTIONS.values()
+        }
+        assert {role for role, found in keeping.items() if found} == {"HttpRole"}
+        (allowed,) = keeping["HttpRole"]
+        assert actions(allowed) == ["s3:GetObject", "s3:PutObject"]
+        assert allowed["Resource"] == {"Fn::Sub": "${FilesBucket.Arn}/statements/*"}
+
+
 class TestRights:
     @pytest.mark.parametrize("role", FUNCTIONS.values())
     def test_nothing_is_allowed_on_everything(self, resources: dict[str, Any], role: str) -> None:
         for statement in statements(resources, role):
             assert not any("*" in action for action in actions(statement))
             written = json.dumps(statement["Resource"])
+            if statement["Resource"] == {"Fn::Sub": "${FilesBucket.Arn}/statements/*"}:
+                continue  # every statement, and nothing else of the bucket
             if actions(statement) == ["kms:Decrypt"]:
                 assert set(statement["Condition"]) == {"StringEquals", "StringLike"}
                 assert statement["Condition"]["StringEquals"].keys() == {"kms:ViaService"}

@@ -104,6 +104,8 @@ def dispute_of(found: Found) -> DisputeState:
         amount=found["amount"],
         status=found["status"],
         reason=found["reason"],
+        opened_at=utc(found["created"]),
+        evidence_due_at=utc(due) if (due := (found.get("evidence_details") or {}).get("due_by")) else None,
     )
 
 

@@ -183,13 +183,17 @@ class RefundState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeState:
-    """`status` is the processor's: needs_response, under_review, won, lost, warning_..."""
+    """`status` is the processor's: needs_response, under_review, won, lost, warning_... Evidence is taken until
+    `evidence_due_at`.
+    """
 
     id: str
     payment_id: str | None
     amount: int
     status: str
     reason: str
+    opened_at: datetime | None = None
+    evidence_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

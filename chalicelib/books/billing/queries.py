@@ -124,15 +124,26 @@ def user_of_customer(table: Table, account: str, customer_id: str) -> int | None
     return load(Customer, page.items[0]).user_id if page.items else None
 
 
-def standing_of(row: Row | None) -> Standing:
-    """A person's reputation: the worst of its marks."""
-    marks = {value for name, value in row.values.items() if name.startswith(store.MARK)} if row is not None else set()
-    return next((standing for standing in (Standing.FRAUD, Standing.BAD) if standing.value in marks), Standing.GOOD)
+def marks(row: Row | None) -> dict[str, Standing]:
+    """What a person's reputation was marked for: causes to standings."""
+    found = row.values.items() if row is not None else ()
+    return {name.removeprefix(store.MARK): Standing(str(value)) for name, value in found if name.startswith(store.MARK)}
+
+
+def worst(standings: Iterable[Standing]) -> Standing:
+    """A person's reputation, of what it was marked for."""
+    found = set(standings)
+    return next((standing for standing in (Standing.FRAUD, Standing.BAD) if standing in found), Standing.GOOD)
+
+
+def reputation(table: Table, user_id: int) -> dict[str, Standing]:
+    """What a person's reputation was marked for: causes to standings."""
+    return marks(table.get(store.reputation_key(user_id)))
 
 
 def check_standing(row: Row | None) -> None:
     """Raises BadReputation where the person may not buy."""
-    if standing_of(row) is not Standing.GOOD:
+    if worst(marks(row).values()) is not Standing.GOOD:
         raise BadReputation
 
 

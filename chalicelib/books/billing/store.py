@@ -6,7 +6,7 @@ A bag's row has `state` and `invoice_id` beside its document, and `content`: wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.books.billing.attempts import PREFIX, WINDOW, AttemptKind, check, recent
@@ -183,11 +183,11 @@ def marked(user_id: int, cause: str, standing: Standing) -> Update:
     )
 
 
-def unmarked(user_id: int, cause: str) -> Update:
-    """Take a mark off a person's reputation."""
+def cleared(user_id: int, causes: Sequence[str]) -> Update:
+    """Take these marks off a person's reputation, whoever made them."""
     return Update(
         key=reputation_key(user_id),
-        actions=(Path([MARK + cause]).remove(),),
+        actions=tuple(Path([MARK + cause]).remove() for cause in causes),
         condition=anyway,
         refused=never("this write has no condition"),
     )

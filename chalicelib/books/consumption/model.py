@@ -17,7 +17,8 @@ class SessionStatus(StrEnum):
 class Session(Document):
     """One use of a service's units by a person.
 
-    `takings` name the ledger entries that took them: kind and id of the holder, and the entry's id.
+    `takings` name the ledger entries that took them: kind and id of the holder, and the entry's id. `ip` and
+    `user_agent` say from where it was asked for, should the payment be disputed.
     """
 
     id: int
@@ -31,6 +32,8 @@ class Session(Document):
     created_at: datetime
     eta: datetime
     cancelled_at: datetime | None = None
+    ip: str | None = None
+    user_agent: str | None = None
 
     def status(self, now: datetime) -> SessionStatus:
         if self.cancelled_at is not None:

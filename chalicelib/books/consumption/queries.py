@@ -8,7 +8,7 @@ from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
-from chalicelib.kernel.pages import PAGE_ITEMS_MAX, Page
+from chalicelib.kernel.pages import Page
 
 
 class SessionNotFound(DomainError):
@@ -34,8 +34,13 @@ def session_of_hash(table: Table, user_id: int, service_slug: str, given: str) -
     return session(table, user_id, ident)[0] if isinstance(ident, int) else None
 
 
+def sessions_of(table: Table, user_id: int, *, limit: int, cursor: str | None = None) -> Page[Session]:
+    """A page of a person's sessions of every service, newest first."""
+    page = table.query(keys.user(user_id), prefix="SESSION#", limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(Session, row) for row in page.items), page.next_cursor)
+
+
 def sessions(table: Table, user_id: int, service_slug: str, *, limit: int, cursor: str | None = None) -> Page[Session]:
-    """A page of a person's sessions of one service, newest first. Looks at no more than a hundred rows."""
-    page = table.query(keys.user(user_id), prefix="SESSION#", limit=PAGE_ITEMS_MAX, newest_first=True, cursor=cursor)
-    found = [loaded for row in page.items if (loaded := load(Session, row)).service_slug == service_slug]
-    return Page(tuple(found[:limit]), page.next_cursor)
+    """A page of a person's sessions of one service, newest first. A page may be short, with a cursor."""
+    page = sessions_of(table, user_id, limit=limit, cursor=cursor)
+    return Page(tuple(found for found in page.items if found.service_slug == service_slug), page.next_cursor)

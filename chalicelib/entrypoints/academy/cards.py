@@ -23,7 +23,8 @@ from chalicelib.books.identity import queries as identity
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
-from chalicelib.entrypoints.academy.inputs import Ref, Secret, buyer_of
+from chalicelib.entrypoints.academy.buyers import buyer_of
+from chalicelib.entrypoints.academy.inputs import Ref, Secret
 from chalicelib.entrypoints.academy.queries import AcademyQuery
 from chalicelib.flows.checkout.save_card import CardWaiting, SetupNotFound, save_card
 from chalicelib.kernel.errors import DomainError

@@ -26,7 +26,8 @@ from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._keyed import keyed, played_back
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
-from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug, buyer_of, whence_of
+from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
+from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
 from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired

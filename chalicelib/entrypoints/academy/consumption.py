@@ -13,6 +13,7 @@ from chalicelib.books.ledger.burn import InsufficientCredits
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._pages import link_headers, read_page
+from chalicelib.entrypoints.academy.buyers import whence_of
 from chalicelib.entrypoints.academy.queries import CountryQuery, ListQuery
 from chalicelib.flows.metering.cancel_session import SessionCancelled, SessionDone, cancel_session
 from chalicelib.flows.metering.consume import Consume, InvalidHash, consume
@@ -133,7 +134,14 @@ def cancel_use(call: Call, service_slug: str, session_ref: str) -> Answer:
 def _use(call: Call, service_slug: str, given: str | None) -> Answer:
     if service_slug.isdigit():
         raise InvalidServiceSlug
-    command = Consume(service_slug=service_slug, hash=given, academy_id=academy_id_of(call, None))
+    whence = whence_of(call)
+    command = Consume(
+        service_slug=service_slug,
+        hash=given,
+        academy_id=academy_id_of(call, None),
+        ip=whence.ip,
+        user_agent=whence.user_agent,
+    )
     consumed = consume(call.runtime.context(call.now), call.person.user_id, command)
     return Answer(200 if consumed.repeated else 201, SessionMadeOut(id=consumed.session.id, status="ok"))
 

@@ -25,6 +25,7 @@ from chalicelib.books.catalog.pricing import country_price
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.kernel.money import Money, currency
+from chalicelib.kernel.quotes import Line
 
 REFUND_STATUSES = {"succeeded": "SUCCEEDED", "failed": "FAILED", "canceled": "FAILED"}
 
@@ -353,10 +354,7 @@ def invoice_out(invoice: Invoice) -> InvoiceOut:
         stripe_id=None if payment is None else payment.charge_id or payment.payment_id,
         user=user_out(invoice.buyer),
         coupons=[coupon_out(coupon) for coupon in invoice.coupons],
-        lines=[
-            InvoiceLineOut(id=line.id, description=line.description, amount=major(line.amount, invoice.currency))
-            for line in invoice.lines
-        ],
+        lines=[invoice_line_out(line, invoice.currency) for line in invoice.lines],
         credit_notes=[
             CreditNoteOut(
                 number=refund.number,
@@ -367,6 +365,10 @@ def invoice_out(invoice: Invoice) -> InvoiceOut:
             for refund in invoice.refunds
         ],
     )
+
+
+def invoice_line_out(line: Line, code: str) -> InvoiceLineOut:
+    return InvoiceLineOut(id=line.id, description=line.description, amount=major(line.amount, code))
 
 
 def refund_status(refund: Refund | None) -> str:

@@ -134,7 +134,7 @@ def _disputed(context: Context, invoice: Invoice, found: DisputeState, *, is_new
     user_id = invoice.buyer.user_id
     forgiven = found.status in CLOSED_DISPUTES and found.status != "lost"
     standing = Standing.FRAUD if found.reason == "fraudulent" else Standing.BAD
-    mark: Write = billing.unmarked(user_id, found.id) if forgiven else billing.marked(user_id, found.id, standing)
+    mark: Write = billing.cleared(user_id, [found.id]) if forgiven else billing.marked(user_id, found.id, standing)
     changed = invoice.model_copy(update={"disputes": (*others, dispute)})
     told = staff_to_tell(context, invoice.academy_id) if is_new else ()
     messages = tuple(disputed(changed, dispute, person, context.now) for person in told)

@@ -148,7 +148,7 @@ def _holding_writes(invoice: Invoice, delivery: Delivery, held: tuple[Holding, i
 
 
 def _standing_writes(context: Context, invoice: Invoice, reversals: list[Reversal]) -> list[Write]:
-    """Where units that were spent and refunded block their owner: until nothing of it is owed."""
+    """Where units that were spent and refunded block their owner: until the refund fails, or an operator says so."""
     if context.limits.spent_policy is not SpentPolicy.BLOCK:
         return []
     owed = sum(one.owed.units for one in reversals)
@@ -156,7 +156,7 @@ def _standing_writes(context: Context, invoice: Invoice, reversals: list[Reversa
     user_id = invoice.buyer.user_id
     if owed:
         return [billing.marked(user_id, cause, Standing.BAD)]
-    return [billing.unmarked(user_id, cause)] if any(one.owed_before for one in reversals) else []
+    return [billing.cleared(user_id, [cause])] if any(one.owed_before for one in reversals) else []
 
 
 def _taken_back(reversals: Iterable[Reversal]) -> list[TakenBack]:

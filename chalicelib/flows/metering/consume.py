@@ -39,6 +39,8 @@ class Consume:
     hash: str | None = None
     academy_id: int | None = None
     how_many: int = 1
+    ip: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ def _session(context: Context, user_id: int, command: Consume, takes: Sequence[T
         ),
         created_at=context.now,
         eta=context.now + timedelta(seconds=seconds),
+        ip=command.ip,
+        user_agent=command.user_agent,
     )
 
 

@@ -98,7 +98,7 @@ def _checkout(context: Context, event: Event) -> str:
 def _settle_payment(context: Context, payment_id: str, handled: Write) -> bool:
     """Whether `handled` was written: in one transaction with what the payment decides, where it decides something."""
     first = _known(context.gateway.payment(payment_id), payment_id)
-    invoice = _invoice_of(context, first)
+    invoice = invoice_of_payment(context, first)
     # What is acted on must not be older than the invoice that it is written over, unless it can change no more.
     final = first.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED)
     payment = first if final else _known(context.gateway.payment(payment_id), payment_id)
@@ -138,7 +138,7 @@ def _refund(context: Context, event: Event) -> None:
 
 def _refunds_of(context: Context, payment_id: str) -> None:
     payment = _known(context.gateway.payment(payment_id), payment_id)
-    invoice = _invoice_of(context, payment).invoice
+    invoice = invoice_of_payment(context, payment).invoice
     if record_refunds(context, invoice.buyer.user_id, invoice.id, payment_id) is None:
         raise NotKnownYet(f"invoice {invoice.id} is not paid yet")
 
@@ -148,7 +148,7 @@ def _dispute(context: Context, event: Event) -> None:
     if dispute.payment_id is None:
         raise NotKnownYet(f"dispute {dispute.id} is of no payment of ours")
     payment = _known(context.gateway.payment(dispute.payment_id), dispute.payment_id)
-    invoice = _invoice_of(context, payment).invoice
+    invoice = invoice_of_payment(context, payment).invoice
     if record_dispute(context, invoice.buyer.user_id, invoice.id, dispute.id) is None:
         raise NotKnownYet(f"invoice {invoice.id} is not paid yet")
 
@@ -194,7 +194,7 @@ HANDLERS: Mapping[str, Callable[[Context, Event], None]] = {
 """What is done about other topics. A new event type is a row in the adapter's table of topics; a new topic one here."""
 
 
-def _invoice_of(context: Context, payment: Payment) -> StoredInvoice:
+def invoice_of_payment(context: Context, payment: Payment) -> StoredInvoice:
     """The invoice that a payment's metadata names. The metadata is ours, read from the processor and not the event."""
     invoice_id, user_id = _number(payment.metadata.get("invoice_id")), _number(payment.metadata.get("user_id"))
     if invoice_id is None or user_id is None:

@@ -1,0 +1,252 @@
+"""Disputes freeze and give back or take; what was spent of refunded units follows the policy of the deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import pytest
+
+from tests.journeys.test_catalog import staff
+from tests.journeys.test_crash_invariants import check_books
+from tests.journeys.test_staff_refunds import USE, bought, refund, refused, subscribed, use
+from tests.shop import open_shop
+from tests.world import Person, World, a_world
+
+
+def dispute(world: World, outcome: str) -> None:
+    payment = world.at_stripe("payment_intent")[0]["id"]
+    world.control(f"/_control/dispute/{payment}", {"outcome": outcome})
+
+
+def everything(person: Person) -> list[int]:
+    return [person.units(slug) for slug in ("ai-chat", "mentorship-service", "all-courses")]
+
+
+def held(person: Person) -> list[tuple[str, str | None]]:
+    found = person.get("/v1/payments/me/subscription").json["subscriptions"]
+    return [(one["status"], one["status_message"]) for one in found]
+
+
+class TestADispute:
+    def test_freezes_what_the_payment_granted(self, world: World) -> None:
+        person, _ = subscribed(world)
+        use(person, "mentorship-service")
+        dispute(world, "open")
+        world.settle()
+        assert everything(person) == [0, 0, 0]
+        assert refused(person.put(USE.format(service="mentorship-service")), 402, "insufficient-credits")
+        assert held(person) == [("PAYMENT_ISSUE", "The payment is disputed.")]
+        shown = person.get("/v1/payments/me/service/consumable").json["mentorship_service_sets"]
+        assert [(entry["balance"]["unit"], entry["held"]) for entry in shown] == [(0, 1)]
+        check_books(world)
+
+    def test_leaves_other_purchases_alone(self, world: World) -> None:
+        person, _ = subscribed(world)
+        assert person.buy().status == 201
+        world.settle()
+        dispute(world, "open")
+        world.settle()
+        assert everything(person) == [0, 10, 0]
+        use(person, "mentorship-service")
+        check_books(world)
+
+    def test_that_is_won_gives_everything_back(self, world: World) -> None:
+        person, _ = subscribed(world)
+        use(person, "ai-chat", 2)
+        dispute(world, "open")
+        world.settle()
+        dispute(world, "won")
+        world.settle()
+        assert everything(person) == [4998, 2, -1]
+        assert held(person) == [("ACTIVE", None)]
+        assert person.buy().status == 201
+        world.settle()
+        check_books(world)
+
+    def test_that_is_lost_takes_everything(self, world: World) -> None:
+        person, _ = subscribed(world)
+        dispute(world, "open")
+        world.settle()
+        dispute(world, "lost")
+        world.settle()
+        assert (everything(person), held(person)) == ([0, 0, 0], [])
+        check_books(world)
+
+    @pytest.mark.parametrize("order", list(permutations(range(3))))
+    def test_ends_the_same_whatever_order_it_is_told_in(self, world: World, order: tuple[int, ...]) -> None:
+        person, _ = bought(world)
+        for outcome in ("open", "won"):
+            dispute(world, outcome)
+        world.deliver()
+        nudges = world.queue.inbox
+        third = -(-len(nudges) // 3)
+        parts = [nudges[start : start + third] for start in range(0, len(nudges), third)]
+        for part in order:
+            world.queue.inbox = list(reversed(parts[part % len(parts)]))
+            world.work()
+        assert person.units("mentorship-service") == 10
+        check_books(world)
+
+    def test_after_a_partial_refund_takes_the_rest_once(self, world: World) -> None:
+        person, invoice_id = bought(world)
+        assert refund(staff(world, "issue_refund"), invoice_id, amount=225).status == 201
+        assert person.units("mentorship-service") == 5
+        dispute(world, "open")
+        world.settle()
+        assert person.units("mentorship-service") == 0
+        dispute(world, "lost")
+        world.settle()
+        assert person.units("mentorship-service") == 0
+        check_books(world)
+
+    def test_tells_staff_once(self, world: World) -> None:
+        clerk, other = staff(world, "issue_refund"), staff(world, "read_invoice")
+        bought(world)
+        dispute(world, "open")
+        world.settle()
+        dispute(world, "lost")
+        world.settle()
+        told = [(mail.to, mail.subject) for mail, _ in world.mailer.sent if mail.to in (clerk.email, other.email)]
+        assert told == [(clerk.email, "A payment of 450.00 USD is disputed")]
+
+
+class TestTheReputation:
+    def test_of_who_disputes_refuses_purchases_until_it_is_won(self, world: World) -> None:
+        person, _ = bought(world)
+        bag = person.check("basic").json
+        dispute(world, "open")
+        world.settle()
+        assert refused(person.buy(), 402, "fraud-or-bad-reputation")
+        assert refused(person.pay(bag, chosen_period="MONTH"), 402, "fraud-or-bad-reputation")
+        dispute(world, "won")
+        world.settle()
+        assert person.pay(bag, chosen_period="MONTH").status == 200
+        assert person.buy().status == 201
+
+    def test_stays_marked_after_a_lost_one(self, world: World) -> None:
+        person, _ = bought(world)
+        dispute(world, "open")
+        dispute(world, "lost")
+        world.settle()
+        assert refused(person.buy(), 402, "fraud-or-bad-reputation")
+
+    def test_is_seen_and_set_by_operators(self, world: World) -> None:
+        person, _ = bought(world)
+        operator = world.person(operator=True)
+        path = f"/ops/users/{person.user_id}/reputation"
+        assert operator.get(path).json == {"user": person.user_id, "standing": "GOOD", "marks": []}
+        dispute(world, "lost")
+        world.settle()
+        (mark,) = operator.get(path).json["marks"]
+        assert (mark["cause"][:3], mark["standing"]) == ("du_", "FRAUD")
+        assert operator.put(path, {"standing": "GOOD"}).json["marks"] == []
+        assert person.buy().status == 201
+        assert operator.put(path, {"standing": "BAD"}).json["standing"] == "BAD"
+        assert refused(person.buy(), 402, "fraud-or-bad-reputation")
+        assert person.get(path).status == 403
+        assert operator.get("/ops/users/99/reputation").status == 404
+
+
+@pytest.fixture(params=["debt", "block"])
+def strict(request: pytest.FixtureRequest) -> Iterator[World]:
+    with a_world(open_shop, spent_policy=request.param) as world:
+        yield world
+
+
+@pytest.fixture
+def debt() -> Iterator[World]:
+    with a_world(open_shop, spent_policy="debt") as world:
+        yield world
+
+
+@pytest.fixture
+def block() -> Iterator[World]:
+    with a_world(open_shop, spent_policy="block") as world:
+        yield world
+
+
+class TestSpentUnitsAsADebt:
+    def test_are_paid_by_the_next_purchase_first(self, debt: World) -> None:
+        person, invoice_id = bought(debt)
+        use(person, "mentorship-service", 6)
+        assert refund(staff(debt, "issue_refund"), invoice_id).status == 201
+        assert person.units("mentorship-service") == 0
+        assert person.buy(how_many=4).status == 201
+        assert person.units("mentorship-service") == 0
+        assert person.buy(how_many=10).status == 201
+        assert person.units("mentorship-service") == 8
+        debt.settle()
+        check_books(debt)
+
+    def test_come_off_what_is_there_already(self, debt: World) -> None:
+        person, invoice_id = bought(debt)
+        use(person, "mentorship-service", 6)
+        assert person.buy(how_many=10).status == 201
+        assert refund(staff(debt, "issue_refund"), invoice_id).status == 201
+        assert person.units("mentorship-service") == 4
+        use(person, "mentorship-service", 4)
+        assert refused(person.put(USE.format(service="mentorship-service")), 402, "insufficient-credits")
+        debt.settle()
+        check_books(debt)
+
+    def test_are_forgotten_when_the_refund_fails(self, debt: World) -> None:
+        person, invoice_id = bought(debt)
+        use(person, "mentorship-service", 6)
+        assert refund(staff(debt, "issue_refund"), invoice_id).status == 201
+        (made,) = debt.at_stripe("refund")
+        debt.control(f"/_control/fail_refund/{made['id']}", {})
+        debt.settle()
+        assert person.units("mentorship-service") == 4
+        check_books(debt)
+
+    def test_that_were_paid_come_back_when_the_refund_fails(self, debt: World) -> None:
+        person, invoice_id = bought(debt)
+        use(person, "mentorship-service", 6)
+        assert refund(staff(debt, "issue_refund"), invoice_id).status == 201
+        assert person.buy(how_many=10).status == 201
+        assert person.units("mentorship-service") == 4
+        (made,) = debt.at_stripe("refund")
+        debt.control(f"/_control/fail_refund/{made['id']}", {})
+        debt.settle()
+        assert person.units("mentorship-service") == 14
+        check_books(debt)
+
+    def test_do_not_touch_another_service(self, debt: World) -> None:
+        person, invoice_id = bought(debt)
+        use(person, "mentorship-service", 6)
+        assert refund(staff(debt, "issue_refund"), invoice_id).status == 201
+        assert person.pay(person.check("basic").json, chosen_period="MONTH").status == 200
+        assert everything(person) == [5000, 0, -1]
+        debt.settle()
+        check_books(debt)
+
+
+class TestSpentUnitsThatBlock:
+    def test_refuse_purchases_until_the_refund_fails(self, block: World) -> None:
+        person, invoice_id = bought(block)
+        use(person, "mentorship-service", 6)
+        assert refund(staff(block, "issue_refund"), invoice_id).status == 201
+        assert refused(person.buy(), 402, "fraud-or-bad-reputation")
+        (made,) = block.at_stripe("refund")
+        block.control(f"/_control/fail_refund/{made['id']}", {})
+        block.settle()
+        assert person.buy().status == 201
+        block.settle()
+        check_books(block)
+
+    def test_are_not_needed_where_nothing_was_spent(self, block: World) -> None:
+        person, invoice_id = bought(block)
+        assert refund(staff(block, "issue_refund"), invoice_id).status == 201
+        assert person.buy().status == 201
+
+
+def test_uses_that_come_back_pay_what_is_owed(strict: World) -> None:
+    person, invoice_id = bought(strict)
+    sessions = use(person, "mentorship-service", 6)
+    assert refund(staff(strict, "issue_refund"), invoice_id).status == 201
+    for session in sessions:
+        assert person.put(f"{USE.format(service='mentorship-service')}/{session}/cancel").status == 200
+    assert person.units("mentorship-service") == 0
+    strict.settle()
+    check_books(strict)
