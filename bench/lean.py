@@ -114,9 +114,9 @@ def _of_stripe(place: Place) -> Ways:
     gateway = place.runtime.gateway
     return {
         (PAYMENT, AS_NOW): lambda: gateway.payment(payment),
-        (PAYMENT, SMALL_HTTP): lambda: library.v1.payment_intents.retrieve(
-            payment, {"expand": ["latest_charge"]}
-        ).to_dict(),
+        (PAYMENT, SMALL_HTTP): lambda: library.raw_request(
+            "get", f"/v1/payment_intents/{payment}", expand=["latest_charge"]
+        ),
         (PAYMENT, "no library"): lambda: json.loads(client.request("get", place.stripe_url + path, headers)[0]),
     }
 

@@ -8,17 +8,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from msgspec import Meta
+
+from chalicelib.kernel.documents import Frozen
+from chalicelib.kernel.errors import FieldProblem
+from chalicelib.kernel.fields import UnreadableFields, read_fields
+
+USER_AGENT = "purser"
+"""Who calls AWS. Without a name of ours botocore composes its own, twice a call: a tenth of the call's CPU."""
 
 SECRET_NAMES = ("stripe_secret_key", "stripe_webhook_secrets", "jwt_secret")
+SECRET_CHARACTERS_MIN = 8
+JWT_SECRET_CHARACTERS_MIN = 32
+WEBHOOK_SECRETS_MAX = 2
+LISTS = ("allowed_origins", "stripe_webhook_secrets")
 
 
-class Settings(BaseModel):
-    # What was sent stays out of a start-up error: it may be a secret.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class Secret:
+    """Text that no repr, log line or JSON shows."""
 
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret('**********')"
+
+
+class Settings(Frozen):
     stage: str = "local"
     table: str
     region: str = "us-east-1"
@@ -32,28 +61,35 @@ class Settings(BaseModel):
     mail_from: str
     allowed_origins: tuple[str, ...] = ()
     invite_url: str = "http://127.0.0.1:8000"
-    stripe_secret_key: SecretStr = Field(min_length=8)
-    stripe_webhook_secrets: tuple[SecretStr, ...] = Field(min_length=1, max_length=2)
+    stripe_secret_key: Secret
+    stripe_webhook_secrets: Annotated[tuple[Secret, ...], Meta(min_length=1, max_length=WEBHOOK_SECRETS_MAX)]
     stripe_url: str | None = None
     stripe_account: str = "default"
-    jwt_secret: SecretStr = Field(min_length=32)
-    webhook_tolerance_seconds: int = Field(default=300, ge=1, le=3600)
-    card_attempts_per_hour: int = Field(default=10, ge=1)
-    declines_per_hour: int = Field(default=5, ge=1)
+    jwt_secret: Secret
+    webhook_tolerance_seconds: Annotated[int, Meta(ge=1, le=3600)] = 300
+    card_attempts_per_hour: Annotated[int, Meta(ge=1)] = 10
+    declines_per_hour: Annotated[int, Meta(ge=1)] = 5
     trial_once_per_card: bool | None = None
     spent_policy: Literal["forgive", "debt", "block"] = "forgive"
 
-    @field_validator("allowed_origins", "stripe_webhook_secrets", mode="before")
     @classmethod
-    def _from_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    def model_validate(cls, values: Mapping[str, object]) -> Settings:
+        """The settings of these values, lists also as text with commas. Raises UnreadableFields."""
+        unknown = sorted(values.keys() - set(cls.__struct_fields__))
+        if unknown:
+            raise UnreadableFields([FieldProblem(name, "there is no such setting") for name in unknown])
+        return read_fields(
+            cls, dict(values) | {name: _listed(values[name]) for name in LISTS if name in values}, _secret
+        )
 
-    @field_validator("stripe_webhook_secrets")
-    @classmethod
-    def _no_empty_secret(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(secret.get_secret_value()) < 8 for secret in value):
-            raise ValueError("a webhook secret is empty or too short to be one")
-        return value
+    def __post_init__(self) -> None:
+        for name, secret, least in (
+            ("stripe_secret_key", self.stripe_secret_key, SECRET_CHARACTERS_MIN),
+            ("jwt_secret", self.jwt_secret, JWT_SECRET_CHARACTERS_MIN),
+            *(("stripe_webhook_secrets", one, SECRET_CHARACTERS_MIN) for one in self.stripe_webhook_secrets),
+        ):
+            if len(secret.get_secret_value()) < least:
+                raise UnreadableFields([FieldProblem(name, f"a secret has at least {least} characters")])
 
     @property
     def live_mode(self) -> bool:
@@ -72,7 +108,7 @@ ReadSecrets = Callable[[str, str], Mapping[str, str]]
 def from_environment(read_secrets: ReadSecrets, environment: Mapping[str, str] | None = None) -> Settings:
     """Read `PURSER_*`, and the secrets of the stage where a prefix is given.
 
-    Raises pydantic.ValidationError where a value is missing or malformed, so that the process does not start.
+    Raises UnreadableFields where a value is missing or malformed, so that the process does not start.
     """
     source = os.environ if environment is None else environment
     values: dict[str, str] = {
@@ -91,3 +127,13 @@ def from_environment(read_secrets: ReadSecrets, environment: Mapping[str, str] |
             name: value for name, value in read_secrets(prefix, values["region"]).items() if name in SECRET_NAMES
         }
     return Settings.model_validate(values)
+
+
+def _listed(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _secret(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    return value

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec.structs import asdict
+
 from chalicelib.books.identity import operations, queries, roles
 from chalicelib.books.identity.model import NewAcademy, NewApiKey, NewUser, Position, User
 from chalicelib.books.identity.store import UserNotFound
@@ -115,7 +117,7 @@ def _remove_operator(table: Table, asked: argparse.Namespace, now: datetime) -> 
 
 def _create_academy(table: Table, asked: argparse.Namespace, now: datetime) -> dict[str, Any]:
     new = NewAcademy(name=asked.name, slug=asked.slug, main_currency=asked.currency, id=asked.id)
-    return operations.create_academy(table, new, now=now).model_dump()
+    return asdict(operations.create_academy(table, new, now=now))
 
 
 def _add_staff(table: Table, asked: argparse.Namespace, now: datetime) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _add_staff(table: Table, asked: argparse.Namespace, now: datetime) -> dict[s
     position = Position(role=asked.role, capabilities=tuple(asked.capability))
     hired = operations.hire(table, new, position, academy_id=asked.academy, now=now)
     return {
-        **hired.membership.model_dump(),
+        **asdict(hired.membership),
         "email": hired.user.email,
         "token": hired.secret,
         "expires_at": hired.expires_at,

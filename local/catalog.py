@@ -34,7 +34,7 @@ Rows = Mapping[str, list[dict[str, Any]]]
 def load_catalog(table: Table, *, academy_id: int, now: datetime, file: Path = FILE) -> int:
     """Put the rows that are not there yet, and answer how many those were. What staff changed stays.
 
-    Raises SlugTaken where somebody else's row has a slug of these, and pydantic.ValidationError on a malformed file.
+    Raises SlugTaken where somebody else's row has a slug of these, and msgspec.ValidationError on a malformed file.
     """
     made = 0
     for row in catalog_rows(yaml.safe_load(file.read_text()), academy_id=academy_id, now=now):
@@ -48,22 +48,22 @@ def catalog_rows(content: Rows, *, academy_id: int, now: datetime) -> Iterator[D
     """The rows of the file as they belong to an academy, each after those that it names."""
     own = {"academy_id": academy_id}
     for row in content["services"]:
-        yield Service(owner_id=academy_id, **row)
+        yield Service.model_validate({"owner_id": academy_id, **row})
     for row in content["cohorts"]:
-        yield Cohort(**own, **row)
+        yield Cohort.model_validate({**own, **row})
     for row in content["sets"]:
-        yield ResourceSet(**own, **row)
+        yield ResourceSet.model_validate({**own, **row})
     for row in content["service_prices"]:
-        yield ServicePrice(**own, **row)
+        yield ServicePrice.model_validate({**own, **row})
     for row in content["service_items"]:
-        yield ServiceItem(is_renewable=True, **row)
+        yield ServiceItem.model_validate({"is_renewable": True, **row})
     for row in content["financing_options"]:
-        yield FinancingOption(**own, **row)
+        yield FinancingOption.model_validate({**own, **row})
     service_of = {row["id"]: row["service_id"] for row in content["service_items"]}
     for row in content["plans"]:
         yield _plan(row, service_of, academy_id=academy_id, now=now)
     for row in content["coupons"]:
-        yield Coupon(**own, **row)
+        yield Coupon.model_validate({**own, **row})
 
 
 def _plan(row: Mapping[str, Any], service_of: Mapping[int, int], *, academy_id: int, now: datetime) -> Plan:

@@ -7,13 +7,15 @@ never registered: the app's routes and its documentation do not know them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from chalice.app import Request
+from msgspec import Meta
 from pydantic import Field
 
 from chalicelib.entrypoints import _dispatch, _http
-from chalicelib.entrypoints._http import Access, Answer, Call, Handler, Input, Output, Route
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Handler, Output, Query, Route
 from chalicelib.kernel.errors import FieldProblem, InvalidRequest
 from local.clock import EndOfTime, MovableClock
 from local.mailbox import Mailbox
@@ -39,8 +41,8 @@ class CustomerAnswer(Output):
     email: str
 
 
-class MailsQuery(Input):
-    to: str | None = Field(default=None, max_length=MAIL_ADDRESS_CHARACTERS_MAX)
+class MailsQuery(Query):
+    to: Annotated[str, Meta(max_length=MAIL_ADDRESS_CHARACTERS_MAX)] | None = None
 
 
 class MailSeen(Output):
@@ -106,7 +108,7 @@ def _route(
     answer: Any,
     *,
     body: type[Input] | None = None,
-    query: type[Input] | None = None,
+    query: type[Query] | None = None,
 ) -> Route:
     return Route(
         method=method,

@@ -34,7 +34,7 @@ def some_settings(**changed: Any) -> Settings:
         "stripe_webhook_secrets": "whsec_0123456789",
         "jwt_secret": "a secret of thirty-two characters",
     }
-    return Settings(**values | changed)
+    return Settings.model_validate(values | changed)
 
 
 def a_runtime(**changed: Any) -> Runtime:

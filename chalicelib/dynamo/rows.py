@@ -1,7 +1,7 @@
 """Rows as the table holds them: a key, a JSON document `doc`, and the attributes that conditions and indexes need.
 
-A document is a frozen pydantic model; the table sees its JSON as one string, so that reading an old row is pydantic's
-job (a field that is missing takes its default). Attributes beside `doc` are those that an expression names: `version`,
+A document is a frozen type; the table sees its JSON as one string, so that reading an old row is msgspec's job (a field
+that is missing takes its default). Attributes beside `doc` are those that an expression names: `version`,
 counters, lots, `due_shard` and `due_at`, `ref` and `ref_sk`, `ttl`.
 """
 

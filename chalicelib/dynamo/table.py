@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
 
@@ -23,6 +25,7 @@ from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Encoded, Key, Row, decode
 from chalicelib.kernel.errors import DomainError, TryLater
 from chalicelib.kernel.pages import Page
+from chalicelib.settings import USER_AGENT
 
 BATCH_KEYS_MAX = 100
 QUERY_ROWS_MAX = 1000
@@ -80,7 +83,7 @@ class Table:
 
     def __init__(self, name: str, *, region: str, endpoint_url: str | None = None) -> None:
         self.name = name
-        self._connection = Connection(
+        self._connection = _Connection(
             region=region,
             host=endpoint_url,
             connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
@@ -193,6 +196,16 @@ class Table:
         rows = tuple(decode(item) for item in answer["Items"])
         last = answer.get("LastEvaluatedKey")
         return Page(rows, None if last is None else _cursor(last))
+
+
+class _Connection(Connection):
+    """pynamodb's, with what it has no argument for."""
+
+    @property
+    def session(self) -> Session:
+        session = super().session
+        session.set_default_client_config(Config(user_agent=USER_AGENT))
+        return session
 
 
 def _conditions(hash_name: str, hash_value: str, range_name: str, prefix: str) -> Encoded:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
-
 from chalicelib.books.identity import bearer, queries
 from chalicelib.books.identity.model import Credential, InvalidAcademyId, InvalidSlug, Person, checked_slug
 from chalicelib.dynamo.table import Table
@@ -246,10 +244,7 @@ def _names(call: Call, body: Any) -> Iterator[Any]:
     for name in ACADEMY_NAMES:
         yield call.raw_query.get(name)
         for part in body if isinstance(body, (list, tuple)) else (body,):
-            if isinstance(part, Mapping):
-                yield part.get(name)
-            elif isinstance(part, BaseModel):
-                yield getattr(part, name, None)
+            yield part.get(name) if isinstance(part, Mapping) else getattr(part, name, None)
 
 
 def _checked(value: Any) -> int | str:

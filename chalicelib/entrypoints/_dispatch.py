@@ -7,7 +7,6 @@ with its traceback and answered with the request's id and nothing else.
 from __future__ import annotations
 
 import importlib
-import json
 import pkgutil
 import re
 import secrets
@@ -15,11 +14,9 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from http import HTTPStatus
 from types import ModuleType
-from typing import Any
 from urllib.parse import unquote
 
 from chalice.app import APIGateway, Request, Response
-from pydantic import BaseModel
 
 import chalicelib.entrypoints
 from chalicelib.entrypoints import _auth, _cors, _http, _observe
@@ -242,16 +239,7 @@ def _text(answer: Answer) -> str | bytes:
     if isinstance(body, bytes):
         media = answer.headers.get("Content-Type", TEXT_PLAIN).split(";")[0]
         return body if media in BINARY_TYPES else body.decode()
-    if isinstance(body, BaseModel):
-        return body.model_dump_json()
-    return json.dumps(body, separators=(",", ":"), allow_nan=False, default=_dumped)
-
-
-def _dumped(value: Any) -> Any:
-    """Models inside lists and dictionaries."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    return _http.json_text(body)
 
 
 def template_of(path: str) -> str | None:

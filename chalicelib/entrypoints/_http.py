@@ -1,7 +1,7 @@
 """Requests in, answers out: parsing within limits, one error shape, and the list of routes.
 
-A route is a function with annotated parameters: `call` (who, when, headers), `body` and `query` (pydantic models),
-and the path's variables (int or str). The OpenAPI document is generated from the same list (`_openapi`).
+A route is a function with annotated parameters: `call` (who, when, headers), `body` (an `Input` of `_bodies`), `query`
+(a `Query`), and the path's variables (int or str). The OpenAPI document is generated from the same list (`_openapi`).
 Only this file knows which status number a kind of refusal has.
 """
 
@@ -14,14 +14,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
 
+from chalicelib.kernel.documents import Frozen
 from chalicelib.kernel.errors import DomainError, FieldProblem, InvalidRequest, Kind
+from chalicelib.kernel.fields import UnreadableFields, read_fields
 
 if typing.TYPE_CHECKING:
     from chalicelib.entrypoints._auth import Caller
+    from chalicelib.entrypoints._bodies import Input
     from chalicelib.entrypoints._wiring import Runtime
 
 BODY_BYTES_MAX = 256 * 1024
@@ -71,22 +74,15 @@ class Access(StrEnum):
     OPERATOR = "operator"
 
 
-class Input(BaseModel):
-    """A request body or query of any audience: bounded fields, no coercion between types; unknown fields are ignored.
-
-    `slugs` names the documented slug of a field that is missing or cannot be read.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, defer_build=True, allow_inf_nan=False)
-
-    slugs: typing.ClassVar[Mapping[str, str]] = {}
-    missing_slugs: typing.ClassVar[Mapping[str, str]] = {}
+class Query(Frozen):
+    """A query string of any audience: flat, bounded fields, read out of text; unknown ones are ignored."""
 
 
-class Output(BaseModel):
-    """An answer of any audience."""
+class Output(Frozen, forbid_unknown_fields=True):
+    """An answer of any audience. Its instants are `Instant`s, so that the document says how they are written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class MalformedJson(DomainError):
@@ -162,7 +158,7 @@ class Route:
     capability: str | None
     handler: Handler
     body: type[Input] | None
-    query: type[Input] | None
+    query: type[Query] | None
     variables: Mapping[str, type]
     answers: Mapping[int, Any]
     errors: tuple[type[DomainError], ...]
@@ -222,8 +218,10 @@ def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[st
     """The handler's arguments, read from the request. Raises DomainError kinds that say what cannot be read."""
     read: dict[str, Any] = {name: _variable(name, variables[name], kind) for name, kind in found.variables.items()}
     if found.query is not None:
-        read["query"] = validated(found.query, dict(call.raw_query), from_text=True)
+        read["query"] = _read_query(found.query, call.raw_query)
     if found.body is not None:
+        from chalicelib.entrypoints._bodies import validated
+
         read["body"] = validated(found.body, parse_json(call, found.body_bytes_max))
     return read
 
@@ -248,28 +246,12 @@ def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
     return parsed
 
 
-def validated(model: type[Input], value: Any, *, from_text: bool = False) -> Any:
-    """An instance of the model, or InvalidRequest with one problem for each field that cannot be read.
-
-    `from_text` reads numbers and booleans out of text, for query strings.
-    """
-    try:
-        return model.model_validate(value, strict=not from_text)
-    except ValidationError as error:
-        problems = []
-        slug = None
-        for found in error.errors(include_url=False, include_context=False, include_input=False):
-            name = ".".join(str(part) for part in found["loc"]) or "body"
-            first = str(found["loc"][0]) if found["loc"] else "body"
-            named = model.slugs.get(first)
-            if found["type"] == "missing" or _sent_null(value, first):
-                named = model.missing_slugs.get(first, named)
-            slug = slug or named
-            problems.append(FieldProblem(name, found["msg"]))
-        refusal = InvalidRequest(problems)
-        if slug is not None:
-            refusal.slug = slug  # type: ignore[misc]  # the documented slug of this field
-        raise refusal from None
+def refusal_of(problems: list[FieldProblem], slug: str | None = None) -> InvalidRequest:
+    """The refusal of fields that cannot be read, under the documented slug of one of them where there is one."""
+    refusal = InvalidRequest(problems)
+    if slug is not None:
+        refusal.slug = slug  # type: ignore[misc]  # the documented slug of this field
+    return refusal
 
 
 def problem(error: DomainError) -> Answer:
@@ -307,7 +289,15 @@ def internal_error(request_id: str) -> Answer:
 
 
 def json_text(body: Any) -> str:
-    return body.model_dump_json() if isinstance(body, BaseModel) else json.dumps(body, separators=(",", ":"))
+    """The body of an answer as JSON. Raises ValueError for NaN and TypeError for what is no JSON: defects of ours."""
+    return json.dumps(msgspec.to_builtins(body), separators=(",", ":"), allow_nan=False)
+
+
+def _read_query(query: type[Query], sent: Mapping[str, str]) -> Query:
+    try:
+        return read_fields(query, sent)
+    except UnreadableFields as error:
+        raise refusal_of(error.problems) from error
 
 
 def _variable(name: str, text: str, kind: type) -> Any:
@@ -343,7 +333,3 @@ def _deeper_than(value: Any, limit: int) -> bool:
         if not level:
             return False
     return True
-
-
-def _sent_null(value: Any, name: str) -> bool:
-    return isinstance(value, dict) and name in value and value[name] is None

@@ -6,9 +6,12 @@ takes, answers and refuses is read from the same objects that serve it.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+import msgspec
 from pydantic import TypeAdapter
 
 from chalicelib.entrypoints import _auth, _dispatch, _http
@@ -213,16 +216,32 @@ def _example(slug: str, status: int, sentence: str) -> Json:
 
 def _schemas(routes: list[Route]) -> tuple[Schemas, Json]:
     """The schema of each model by route and place, as references, and what they refer to."""
-    inputs: list[tuple[tuple[str, str], Any, TypeAdapter[Any]]] = []
+    bodies: list[tuple[tuple[str, str], Literal["validation"], TypeAdapter[Any]]] = [
+        ((_key(route), "body"), "validation", TypeAdapter(route.body)) for route in routes if route.body is not None
+    ]
+    of_bodies, rest = TypeAdapter.json_schemas(bodies, ref_template=REFERENCE)
+    kinds = {(_key(route), "query"): (route.query,) for route in routes if route.query is not None}
     for route in routes:
-        for place, model in (("body", route.body), ("query", route.query)):
-            if model is not None:
-                inputs.append(((_key(route), place), "validation", TypeAdapter(model)))
-        for status, kind in route.answers.items():
-            if kind is not None:
-                inputs.append(((_key(route), f"answer {status}"), "serialization", TypeAdapter(kind)))
-    found, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
-    return {key: dict(schema) for (key, _), schema in found.items()}, rest.get("$defs", {})
+        kinds |= {(_key(route), f"answer {status}"): _kinds(kind) for status, kind in route.answers.items() if kind}
+    listed = [kind for several in kinds.values() for kind in several]
+    schemas, structs = msgspec.json.schema_components(listed, ref_template=REFERENCE.format(model="{name}"))
+    models = rest.get("$defs", {}) | {name: _described(schema) for name, schema in structs.items()}
+    found = {key: dict(schema) for (key, _), schema in of_bodies.items()}
+    each = iter(schemas)
+    return found | {key: _one_of([next(each) for _ in several]) for key, several in kinds.items()}, models
+
+
+def _kinds(kind: Any) -> tuple[Any, ...]:
+    """One by one: msgspec has no word for one struct or another that nothing in the JSON tells apart."""
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _one_of(schemas: list[Json]) -> Json:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _described(schema: Json) -> Json:
+    return schema | {"description": inspect.cleandoc(schema["description"])} if "description" in schema else schema
 
 
 def _key(route: Route) -> str:

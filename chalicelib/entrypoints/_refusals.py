@@ -67,12 +67,11 @@ def routes() -> Iterator[Route]:
 
 
 def field_slugs(route: Route) -> dict[str, str]:
-    """The documented slugs of single fields of a route's body and query: slug to field."""
+    """The documented slugs of single fields of a route's body: slug to field."""
     found: dict[str, str] = {}
-    for model in (route.body, route.query):
-        if model is not None:
-            for field, slug in (*model.slugs.items(), *model.missing_slugs.items()):
-                found.setdefault(slug, field)
+    if route.body is not None:
+        for field, slug in (*route.body.slugs.items(), *route.body.missing_slugs.items()):
+            found.setdefault(slug, field)
     return found
 
 

@@ -13,8 +13,9 @@ CARD_DIGITS_MAX = 19
 MASK = "[scrubbed]"
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # What a caller or a row contained, as pydantic and our own defects print it.
+    # What a caller or a row contained, as pydantic, msgspec and our own defects print it.
     (re.compile(r"(input_value=).*?(?=, input_type=|$)", re.MULTILINE), rf"\1{MASK}"),
+    (re.compile(r"(Invalid enum value ).*?(?= - at `|$)", re.MULTILINE), rf"\1{MASK}"),
     (re.compile(r"((['\"])doc\2: ).*"), rf"\1{MASK}"),
     # Whose names say what they are: password=..., "token": "...", and headers with credentials.
     (

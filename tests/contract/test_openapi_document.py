@@ -11,7 +11,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import app
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, Query
 from chalicelib.entrypoints._openapi import document
 from chalicelib.entrypoints._refusals import refusals, routes
 from chalicelib.kernel.errors import DomainError, Kind
@@ -35,7 +36,7 @@ class Order(Input):
     note: str | None = None
 
 
-class Filter(Input):
+class Filter(Query):
     limit: int = 20
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from chalicelib.books.catalog.model import ResourceSet, SetKind
+from chalicelib.entrypoints import workers
 from tests.journeys.test_crash import outside_calls
 from tests.journeys.test_crash_invariants import check_books
+from tests.journeys.test_crash_workers import leave_one_nudge
 from tests.shop import a_price, put
 from tests.world import Person, Reply, World
 
@@ -229,6 +231,21 @@ class TestCallsToTheTable:
         assert outgoing is not None
         calls = self.counted(world, lambda: world.post_webhook(outgoing.payload.encode(), outgoing.signature))
         assert calls == ["PutItem"]
+
+    def test_an_event_that_delivers_takes_three(self, world: World) -> None:
+        person = world.paying()
+        world.settle()
+        world.misbehave(rules=[{"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 2}])
+        assert person.pay(person.check("basic").json, chosen_period="MONTH").status == 202
+        leave_one_nudge(world, "payment_intent.succeeded")
+        (nudge,) = world.queue.inbox
+        with outside_calls(world) as outside:
+            workers.work_event(world.runtime, nudge)
+        assert [call for call in outside.calls if call.startswith("table")] == [
+            "table GetItem",
+            "table GetItem",
+            "table TransactWriteItems",
+        ]
 
     @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}])
     def test_a_payment_takes_three_with_delivery_in_one_transaction(self, world: World, key: dict[str, str]) -> None:

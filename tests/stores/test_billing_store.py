@@ -207,7 +207,7 @@ class TestACustomer:
 
     def test_is_one_for_each_person_and_account(self, table: Table) -> None:
         assert queries.customer(table, USER, "default", NOW).version == 0
-        known = a_customer(customer_id="cus_1", card=self.CARD.model_dump())
+        known = a_customer(customer_id="cus_1", card=self.CARD)
         commit(table, [store.put_customer(known, version=0)])
         found = queries.customer(table, USER, "default", NOW)
         assert (found.customer, found.version) == (known, 1)

@@ -30,7 +30,8 @@ from chalicelib.entrypoints._auth import (
     presented_token,
     source_of,
 )
-from chalicelib.entrypoints._http import Access, Call, Input, MalformedJson, problem
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Call, MalformedJson, problem
 from tests.identity_calls import NOW, a_call, a_route, a_token, a_user, an_academy, settings, with_token
 from tests.moto_table import answering
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from chalicelib.books.ledger.model import Holder, SetRef, Source
 from chalicelib.books.subscriptions.model import Status
@@ -121,7 +122,7 @@ class TestGrants:
         items = (
             a_term_item(link_id="1"),
             a_term_item(link_id="2", is_renewable=False),
-            a_term_item(link_id="3", set=mentors.model_dump()),
+            a_term_item(link_id="3", set=asdict(mentors)),
         )
         made = of_plan(terms={"items": items})
         assert [[grant.lot_id for grant in granting.grants] for granting in made.grantings] == [

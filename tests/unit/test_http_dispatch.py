@@ -14,7 +14,8 @@ from chalice.app import Request
 
 from chalicelib.dynamo.table import usage
 from chalicelib.entrypoints import _dispatch, _observe, _wiring
-from chalicelib.entrypoints._http import BODY_BYTES_MAX, Access, Answer, Call, Input, Output, Route
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import BODY_BYTES_MAX, Access, Answer, Call, Output, Query, Route
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.meter import count_stripe_call
 from tests.http_calls import NOW, a_route, a_runtime, an_event, served
@@ -27,7 +28,7 @@ class Thing(Input):
     name: str = "thing"
 
 
-class Filter(Input):
+class Filter(Query):
     limit: int = 20
     name: str | None = None
 

@@ -42,6 +42,7 @@ class TestScrubbed:
                 "1 validation error\n  Input should be a string [type=s, input_value='hunter2, yes', input_type=str]",
                 "hunter2",
             ),
+            ("Invalid enum value 'hunter2, 'yes' - at `$.status`", "hunter2"),
             ("""never happens: {'version': 3, 'doc': '{"name": "Ada"}'}""", "Ada"),
         ],
     )

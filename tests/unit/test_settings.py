@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
-from pydantic import ValidationError
 
+from chalicelib.kernel.fields import UnreadableFields
 from chalicelib.settings import SECRET_NAMES, Settings, from_environment
 
 ENVIRONMENT = {
@@ -40,9 +41,10 @@ class TestFromEnvironment:
     @pytest.mark.parametrize("name", sorted(name for name in ENVIRONMENT if name.startswith("PURSER_")))
     @pytest.mark.parametrize("value", [None, ""])
     def test_refuses_to_start_without(self, name: str, value: str | None) -> None:
-        with pytest.raises(ValidationError) as refused:
+        with pytest.raises(UnreadableFields) as refused:
             read(**{name: value})
-        assert [error["loc"] for error in refused.value.errors()] == [(name.removeprefix("PURSER_").lower(),)]
+        assert [problem.field for problem in refused.value.problems] == [name.removeprefix("PURSER_").lower()]
+        assert "0123456789" not in str(refused.value)
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -62,7 +64,7 @@ class TestFromEnvironment:
         ],
     )
     def test_refuses_to_start_with(self, name: str, value: str) -> None:
-        with pytest.raises(ValidationError):
+        with pytest.raises(UnreadableFields):
             read(**{name: value})
 
     def test_takes_two_webhook_secrets_while_one_is_rolled(self) -> None:
@@ -91,7 +93,7 @@ class TestFromEnvironment:
 
     def test_refuses_to_start_where_the_stage_lacks_a_secret(self) -> None:
         environment = {name: value for name, value in ENVIRONMENT.items() if name != "PURSER_JWT_SECRET"}
-        with pytest.raises(ValidationError):
+        with pytest.raises(UnreadableFields):
             from_environment(lambda prefix, region: {}, environment | {"PURSER_SECRETS_PREFIX": "/purser/dev"})
 
     @pytest.mark.parametrize(
@@ -112,7 +114,9 @@ class TestFromEnvironment:
 
 class TestSecrets:
     def test_are_not_shown(self) -> None:
-        shown = f"{read()!r} {read()} {read().model_dump_json()}"
+        shown = f"{read()!r} {read()}"
+        with pytest.raises(TypeError, match="Secret"):
+            msgspec.json.encode(read())
         for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "JWT_SECRET"):
             assert ENVIRONMENT[f"PURSER_{name}"] not in shown
 

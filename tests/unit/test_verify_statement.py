@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from chalicelib.books.ledger import chain
@@ -100,7 +101,7 @@ class Ledger:
         found = Statement(ADA, accounts(ADA, self.entries, [balance], since=since), [])
         day = None if since is None else since.date()
         at = NOW + timedelta(minutes=minute)
-        return statement_out(found, academy_id=None, since=day, generated_at=at).model_dump(mode="json")
+        return msgspec.to_builtins(statement_out(found, academy_id=None, since=day, generated_at=at))
 
 
 def a_ledger() -> Ledger:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.settings import Settings
+from chalicelib.settings import USER_AGENT, Settings
 
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.5
@@ -49,6 +49,7 @@ class SqsQueue:
 
         config = Config(
             parameter_validation=False,
+            user_agent=USER_AGENT,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS_MAX},

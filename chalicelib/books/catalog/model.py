@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from msgspec.structs import force_setattr
 
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.periods import Span, Unit
@@ -134,15 +133,17 @@ class CountryPrice(Document):
     currency: str | None = None
 
 
-def _by_upper_case(value: Any) -> Any:
-    """Countries are known by upper-case codes, however they were written."""
-    return {str(code).upper(): price for code, price in value.items()} if isinstance(value, Mapping) else value
+class Regional(Document):
+    """What costs something else in some countries. They are known by upper-case codes, however they were written."""
+
+    countries: Mapping[str, CountryPrice] = {}
+
+    def __post_init__(self) -> None:
+        if not all(code.isupper() for code in self.countries):
+            force_setattr(self, "countries", {code.upper(): price for code, price in self.countries.items()})
 
 
-Countries = Annotated[Mapping[str, CountryPrice], BeforeValidator(_by_upper_case)]
-
-
-class ServicePrice(Document):
+class ServicePrice(Regional):
     """An academy's price of a service (the documents' academy service). At most one for each academy and service."""
 
     id: int
@@ -154,13 +155,12 @@ class ServicePrice(Document):
     max_items: int = 1
     max_amount: Decimal = Decimal(1)
     discount_ratio: Decimal = Decimal(1)
-    countries: Countries = Field(default={})
     set_ids: Mapping[SetKind, tuple[int, ...]] = {}
     units_live: int | None = None
     units_live_unit: Unit = Unit.MONTH
 
 
-class FinancingOption(Document):
+class FinancingOption(Regional):
     """So many monthly payments of a price. `academy_id` None: everyone's."""
 
     id: int
@@ -168,7 +168,6 @@ class FinancingOption(Document):
     monthly_price: Decimal
     how_many_months: int
     currency: str
-    countries: Countries = Field(default={})
 
 
 class ResourceSet(Document):
@@ -199,7 +198,7 @@ class PlanItem(Document):
     service_id: int
 
 
-class Plan(Document):
+class Plan(Regional):
     """What a customer can subscribe to or pay by instalments. `version` counts its changes."""
 
     id: int
@@ -218,7 +217,6 @@ class Plan(Document):
     trial_duration: int = 0
     trial_duration_unit: Unit = Unit.MONTH
     prices: Mapping[Period, Decimal] = {}
-    countries: Countries = Field(default={})
     items: tuple[PlanItem, ...] = ()
     financing_option_ids: tuple[int, ...] = ()
     cohort_set_id: int | None = None
@@ -267,7 +265,7 @@ class Coupon(Document):
     academy_id: int
     slug: str
     discount_type: DiscountType = DiscountType.PERCENT_OFF
-    discount_value: Decimal = Field(ge=0)
+    discount_value: Decimal
     currency: str | None = None
     referral_type: str = "NO_REFERRAL"
     referral_value: Decimal = Decimal(0)
@@ -281,11 +279,11 @@ class Coupon(Document):
     offered_at: datetime
     expires_at: datetime | None = None
 
-    @model_validator(mode="after")
-    def _at_most_everything(self) -> Coupon:
+    def __post_init__(self) -> None:
+        if not self.discount_value.is_finite() or self.discount_value < 0:
+            raise ValueError("a discount takes nothing off, or something")
         if self.discount_type is DiscountType.PERCENT_OFF and self.discount_value > 1:
             raise ValueError("a percentage off is a ratio of at most 1")
-        return self
 
 
 class PricedItem(Document):

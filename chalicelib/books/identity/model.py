@@ -5,9 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from chalicelib.books.identity import roles
 from chalicelib.books.identity.credentials import checked_email, checked_password
@@ -69,8 +67,10 @@ class User(Document):
     first_name: str
     last_name: str
     is_operator: bool = False
-    password_hash: str | None = Field(default=None, repr=False)
+    password_hash: str | None = None
     created_at: datetime
+
+    unseen: ClassVar[frozenset[str]] = frozenset({"password_hash"})
 
     @property
     def person(self) -> Person:
@@ -114,9 +114,11 @@ class TokenEntry(Document):
     """A token in the list of its person: `id` names it without letting anyone in, `digest` finds its credential."""
 
     id: str
-    digest: str = Field(repr=False)
+    digest: str
     created_at: datetime
     expires_at: datetime
+
+    unseen: ClassVar[frozenset[str]] = frozenset({"digest"})
 
 
 class ApiKey(Document):
@@ -126,8 +128,10 @@ class ApiKey(Document):
     name: str
     academy_id: int | None = None
     scopes: tuple[str, ...] = ()
-    digest: str = Field(repr=False)
+    digest: str
     created_at: datetime
+
+    unseen: ClassVar[frozenset[str]] = frozenset({"digest"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import asdict
+
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.model import InvoiceStatus
 from chalicelib.books.billing.queries import InvoiceNotFound
@@ -15,9 +17,9 @@ from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions.cycle import shown
 from chalicelib.books.subscriptions.model import Financing, Status, Subscription, Terms
 from chalicelib.entrypoints._auth import academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, Query, route
 from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.inputs import Ident, ListQuery
+from chalicelib.entrypoints.academy.queries import Ident, ListQuery
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, InvoiceOut, currency_out, invoice_out, major
 
 GROUPS = {
@@ -43,7 +45,7 @@ class LotOut(Output):
     id: str
     how_many: int
     unit_type: str
-    valid_until: datetime | None
+    valid_until: Instant | None
     subscription_seat: int | None
     subscription_billing_team: int | None
     user: int | None
@@ -73,7 +75,7 @@ class ConsumablesOut(Output):
     voids: list[EntryOut]
 
 
-class ConsumablesQuery(Input):
+class ConsumablesQuery(Query):
     academy: int | str | None = None
     service: Ident | None = None
     service_slug: str | None = None
@@ -97,8 +99,8 @@ class HoldingOut(Output):
     status_message: str | None
     academy: int
     plans: list[PlanRefOut]
-    paid_at: datetime
-    next_payment_at: datetime | None
+    paid_at: Instant
+    next_payment_at: Instant | None
     currency: CurrencyOut
     country_code: str | None
     coupons: list[str]
@@ -108,8 +110,8 @@ class HoldingOut(Output):
 class SubscriptionOut(HoldingOut):
     """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons."""
 
-    valid_until: datetime | None
-    trial_ends_at: datetime | None
+    valid_until: Instant | None
+    trial_ends_at: Instant | None
     pay_every: int
     pay_every_unit: str
     amount: float
@@ -119,7 +121,7 @@ class SubscriptionOut(HoldingOut):
 class FinancingOut(HoldingOut):
     """A plan paid by instalments; `monthly_price` is each one's amount."""
 
-    plan_expires_at: datetime
+    plan_expires_at: Instant
     how_many_installments: int
     installments_paid: int
     monthly_price: float
@@ -130,7 +132,7 @@ class HoldingsOut(Output):
     plan_financings: list[FinancingOut]
 
 
-class HoldingsQuery(Input):
+class HoldingsQuery(Query):
     academy: int | str | None = None
     status: Status | None = None
 
@@ -200,7 +202,7 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
 def subscription_out(found: Subscription) -> SubscriptionOut:
     terms = found.terms
     return SubscriptionOut(
-        **_holding(found).model_dump(),
+        **asdict(_holding(found)),
         valid_until=found.paid_until,
         trial_ends_at=found.trial_ends_at,
         pay_every=terms.pay_every,
@@ -212,7 +214,7 @@ def subscription_out(found: Subscription) -> SubscriptionOut:
 
 def financing_out(found: Financing) -> FinancingOut:
     return FinancingOut(
-        **_holding(found).model_dump(),
+        **asdict(_holding(found)),
         plan_expires_at=found.plan_expires_at,
         how_many_installments=found.how_many_installments,
         installments_paid=found.installments_paid,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from chalicelib.books.billing.model import Bag, Invoice
 from chalicelib.books.catalog.model import Period
-from chalicelib.entrypoints._http import Output
+from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.schemas import (
     CouponOut,
     CurrencyOut,
@@ -37,7 +35,7 @@ class SeatsOut(Output):
 class TrialOut(Output):
     duration: int
     unit: str
-    first_charge_at: datetime
+    first_charge_at: Instant
 
 
 class CouponRefusedOut(Output):
@@ -81,7 +79,7 @@ class BagOut(Output):
     token: str
     seat_service_item: SeatsOut | None
     trial: TrialOut | None
-    expires_at: datetime
+    expires_at: Instant
 
 
 class StepOut(Output):
@@ -118,7 +116,7 @@ class QuoteOut(Output):
     bag: int
     currency: CurrencyOut
     country_code: str | None
-    quoted_at: datetime
+    quoted_at: Instant
     ways: list[WayOut]
 
 

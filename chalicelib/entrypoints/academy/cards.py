@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
+from msgspec.structs import asdict
 from pydantic import Field, field_validator
 
 from chalicelib.books.billing import queries as billing
@@ -20,8 +21,11 @@ from chalicelib.books.billing.gateway import (
 from chalicelib.books.billing.model import SavedCard
 from chalicelib.books.identity import queries as identity
 from chalicelib.entrypoints._auth import academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
-from chalicelib.entrypoints.academy.inputs import Ref, Secret, buyer_of
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints.academy.buyers import buyer_of
+from chalicelib.entrypoints.academy.inputs import Ref, Secret
+from chalicelib.entrypoints.academy.queries import AcademyQuery
 from chalicelib.flows.checkout.save_card import CardWaiting, SetupNotFound, save_card
 from chalicelib.kernel.errors import DomainError
 
@@ -43,11 +47,6 @@ Digits = Annotated[str, Field(pattern=r"^[0-9]{1,4}$")]
 class MissingCardInformation(DomainError):
     slug = "missing-card-information"
     detail = "Send exactly one of: card_number with exp_month, exp_year and cvc; payment_method; setup_intent; token."
-
-
-class CardQuery(Input):
-    academy: str | None = Field(default=None, max_length=60)
-    academy_id: str | None = Field(default=None, max_length=60)
 
 
 class CardBody(Input):
@@ -102,14 +101,14 @@ class CardSavedOut(Output):
 
 
 @route("GET", "/v2/payments/card", access=Access.PERSON, answers={200: CardOut})
-def get_card(call: Call, query: CardQuery) -> Answer:
+def get_card(call: Call, query: AcademyQuery) -> Answer:
     """The card that is charged."""
     academy_id_of(call, None)
     account = call.runtime.settings.stripe_account
     card = billing.customer(call.runtime.table, call.person.user_id, account, call.now).customer.card
     if card is None:
         return Answer(200, {"has_payment_method": False})
-    return Answer(200, CardOut(has_payment_method=True, **_details(card).model_dump()))
+    return Answer(200, CardOut(has_payment_method=True, **asdict(_details(card))))
 
 
 @route(
@@ -136,7 +135,7 @@ def post_card(call: Call, body: CardBody) -> Answer:
     saved = save_card(call.runtime.context(call.now), buyer_of(call.person), new)
     if isinstance(saved, CardWaiting):
         return Answer(200, {"status": saved.status.value, "client_secret": saved.client_secret})
-    return Answer(200, {"status": "ok", "details": {name: _details(saved.card).model_dump()}})
+    return Answer(200, {"status": "ok", "details": {name: _details(saved.card)}})
 
 
 def _new_card(call: Call, body: CardBody) -> NewCard:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.model import Offer, Plan, PlanStatus, SetKind
@@ -10,9 +12,9 @@ from chalicelib.books.catalog.queries import PlanNotFound, PriceNotFound, Servic
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
 from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.inputs import Country, CountryQuery, ListQuery, Slug
+from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug
 from chalicelib.entrypoints.academy.schemas import (
     PlanOut,
     ServiceItemOut,
@@ -40,8 +42,8 @@ class PlanListQuery(ListQuery):
     country_code: Country | None = None
 
 
-class ItemsQuery(Input):
-    plan: str = Field(min_length=1, max_length=60)
+class ItemsQuery(Query):
+    plan: Annotated[str, Meta(min_length=1, max_length=60)]
     service_slug: Slug | None = None
     unit_type: Slug | None = None
 

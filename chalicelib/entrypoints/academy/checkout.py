@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
+from msgspec.structs import asdict
 from pydantic import Field, field_validator
 
 from chalicelib.books.billing import queries as billing
@@ -22,10 +22,12 @@ from chalicelib.books.identity.queries import academy as read_academy
 from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._keyed import keyed, played_back
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
-from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug, buyer_of, whence_of
+from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
+from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
 from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired
@@ -179,7 +181,7 @@ class WaitingOut(Output):
     client_secret: str | None
     id: int
     amount: float
-    created_at: datetime
+    created_at: Instant
 
 
 class AcademyIsRequired(DomainError):
@@ -327,7 +329,7 @@ def get_quote(call: Call, bag_id: int) -> Answer:
 
 def units_out(invoice: Invoice) -> UnitsInvoiceOut:
     bag = ChargeBagOut(id=invoice.bag_id, type=BagKind.CHARGE, status="PAID", was_delivered=True)
-    return UnitsInvoiceOut.model_validate({**invoice_out(invoice).model_dump(), "bag": bag})
+    return UnitsInvoiceOut(**asdict(invoice_out(invoice)), bag=bag)
 
 
 def _bought(call: Call, command: BuyUnits) -> Outcome | Replayed:

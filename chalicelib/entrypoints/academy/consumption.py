@@ -11,9 +11,10 @@ from chalicelib.books.consumption.model import Session, SessionStatus
 from chalicelib.books.consumption.queries import SessionNotFound
 from chalicelib.books.ledger.burn import InsufficientCredits
 from chalicelib.entrypoints._auth import academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.inputs import CountryQuery, ListQuery, whence_of
+from chalicelib.entrypoints.academy.buyers import whence_of
+from chalicelib.entrypoints.academy.queries import CountryQuery, ListQuery
 from chalicelib.flows.metering.cancel_session import SessionCancelled, SessionDone, cancel_session
 from chalicelib.flows.metering.consume import Consume, InvalidHash, consume
 from chalicelib.kernel.errors import DomainError
@@ -38,8 +39,8 @@ class SessionOut(Output):
     service: str
     how_many: int
     hash: str | None
-    created_at: datetime
-    eta: datetime
+    created_at: Instant
+    eta: Instant
 
 
 class SessionsQuery(ListQuery):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -11,7 +11,8 @@ from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX, PASSWORD
 from chalicelib.books.identity.model import LoginAttempt
 from chalicelib.books.identity.operations import TooManyLogins, WrongLogin
 from chalicelib.entrypoints._auth import presented_token, source_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.kernel.errors import DomainError
 
 
@@ -28,10 +29,12 @@ class LoginBody(Input):
 class LoginAnswer(Output):
     """`token` goes into `Authorization: Token ...` and is shown this once."""
 
-    token: str = Field(repr=False)
-    expires_at: datetime
+    token: str
+    expires_at: Instant
     user_id: int
     email: str
+
+    unseen: ClassVar[frozenset[str]] = frozenset({"token"})
 
 
 @route(

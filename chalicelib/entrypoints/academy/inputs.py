@@ -1,4 +1,4 @@
-"""Fields that several requests of the academy's dialect share."""
+"""Fields that several bodies of the academy's dialect share."""
 
 from __future__ import annotations
 
@@ -6,41 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chalicelib.books.billing.model import Buyer, Whence
-from chalicelib.entrypoints._auth import Caller, source_of
-from chalicelib.entrypoints._http import INTEGER_MAX, Call, Input
-from chalicelib.kernel.pages import OFFSET_MAX
+from chalicelib.entrypoints._http import INTEGER_MAX
 
-USER_AGENT_CHARACTERS_MAX = 200
 Ident = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 Slug = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]
 Ref = Ident | Slug
 """An id or a slug."""
 Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")]
 Secret = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_]+$")]
-
-
-class CountryQuery(Input):
-    academy: str | None = Field(default=None, max_length=60)
-    academy_id: str | None = Field(default=None, max_length=60)
-    country_code: Country | None = None
-
-
-class ListQuery(Input):
-    """`limit` above 100 reads as 100 (D72); `cursor` comes from the header Link of the page before."""
-
-    academy: str | None = Field(default=None, max_length=60)
-    academy_id: str | None = Field(default=None, max_length=60)
-    limit: int = Field(default=20, ge=1, le=1_000_000)
-    offset: int = Field(default=0, ge=0, le=OFFSET_MAX)
-    cursor: str | None = Field(default=None, max_length=2000)
-
-
-def buyer_of(caller: Caller) -> Buyer:
-    return Buyer(user_id=caller.user_id, email=caller.email, first_name=caller.first_name, last_name=caller.last_name)
-
-
-def whence_of(call: Call) -> Whence:
-    """From where a purchase is made: kept with its invoice, should the payment be disputed."""
-    agent = call.headers.get("user-agent", "")[:USER_AGENT_CHARACTERS_MAX]
-    return Whence(ip=source_of(call), user_agent=agent or None)

@@ -13,7 +13,8 @@ from chalicelib.books.billing.queries import InvoiceNotFound
 from chalicelib.books.billing.refunds import RefundExceedsInvoice
 from chalicelib.books.idempotency.model import Keyed, KeyReused, RequestInFlight
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.entrypoints._keyed import keyed, played_back
 from chalicelib.entrypoints.academy.inputs import Ref
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major, refund_status

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import asdict
 
 from chalicelib.books.billing.model import AppliedCoupon, Buyer, Invoice, Refund
 from chalicelib.books.catalog.model import (
@@ -22,7 +23,7 @@ from chalicelib.books.catalog.model import (
 )
 from chalicelib.books.catalog.pricing import country_price
 from chalicelib.books.identity.model import Academy
-from chalicelib.entrypoints._http import Output
+from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.kernel.money import Money, currency
 from chalicelib.kernel.quotes import Line
 
@@ -167,8 +168,8 @@ class CouponOut(Output):
     referral_type: str
     referral_value: float
     auto: bool
-    offered_at: datetime
-    expires_at: datetime | None
+    offered_at: Instant
+    expires_at: Instant | None
 
 
 class UserOut(Output):
@@ -190,7 +191,7 @@ class CreditNoteOut(Output):
     number: str | None
     amount: float
     status: str
-    created_at: datetime
+    created_at: Instant
 
 
 class InvoiceOut(Output):
@@ -200,8 +201,8 @@ class InvoiceOut(Output):
     amount: float
     amount_refunded: float
     currency: CurrencyOut
-    paid_at: datetime | None
-    created_at: datetime
+    paid_at: Instant | None
+    created_at: Instant
     status: str
     stripe_id: str | None
     user: UserOut
@@ -265,25 +266,41 @@ def option_out(option: FinancingOption, country: str | None) -> FinancingOptionO
 
 
 def small_plan_out(offer: Offer, country: str | None) -> SmallPlanOut:
-    return SmallPlanOut.model_validate(_small_plan(offer, country))
+    plan = offer.plan
+    items = sorted(offer.items, key=lambda found: found.link_id)
+    options = () if plan.is_renewable else offer.financing_options
+    return SmallPlanOut(
+        id=plan.id,
+        title=plan.title,
+        slug=plan.slug,
+        status=plan.status,
+        time_of_life=plan.time_of_life or 0,
+        time_of_life_unit=plan.time_of_life_unit,
+        trial_duration=plan.trial_duration,
+        trial_duration_unit=plan.trial_duration_unit,
+        service_items=[item_out(found) for found in items],
+        financing_options=[option_out(option, country) for option in options],
+        has_available_cohorts=plan.cohort_set_id is not None,
+    )
 
 
 def plan_out(offer: Offer, academy: Academy, country: str | None) -> PlanOut:
     plan = offer.plan
-    prices = {f"price_per_{period.value.lower()}": _period_price(plan, period, country) for period in Period}
+    prices = {period: _period_price(plan, period, country) for period in Period}
     currencies = [code for _, code in prices.values() if code is not None]
-    return PlanOut.model_validate(
-        _small_plan(offer, country)
-        | {name: amount for name, (amount, _) in prices.items()}
-        | {
-            "currency": currency_out(currencies[0] if currencies else plan.currency),
-            "is_renewable": plan.is_renewable,
-            "is_onboarding": plan.is_onboarding,
-            "has_waiting_list": plan.has_waiting_list,
-            "consumption_strategy": plan.consumption_strategy,
-            "seats_included": plan.seats_included,
-            "owner": academy_out(academy),
-        }
+    return PlanOut(
+        **asdict(small_plan_out(offer, country)),
+        currency=currency_out(currencies[0] if currencies else plan.currency),
+        price_per_month=prices[Period.MONTH][0],
+        price_per_quarter=prices[Period.QUARTER][0],
+        price_per_half=prices[Period.HALF][0],
+        price_per_year=prices[Period.YEAR][0],
+        is_renewable=plan.is_renewable,
+        is_onboarding=plan.is_onboarding,
+        has_waiting_list=plan.has_waiting_list,
+        consumption_strategy=plan.consumption_strategy,
+        seats_included=plan.seats_included,
+        owner=academy_out(academy),
     )
 
 
@@ -357,25 +374,6 @@ def invoice_line_out(line: Line, code: str) -> InvoiceLineOut:
 def refund_status(refund: Refund | None) -> str:
     """Of a refund at Stripe, or of one that Stripe has not answered yet."""
     return "PENDING" if refund is None else REFUND_STATUSES.get(refund.status, "PENDING")
-
-
-def _small_plan(offer: Offer, country: str | None) -> dict[str, object]:
-    plan = offer.plan
-    items = sorted(offer.items, key=lambda found: found.link_id)
-    options = () if plan.is_renewable else offer.financing_options
-    return {
-        "id": plan.id,
-        "title": plan.title,
-        "slug": plan.slug,
-        "status": plan.status,
-        "time_of_life": plan.time_of_life or 0,
-        "time_of_life_unit": plan.time_of_life_unit,
-        "trial_duration": plan.trial_duration,
-        "trial_duration_unit": plan.trial_duration_unit,
-        "service_items": [item_out(found) for found in items],
-        "financing_options": [option_out(option, country) for option in options],
-        "has_available_cohorts": plan.cohort_set_id is not None,
-    }
 
 
 def _period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:

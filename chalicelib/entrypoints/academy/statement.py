@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from chalicelib.entrypoints._auth import academy_id_of
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Query, json_text, route
 from chalicelib.entrypoints.academy.statement_schemas import LinkOut, StatementOut, statement_out
 from chalicelib.entrypoints.academy.statement_tables import csv_text, paper
 from chalicelib.flows.statement.read import HistoryTooLong, StatementTooLong, read_statement
@@ -29,7 +29,7 @@ MEDIA_TYPES = {
 }
 
 
-class StatementQuery(Input):
+class StatementQuery(Query):
     """`since`: only the entries from the beginning of this day (UTC) on."""
 
     format: Format = Format.JSON
@@ -65,7 +65,7 @@ def get_statement(call: Call, query: StatementQuery) -> Answer:
 def _written(call: Call, statement: StatementOut, wanted: Format) -> bytes:
     if wanted is Format.PDF:
         return call.runtime.printer.pdf(paper(statement))
-    text = csv_text(statement) if wanted is Format.CSV else statement.model_dump_json()
+    text = csv_text(statement) if wanted is Format.CSV else json_text(statement)
     return text.encode()
 
 

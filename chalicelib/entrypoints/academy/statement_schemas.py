@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
+
 from chalicelib.books.billing.model import Invoice, InvoiceStatus
 from chalicelib.books.ledger.chain import digest
 from chalicelib.books.ledger.model import Lot, SetRef, Source
-from chalicelib.entrypoints._http import Output
+from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major
 from chalicelib.flows.statement.read import Statement
 from chalicelib.flows.statement.statement import Account, Line
 
 FORMAT = "purser-statement/1"
+COVERED = ("format", "holder", "academy", "since", "accounts")
 HOW_TO_CHECK = (
     "Canonical JSON: names in order, no space, UTF-8 (RFC 8785). An entry's hash is the SHA-256, in hex, of its "
     "content as canonical JSON. Its content names its parents: the hashes of the entries before it. Each entry of an "
@@ -44,8 +47,8 @@ class OpenLotOut(Output):
     id: str
     remaining: int
     granted: int
-    created_at: datetime
-    valid_until: datetime | None
+    created_at: Instant
+    valid_until: Instant | None
     source: Source
     invoice: int
 
@@ -82,7 +85,7 @@ class InvoiceOfStatementOut(Output):
     amount: float
     amount_refunded: float
     currency: CurrencyOut
-    paid_at: datetime | None
+    paid_at: Instant | None
     status: InvoiceStatus
 
 
@@ -90,7 +93,7 @@ class StatementOut(Output):
     """Every entry of a person's own accounts, with what is needed to check that none was changed or left out."""
 
     format: str
-    generated_at: datetime
+    generated_at: Instant
     holder: str
     academy: int | None
     since: date | None
@@ -104,7 +107,7 @@ class LinkOut(Output):
     """Where a large statement can be fetched, by whoever has the address, until then."""
 
     url: str
-    expires_at: datetime
+    expires_at: Instant
 
 
 def statement_out(
@@ -121,7 +124,7 @@ def statement_out(
         invoices=[_invoice_out(invoice) for invoice in found.invoices],
         digest="",
     )
-    covered = made.model_dump(mode="json", include={"format", "holder", "academy", "since", "accounts"})
+    covered = {name: msgspec.to_builtins(getattr(made, name)) for name in COVERED}
     return made.model_copy(update={"digest": digest(covered)})
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
+from msgspec.structs import asdict
 
 from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.inbox import store as inbox_store
@@ -12,7 +13,7 @@ from chalicelib.books.inbox.model import Event, EventStatus, replayed
 from chalicelib.books.inbox.queries import EventNotFound
 from chalicelib.dynamo.table import InvalidCursor
 from chalicelib.dynamo.writes import commit
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, Query, route
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX
 
@@ -29,8 +30,8 @@ class EventOut(Output):
     status: str
     attempts: int
     error: str | None
-    received_at: datetime
-    next_attempt_at: datetime | None
+    received_at: Instant
+    next_attempt_at: Instant | None
 
 
 class EventWithBodyOut(EventOut):
@@ -45,10 +46,10 @@ class EventsOut(Output):
     next_cursor: str | None
 
 
-class InboxQuery(Input):
+class InboxQuery(Query):
     status: EventStatus = EventStatus.PENDING
-    limit: int = Field(default=PAGE_ITEMS_DEFAULT, ge=1, le=PAGE_ITEMS_MAX)
-    cursor: str | None = Field(default=None, max_length=2000)
+    limit: Annotated[int, Meta(ge=1, le=PAGE_ITEMS_MAX)] = PAGE_ITEMS_DEFAULT
+    cursor: Annotated[str, Meta(max_length=2000)] | None = None
 
 
 @route("GET", "/ops/inbox", access=Access.OPERATOR, answers={200: EventsOut}, errors=(InvalidCursor,))
@@ -88,7 +89,7 @@ def replay_event(call: Call, event_id: str) -> Answer:
     except inbox_store.AnotherHandles as error:
         raise EventMoved from error
     context.queue.nudge_inbox(event_id)
-    return Answer(202, EventWithBodyOut(**_event_out(again).model_dump(), body=stored.body))
+    return Answer(202, EventWithBodyOut(**asdict(_event_out(again)), body=stored.body))
 
 
 def _event_out(event: Event) -> EventOut:
@@ -104,4 +105,4 @@ def _event_out(event: Event) -> EventOut:
 
 
 def _with_body(stored: inbox.StoredEvent) -> EventWithBodyOut:
-    return EventWithBodyOut(**_event_out(stored.event).model_dump(), body=stored.body)
+    return EventWithBodyOut(**asdict(_event_out(stored.event)), body=stored.body)

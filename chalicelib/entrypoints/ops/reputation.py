@@ -10,7 +10,8 @@ from chalicelib.books.billing.model import Standing
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.store import UserNotFound
 from chalicelib.dynamo.writes import commit
-from chalicelib.entrypoints._http import Access, Answer, Call, Input, Output, route
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 
 BY_OPERATOR = "operator"
 

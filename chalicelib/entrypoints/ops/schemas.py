@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
+from msgspec import Meta
 from pydantic import Field
 
 from chalicelib.books.identity.credentials import (
@@ -27,7 +28,8 @@ from chalicelib.books.identity.model import (
 )
 from chalicelib.books.identity.operations import Hired
 from chalicelib.books.identity.roles import CAPABILITIES
-from chalicelib.entrypoints._http import Input, Output
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Instant, Output, Query
 from chalicelib.kernel.ids import ID_MAX
 from chalicelib.kernel.pages import PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest
 
@@ -40,11 +42,11 @@ Scope = Annotated[str, Field(min_length=1, max_length=SCOPE_CHARACTERS_MAX)]
 Slug = Annotated[str, Field(min_length=1, max_length=SLUG_CHARACTERS_MAX)]
 
 
-class PageQuery(Input):
+class PageQuery(Query):
     """`limit` above 100 reads as 100; `cursor` is the `next_cursor` of the page before."""
 
-    limit: int = Field(default=PAGE_ITEMS_DEFAULT, ge=1, le=10**6)
-    cursor: str | None = Field(default=None, max_length=CURSOR_CHARACTERS_MAX)
+    limit: Annotated[int, Meta(ge=1, le=10**6)] = PAGE_ITEMS_DEFAULT
+    cursor: Annotated[str, Meta(max_length=CURSOR_CHARACTERS_MAX)] | None = None
 
     @property
     def page(self) -> PageRequest:
@@ -65,7 +67,7 @@ class AcademyAnswer(Output):
     slug: str
     name: str
     main_currency: str | None
-    created_at: datetime
+    created_at: Instant
 
     @classmethod
     def of(cls, academy: Academy) -> AcademyAnswer:
@@ -133,10 +135,12 @@ class TokenAnswer(Output):
     """`token` is shown this once. `id` names it in the list and ends it."""
 
     id: str
-    token: str = Field(repr=False)
-    expires_at: datetime
+    token: str
+    expires_at: Instant
     user_id: int
     email: str
+
+    unseen: ClassVar[frozenset[str]] = frozenset({"token"})
 
     @classmethod
     def of(cls, user: User, *, secret: str, expires_at: datetime) -> TokenAnswer:
@@ -168,7 +172,7 @@ class UserAnswer(Output):
     last_name: str
     is_operator: bool
     has_password: bool
-    created_at: datetime
+    created_at: Instant
 
     @classmethod
     def of(cls, user: User) -> UserAnswer:
@@ -183,8 +187,8 @@ class UserAnswer(Output):
         )
 
 
-class UserQuery(Input):
-    email: Email
+class UserQuery(Query):
+    email: Annotated[str, Meta(min_length=3, max_length=EMAIL_CHARACTERS_MAX)]
 
 
 class UserList(Output):
@@ -193,8 +197,8 @@ class UserList(Output):
 
 class ListedToken(Output):
     id: str
-    created_at: datetime
-    expires_at: datetime
+    created_at: Instant
+    expires_at: Instant
 
     @classmethod
     def of(cls, entry: TokenEntry) -> ListedToken:
@@ -224,7 +228,7 @@ class ListedApiKey(Output):
     name: str
     academy_id: int | None
     scopes: tuple[str, ...]
-    created_at: datetime
+    created_at: Instant
 
     @classmethod
     def of(cls, key: ApiKey) -> ListedApiKey:
@@ -241,14 +245,16 @@ class ApiKeyAnswer(Output):
     """`key` goes into `X-Api-Key` and is shown this once."""
 
     id: int
-    key: str = Field(repr=False)
+    key: str
     name: str
     academy_id: int | None
     scopes: tuple[str, ...]
 
+    unseen: ClassVar[frozenset[str]] = frozenset({"key"})
+
 
 class ApiKeyQuery(PageQuery):
-    academy: Slug | None = None
+    academy: Annotated[str, Meta(min_length=1, max_length=SLUG_CHARACTERS_MAX)] | None = None
 
 
 class ApiKeyPage(Output):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import Payment
@@ -68,16 +67,18 @@ def fulfill(
     begun: Begun | None = None,
     beside: Sequence[Write] = (),
 ) -> Invoice:
-    """Deliver what the invoice is for, and answer the fulfilled invoice; also where somebody else delivered first.
+    """Deliver what the invoice is for, and answer the fulfilled invoice.
 
     `payment` has succeeded at the processor, or is None where nothing was to be charged. `begun` carries the writes of
-    a purchase that begins in this very transaction, `beside` those that belong to it (a kept answer). Raises
-    NotDeliverable for an invoice that was given up and whose claims another purchase has taken since.
+    a purchase that begins in this very transaction, `beside` those that belong to it (a kept answer, the row of the
+    event that told of it). Raises InvoiceMoved where somebody else delivered or moved it first, and NotDeliverable for
+    an invoice that was given up and whose claims another purchase has taken since.
     """
     late = stored.invoice.status in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED)
     invoice = _paid(stored.invoice, payment, context.now)
     delivery = Delivery.model_validate_json(stored.delivery)
     done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
+    message = receipt(invoice, context.now)
     places: dict[tuple[Holder, str], Place] = {}
     for _ in range(PAGES_TRIED_MAX):
         writes = [
@@ -86,13 +87,12 @@ def fulfill(
             *(claim_writes(invoice, delivery) if late else ()),
             *_holdings(invoice, done),
             *_grants(invoice, done, places),
-            *_told(context, invoice),
+            outbox.new(message),
+            timeline.new(_activity(context, invoice)),
             *beside,
         ]
         try:
             commit(context.table, writes)
-        except billing.InvoiceMoved:
-            return _by_another(context, stored)
         except (ledger.PageFull, ledger.OwesUnits):
             places = _places(context, done)
         except TAKEN as error:
@@ -100,7 +100,7 @@ def fulfill(
                 raise NotDeliverable from error
             raise
         else:
-            context.queue.nudge_outbox(receipt(invoice, context.now).id)
+            context.queue.nudge_outbox(message.id)
             return invoice
     raise Defect(f"no balance page has room for invoice {invoice.id}")
 
@@ -179,8 +179,8 @@ def _grants(invoice: Invoice, done: Fulfillment, places: dict[tuple[Holder, str]
     return writes
 
 
-def _told(context: Context, invoice: Invoice) -> list[Write]:
-    activity = Activity(
+def _activity(context: Context, invoice: Invoice) -> Activity:
+    return Activity(
         id=derived("paid", invoice.id),
         user_id=invoice.buyer.user_id,
         academy_id=invoice.academy_id,
@@ -188,15 +188,6 @@ def _told(context: Context, invoice: Invoice) -> list[Write]:
         at=context.now,
         facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency},
     )
-    return [outbox.new(receipt(invoice, context.now)), timeline.new(activity)]
-
-
-def _by_another(context: Context, stored: StoredInvoice) -> Invoice:
-    """The invoice moved: somebody else delivered it, or it moved otherwise and whoever settles it tries again."""
-    again = billing_queries.invoice(context.table, stored.invoice.buyer.user_id, stored.invoice.id)
-    if again.invoice.paid_at is None:
-        raise billing.InvoiceMoved
-    return again.invoice
 
 
 def _places(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], Place]:

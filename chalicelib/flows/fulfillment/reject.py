@@ -21,6 +21,11 @@ from chalicelib.kernel.ids import derived
 
 def reject(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequence[Write] = ()) -> Invoice:
     """The processor refused to pay the invoice. Answers it as it is now: another may have finished it first."""
+    return _as_it_is(context, stored, InvoiceStatus.REJECTED, reason, beside)
+
+
+def reject_as_read(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequence[Write] = ()) -> Invoice:
+    """The same of the invoice as it was read. Raises InvoiceMoved, with nothing written, where another was first."""
     return _end(context, stored, InvoiceStatus.REJECTED, reason, beside)
 
 
@@ -30,7 +35,16 @@ def void(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequen
     uncounted: list[Write] = [*beside]
     if invoice.payment is not None:
         uncounted += [billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
-    return _end(context, stored, InvoiceStatus.VOIDED, reason, uncounted)
+    return _as_it_is(context, stored, InvoiceStatus.VOIDED, reason, uncounted)
+
+
+def _as_it_is(
+    context: Context, stored: StoredInvoice, status: InvoiceStatus, reason: str, beside: Sequence[Write]
+) -> Invoice:
+    try:
+        return _end(context, stored, status, reason, beside)
+    except billing.InvoiceMoved:
+        return billing_queries.invoice(context.table, stored.invoice.buyer.user_id, stored.invoice.id).invoice
 
 
 def _end(
@@ -55,8 +69,5 @@ def _end(
         at=context.now,
         facts={"invoice": invoice.id, "amount": invoice.amount, "reason": reason},
     )
-    try:
-        commit(context.table, [*writes, timeline.new(activity), *beside])
-    except billing.InvoiceMoved:
-        return billing_queries.invoice(context.table, user_id, invoice.id).invoice
+    commit(context.table, [*writes, timeline.new(activity), *beside])
     return invoice

@@ -17,7 +17,7 @@ from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
 from chalicelib.flows.fulfillment.notices import returned
-from chalicelib.flows.fulfillment.reject import reject
+from chalicelib.flows.fulfillment.reject import reject_as_read
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
 
@@ -26,9 +26,10 @@ TRIES_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The invoice is paid and delivered."""
+    """The invoice is paid and delivered. `wrote`: by this very call, together with its `cause`."""
 
     invoice: Invoice
+    wrote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,47 +43,59 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The payment failed for good; the invoice is given up."""
+    """The payment failed for good; the invoice is given up. `wrote`: by this very call, together with its `cause`."""
 
     invoice: Invoice
     error: PaymentDeclined
+    wrote: bool = False
 
 
 Outcome = Settled | Waiting | Refused
 
 
-def settle(context: Context, stored: StoredInvoice, payment: Payment, *, beside: Sequence[Write] = ()) -> Outcome:
+def settle(
+    context: Context,
+    stored: StoredInvoice,
+    payment: Payment,
+    *,
+    beside: Sequence[Write] = (),
+    cause: Sequence[Write] = (),
+) -> Outcome:
     """Act on a payment as the processor has it now. Repeats and races end in the same state.
 
-    `beside` is written with the delivery. The invoice was read before the processor was asked: a change in between
+    `beside` is written with the delivery; `cause` with whatever decides the invoice, delivery or not: what made us ask.
+    The outcome says whether that was so. The invoice was read before the processor was asked: a change in between
     moves its version, and then both are looked at again, so that a late answer never overwrites a newer one.
     """
-    for _ in range(TRIES_MAX):
+    for number in range(TRIES_MAX):
         if stored.invoice.status in PAID_STATUSES:
             return Settled(stored.invoice)
+        if number:
+            payment = context.gateway.payment(payment.id) or payment
         try:
-            return _settle(context, stored, payment, beside)
+            return _settle(context, stored, payment, beside, cause)
         except billing.InvoiceMoved:
             stored = billing_queries.invoice(context.table, stored.invoice.buyer.user_id, stored.invoice.id)
-            payment = context.gateway.payment(payment.id) or payment
     raise billing.InvoiceMoved
 
 
-def _settle(context: Context, stored: StoredInvoice, payment: Payment, beside: Sequence[Write]) -> Outcome:
+def _settle(
+    context: Context, stored: StoredInvoice, payment: Payment, beside: Sequence[Write], cause: Sequence[Write]
+) -> Outcome:
     if payment.status is PaymentStatus.FAILED:
         payment = _closed(context, payment)
     if payment.status is PaymentStatus.SUCCEEDED:
         try:
-            return Settled(fulfill(context, stored, payment, beside=beside))
+            return Settled(fulfill(context, stored, payment, beside=[*beside, *cause]), wrote=True)
         except NotDeliverable:
-            return Settled(_give_money_back(context, stored, payment))
+            return Settled(_give_money_back(context, stored, payment, cause), wrote=True)
     if stored.invoice.status is not InvoiceStatus.PENDING:
         return Refused(stored.invoice, _declined(stored.invoice, payment))
     if payment.status is PaymentStatus.CANCELED:
         declined = _declined(stored.invoice, payment)
         reason = payment.decline_code or payment.status.value
-        invoice = reject(context, stored, reason, beside=_counted_again(context, stored.invoice, payment))
-        return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
+        beside = [*_counted_again(context, stored.invoice, payment), *cause]
+        return Refused(reject_as_read(context, stored, reason, beside=beside), declined, wrote=True)
     return Waiting(_noted(context, stored, payment), payment.status, payment.client_secret)
 
 
@@ -120,7 +133,7 @@ def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice
     return invoice
 
 
-def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice:
+def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, cause: Sequence[Write]) -> Invoice:
     """What came too late to be delivered goes back whole, once: asked first, and under a key of its own."""
     invoice = stored.invoice
     states = [found for found in context.gateway.refunds_of(payment.id) if found.status not in ("failed", "canceled")]
@@ -147,6 +160,7 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment) 
     writes: list[Write] = [
         billing.changed_invoice(changed, version=stored.version),
         outbox.new(returned(changed, payment.amount, context.now)),
+        *cause,
     ]
     commit(context.table, writes)
     return changed

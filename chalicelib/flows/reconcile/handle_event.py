@@ -17,13 +17,16 @@ from chalicelib.books.billing.queries import InvoiceNotFound, StoredInvoice
 from chalicelib.books.inbox import queries as inbox_queries
 from chalicelib.books.inbox import store as inbox
 from chalicelib.books.inbox.model import Event, EventStatus, after_failure, settled
-from chalicelib.dynamo.writes import commit
+from chalicelib.books.inbox.queries import StoredEvent
+from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.checkout.save_card import forget_card, forget_customer, keep_setup, refresh_card
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.record_refunds import record_dispute, record_refunds
-from chalicelib.flows.fulfillment.settle import settle
+from chalicelib.flows.fulfillment.settle import Waiting, settle
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import ID_MAX
+
+TRIES_MAX = 3
 
 T = TypeVar("T")
 
@@ -37,24 +40,38 @@ def handle_event(context: Context, event_id: str, topics: Mapping[str, str]) -> 
 
     Raises nothing that the event causes: what fails is kept on the event. TryLater passes: nothing was done.
     """
-    stored = inbox_queries.event(context.table, event_id)
-    event = stored.event
-    if event.status is not EventStatus.PENDING:
-        return event
-    topic = topics.get(event.type)
-    if topic is None:
-        after = settled(event, EventStatus.IGNORED)
-    else:
+    for _ in range(TRIES_MAX):
+        stored = inbox_queries.event(context.table, event_id)
+        if stored.event.status is not EventStatus.PENDING:
+            return stored.event
         try:
-            HANDLERS[topic](context, event)
-            after = settled(event, EventStatus.HANDLED)
-        except (NotKnownYet, DomainError, billing.InvoiceMoved, billing.CustomerMoved) as error:
-            after = after_failure(event, _why(error), context.now)
+            return _tried(context, stored, topics.get(stored.event.type))
+        except inbox.AnotherHandles:
+            continue  # its row is another one now: handled, or still to be handled
+    return inbox_queries.event(context.table, event_id).event
+
+
+def _tried(context: Context, stored: StoredEvent, topic: str | None) -> Event:
+    """The event after one try. Raises AnotherHandles where its row was changed since it was read."""
+    event = stored.event
+    after = settled(event, EventStatus.IGNORED if topic is None else EventStatus.HANDLED)
+    handled = inbox.changed(after, version=stored.version)
     try:
-        commit(context.table, [inbox.changed(after, version=stored.version)])
-    except inbox.AnotherHandles:
-        return inbox_queries.event(context.table, event_id).event
+        if topic is not None and _acted(context, topic, event, handled):
+            return after
+    except (NotKnownYet, DomainError, billing.InvoiceMoved, billing.CustomerMoved) as error:
+        after = after_failure(event, _why(error), context.now)
+        handled = inbox.changed(after, version=stored.version)
+    commit(context.table, [handled])
     return after
+
+
+def _acted(context: Context, topic: str, event: Event, handled: Write) -> bool:
+    """Act on the event. True where `handled` was written with what it caused."""
+    if topic in PAYMENTS:
+        return _settle_payment(context, PAYMENTS[topic](context, event), handled)
+    HANDLERS[topic](context, event)
+    return False
 
 
 def fail_event(context: Context, event_id: str, error: Exception) -> Event:
@@ -70,17 +87,23 @@ def fail_event(context: Context, event_id: str, error: Exception) -> Event:
     return after
 
 
-def _payment(context: Context, event: Event) -> None:
-    _settle_payment(context, _object(event))
+def _payment(context: Context, event: Event) -> str:
+    return _object(event)
 
 
-def _settle_payment(context: Context, payment_id: str) -> None:
+def _checkout(context: Context, event: Event) -> str:
+    return _known(context.gateway.checkout_payment_id(_object(event)), _object(event))
+
+
+def _settle_payment(context: Context, payment_id: str, handled: Write) -> bool:
+    """Whether `handled` was written: in one transaction with what the payment decides, where it decides something."""
     first = _known(context.gateway.payment(payment_id), payment_id)
     invoice = invoice_of_payment(context, first)
     # What is acted on must not be older than the invoice that it is written over, unless it can change no more.
     final = first.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED)
     payment = first if final else _known(context.gateway.payment(payment_id), payment_id)
-    settle(context, invoice, payment)
+    outcome = settle(context, invoice, payment, cause=[handled])
+    return not isinstance(outcome, Waiting) and outcome.wrote
 
 
 def _setup(context: Context, event: Event) -> None:
@@ -130,11 +153,6 @@ def _dispute(context: Context, event: Event) -> None:
         raise NotKnownYet(f"invoice {invoice.id} is not paid yet")
 
 
-def _checkout(context: Context, event: Event) -> None:
-    payment_id = _known(context.gateway.checkout_payment_id(_object(event)), _object(event))
-    _settle_payment(context, payment_id)
-
-
 def _card(context: Context, event: Event) -> None:
     found = context.gateway.card(_object(event))
     card, customer_id = found if found is not None else (None, None)
@@ -159,17 +177,21 @@ def _customer_event(context: Context, event: Event) -> None:
         forget_customer(context, user_id, state.id)
 
 
-HANDLERS: Mapping[str, Callable[[Context, Event], None]] = {
+PAYMENTS: Mapping[str, Callable[[Context, Event], str]] = {
     "payment": _payment,
+    "checkout": _checkout,
+}
+"""Topics that settle an invoice: the id of the payment in question."""
+
+HANDLERS: Mapping[str, Callable[[Context, Event], None]] = {
     "setup": _setup,
     "charge": _charge,
     "refund": _refund,
     "dispute": _dispute,
-    "checkout": _checkout,
     "card": _card,
     "customer": _customer_event,
 }
-"""What is done about each topic. A new event type is a row in the adapter's table of topics; a new topic one here."""
+"""What is done about other topics. A new event type is a row in the adapter's table of topics; a new topic one here."""
 
 
 def invoice_of_payment(context: Context, payment: Payment) -> StoredInvoice:
