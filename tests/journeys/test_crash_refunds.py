@@ -35,7 +35,7 @@ def refund_what_stripe_refuses(world: World) -> Scenario:
 
 
 CALLS: list[Prepare] = [refund_units, refund_part_of_a_plan, refund_what_stripe_refuses]
-HELPS = {refund_what_stripe_refuses: ("told", "again")}  # what the dashboard did, no sweep of ours would see
+HELPS: dict[Prepare, tuple[str, ...]] = {refund_what_stripe_refuses: ("told", "again")}  # what the dashboard did, no sweep of ours would see
 
 
 def handle_a_full_refund(world: World) -> Scenario:

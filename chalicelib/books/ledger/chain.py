@@ -13,11 +13,12 @@ model read from it: a field that a later release adds cannot change an old entry
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from chalicelib.books.ledger.model import Entry, Holder
 
@@ -59,13 +60,12 @@ def seal(holder: Holder, heads: Collection[str], entry: Entry) -> Sealed:
 
 def content(holder: Holder, doc: str) -> dict[str, Any]:
     """What an entry's hash covers: the text as it is stored, and whose it is."""
-    return {**json.loads(doc), "holder": f"{holder.kind}#{holder.id}"}
+    return {**msgspec.json.decode(doc), "holder": f"{holder.kind}#{holder.id}"}
 
 
 def digest(value: Mapping[str, Any]) -> str:
     """SHA-256 of a value as canonical JSON, in hex."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
 
 
 def reached(entries: Iterable[Recorded], heads: Iterable[str]) -> set[str]:
