@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 from chalice.app import Request
 
@@ -20,13 +19,14 @@ from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Grant, Holder, Origin, Source, Unit
-from chalicelib.dynamo.rows import Row, decode, load
+from chalicelib.dynamo.rows import Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import commit
 from chalicelib.entrypoints import _dispatch, _wiring, workers
 from chalicelib.settings import Settings
 from infra.table import create_table
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
+from tests.moto_table import all_rows
 from tests.services import REGION, Engine, dynamodb_client
 from tests.shop import MENTORING, open_shop
 from tests.world import START, STRIPE_KEY, WEBHOOK_SECRET, Person, Reply, World
@@ -125,7 +125,7 @@ class ParallelWorld(World):
 
     def rows(self) -> list[Row]:
         """Every row of the table, by key."""
-        return scanned(self.table)
+        return all_rows(self.table)
 
     def invoices_of(self, person: Person, status: InvoiceStatus | None = None) -> list[Invoice]:
         partition = f"USER#{person.user_id}"
@@ -145,8 +145,7 @@ class ParallelWorld(World):
             self.advance(minutes=16)
             self.sweep()
             self.settle()
-        with patch("tests.journeys.test_crash_invariants.all_rows", scanned):
-            check_books(self)
+        check_books(self)
 
     def give(self, person: Person, *lots: int) -> Holder:
         """Units of the mentorship in lots of these sizes, the oldest first."""
@@ -201,18 +200,6 @@ def a_parallel_world(table: Table, **changes: Any) -> Iterator[ParallelWorld]:
         yield world
     finally:
         _wiring.install(None)
-
-
-def scanned(table: Table) -> list[Row]:
-    """Every row of a table, by key."""
-    found: list[Row] = []
-    request: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True}
-    while True:
-        answer = table.call("Scan", request)
-        found += [decode(item) for item in answer["Items"]]
-        if "LastEvaluatedKey" not in answer:
-            return sorted(found, key=lambda row: (row.key.pk, row.key.sk))
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def statuses(replies: Iterable[Reply]) -> dict[int, int]:

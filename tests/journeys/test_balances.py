@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.books.catalog.model import ResourceSet, SetKind
+from tests.books import check_books
 from tests.journeys.test_crash import outside_calls
-from tests.journeys.test_crash_invariants import check_books
 from tests.shop import a_price, put
 from tests.world import Person, Reply, World
 
