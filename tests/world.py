@@ -235,8 +235,8 @@ class World:
         while self.queue.inbox or self.queue.outbox:
             inbox, self.queue.inbox = self.queue.inbox, []
             outbox, self.queue.outbox = self.queue.outbox, []
-            workers.handle_inbox(_batch("event_id", inbox))
-            workers.handle_outbox(_batch("message_id", outbox))
+            workers.handle_inbox(batch("event_id", inbox))
+            workers.handle_outbox(batch("message_id", outbox))
 
     def settle(self) -> None:
         """Deliver and work until it is quiet."""
@@ -330,7 +330,8 @@ def _open(world: World, load_catalog: Callable[[Table, int, datetime], None]) ->
         world.memory.become(rows)
 
 
-def _batch(name: str, ids: list[str]) -> dict[str, Any]:
+def batch(name: str, ids: list[str]) -> dict[str, Any]:
+    """Nudges as SQS hands them over."""
     return {
         "Records": [{"messageId": f"m{number}", "body": json.dumps({name: ident})} for number, ident in enumerate(ids)]
     }

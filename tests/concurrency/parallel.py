@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from chalice.app import Request
-
 from chalicelib.books.billing.model import Invoice, InvoiceStatus
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
@@ -26,10 +24,11 @@ from chalicelib.entrypoints import _dispatch, _wiring, workers
 from chalicelib.settings import Settings
 from infra.table import create_table
 from tests.books import check_books
+from tests.direct import DirectWorld
 from tests.moto_table import all_rows
 from tests.services import REGION, Engine, dynamodb_client
 from tests.shop import MENTORING, open_shop
-from tests.world import START, STRIPE_KEY, WEBHOOK_SECRET, Person, Reply, World
+from tests.world import START, STRIPE_KEY, WEBHOOK_SECRET, Person, Reply
 
 T = TypeVar("T")
 TOGETHER_SECONDS_MAX = 30
@@ -48,12 +47,8 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T]:
         return list(pool.map(run, range(count)))
 
 
-class ParallelWorld(World):
-    """A world that many threads may use. Time passes by itself, so that callers get ids of different milliseconds.
-
-    Requests go to the routes themselves: a Chalice object holds one current request and is no thing to share between
-    threads (Lambda never does, and the local server gives each thread its own).
-    """
+class ParallelWorld(DirectWorld):
+    """A world that many threads may use. Time passes by itself, so that callers get ids of different milliseconds."""
 
     def __init__(self, table: Table, settings: Settings) -> None:
         self._began = time.monotonic()
@@ -68,39 +63,6 @@ class ParallelWorld(World):
     def now(self, now: datetime) -> None:
         self._at_first = now
         self._began = time.monotonic()
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        raw: bytes | None = None,
-        token: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Reply:
-        plain, _, query = path.partition("?")
-        template = _dispatch.template_of(plain)
-        if template is None:
-            raise LookupError(f"nothing serves {path}")
-        sent = {name.replace("_", "-").lower(): value for name, value in (headers or {}).items()}
-        if token is not None:
-            sent["authorization"] = f"Token {token}"
-        if raw is None and body is not None:
-            raw = json.dumps(body).encode()
-        if raw is not None:
-            sent.setdefault("content-type", "application/json")
-        event = {
-            "requestContext": {"httpMethod": method, "resourcePath": template, "requestId": "a-request"},
-            "headers": sent,
-            "multiValueQueryStringParameters": _parameters(query),
-            "pathParameters": _variables(template, plain),
-            "stageVariables": None,
-            "body": None if raw is None else raw.decode(),
-            "isBase64Encoded": False,
-        }
-        response = _dispatch.respond(_dispatch.route_of(template, method), Request(event)).to_dict([])
-        return Reply(response["statusCode"], dict(response["headers"]), response["body"])
 
     def take_webhooks(self, *types: str) -> list[tuple[str, bytes, str]]:
         """The due webhooks of these types: id of the event, body, signature. All others count as delivered."""
@@ -208,12 +170,3 @@ def statuses(replies: Iterable[Reply]) -> dict[int, int]:
     for reply in replies:
         counted[reply.status] = counted.get(reply.status, 0) + 1
     return counted
-
-
-def _variables(template: str, path: str) -> dict[str, str] | None:
-    pairs = zip(template.split("/"), path.split("/"), strict=True)
-    return {wanted[1:-1]: given for wanted, given in pairs if wanted.startswith("{")} or None
-
-
-def _parameters(query: str) -> dict[str, list[str]] | None:
-    return {name: [value] for name, _, value in (part.partition("=") for part in query.split("&") if part)} or None
