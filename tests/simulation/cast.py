@@ -40,7 +40,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (work.act, 18),
     (sweep.act, 6),
     (bank.act, 5),
-    (dashboard.act, 7),
+    (dashboard.act, 4),
     (staff.act, 3),
     (join.act, 2),
     (deploy.act, 1),
