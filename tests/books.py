@@ -17,6 +17,7 @@ from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Entry, EntryKind
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.kernel.ids import derived
 from tests.moto_table import all_rows
 from tests.world import World
 
@@ -35,7 +36,9 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
     books = _Books(world)
     return [
         *books.charges(),
+        *books.disputes(),
         *books.deliveries(),
+        *books.receipts(),
         *books.lots(),
         *books.claims(),
         *books.coupons(),
@@ -100,6 +103,26 @@ class _Books:
         bags = Counter(i.bag_id for i in self.invoices.values() if self.delivered(i))
         wrong += [f"bag {bag_id} was delivered {times} times" for bag_id, times in bags.items() if times > 1]
         return wrong
+
+    def disputes(self) -> list[str]:
+        """A paid invoice shows the disputes that Stripe has, as they are there."""
+        payments = {i["id"]: i["metadata"].get("invoice_id") for i in self.world.at_stripe("payment_intent")}
+        there: dict[str | None, set[tuple[str, str]]] = {}
+        for dispute in self.world.at_stripe("dispute"):
+            there.setdefault(payments[dispute["payment_intent"]], set()).add((dispute["id"], dispute["status"]))
+        return [
+            f"invoice {ident} shows the disputes {known}, Stripe has {there.get(str(ident), set())}"
+            for ident, invoice in self.invoices.items()
+            if (known := {(one.id, one.status) for one in invoice.disputes}) != there.get(str(ident), set())
+        ]
+
+    def receipts(self) -> list[str]:
+        """Whoever was delivered something is told so, once."""
+        return [
+            f"the delivered invoice {invoice.id} has no receipt"
+            for invoice in self.invoices.values()
+            if self.delivered(invoice) and (f"OUTBOX#{derived('receipt', invoice.id)}", "MESSAGE") not in self.by_key
+        ]
 
     def deliveries(self) -> list[str]:
         """What was bought is granted exactly once where it is paid, and not at all where it is not."""

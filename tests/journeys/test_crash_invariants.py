@@ -45,6 +45,18 @@ def _rejected(world: World) -> None:
     _set(world, row, doc=load(Invoice, row).model_copy(update={"status": InvoiceStatus.REJECTED}).model_dump_json())
 
 
+def _disputed(world: World) -> None:
+    ((ident, _),) = world.standin.world.store.objects["payment_intent"].items()
+    dispute = {"id": "du_unknown", "payment_intent": ident, "status": "needs_response"}
+    world.standin.world.store.objects["dispute"]["du_unknown"] = dispute
+
+
+def _two_customers(world: World) -> None:
+    customers = world.standin.world.store.objects["customer"]
+    ((_, customer),) = customers.items()
+    customers["cus_again"] = {**customer, "id": "cus_again"}
+
+
 def _charged_twice(world: World) -> None:
     intents = world.standin.world.store.objects["payment_intent"]
     ((_, intent),) = intents.items()
@@ -62,6 +74,9 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "an entry that got lost": (lambda w: _remove(w, "ENTRY#"), "granted"),
     "money for nothing": (_rejected, "REJECTED and was charged 1 times"),
     "money twice": (_charged_twice, "was charged 2 times"),
+    "a dispute that nobody recorded": (_disputed, "shows the disputes set()"),
+    "somebody who was told nothing": (lambda w: _remove(w, "MESSAGE"), "has no receipt"),
+    "two customers at once": (_two_customers, "is 2 customers"),
     "something that is still due": (lambda w: _set(w, _row(w, "SUB#"), due_shard="x#1", due_at=1), "still due"),
     "a count of lots": (lambda w: _set(w, _row(w, "BAL#"), lots=9), "counts 9 lots"),
 }
