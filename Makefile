@@ -16,7 +16,7 @@ NO_PYTHON = Python 3.11 or newer is needed, with its venv module (Debian: apt-ge
 # A part of a larger run: says its name, and how long it took.
 part = @printf '== %s\n' '$(1)'; began=$$(date +%s); $(2) && printf '   %s: %s s\n' '$(1)' "$$(($$(date +%s) - began))"
 
-.PHONY: help venv run demo test lint types bench verify-statement admin clean
+.PHONY: help venv run demo test simulate lint types bench verify-statement admin clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: $(ENVIRONMENTS)  ## a scripted customer against the running server, or aga
 
 test: lint types  ## every check and every test
 	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile)
+
+simulate: $(ENVIRONMENTS)  ## the backend under faults: SEEDS=FROM-TO (a thousand fresh ones), STEPS=200
+	@$(PYTHON) -m tests.simulation --seeds '$(SEEDS)' --steps $(or $(STEPS),200)
 
 lint: $(ENVIRONMENTS)  ## style, formatting and the rule of imports
 	$(call part,ruff check,$(PYTHON) -m ruff check --quiet $(OURS))

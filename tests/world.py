@@ -1,4 +1,4 @@
-"""The whole system in one process for journeys: the real app, a moto table, the stand-in, and a clock that moves.
+"""The whole system in one process: the real app, a table in memory, the stand-in, and a clock that moves.
 
 Requests go through Chalice as API Gateway's events; nudges wait in lists until `work`; webhooks wait in the stand-in
 until `deliver`. Nothing happens by itself, so a test decides what comes late, twice, or never.
@@ -7,7 +7,6 @@ until `deliver`. Nothing happens by itself, so a test decides what comes late, t
 from __future__ import annotations
 
 import base64
-import copy
 import itertools
 import json
 import random
@@ -17,9 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 from app import app
 from chalicelib.adapters.stripe.gateway import StripeGateway
@@ -33,7 +29,8 @@ from chalicelib.entrypoints._wiring import Runtime
 from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
 from local.stripe_standin.machine import Standin
-from tests.moto_table import REGION, TABLE_NAME, moto_table
+from tests.simulation.engine import TABLE_NAME, Engine, EngineTable
+from tests.simulation.rows import Rows
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 STRIPE_KEY = "sk_test_world_0123456789"
@@ -178,6 +175,13 @@ class World:
         self.academy_id = 0
         self._people = 0
 
+    @property
+    def memory(self) -> Rows:
+        """The items of a table in memory."""
+        if not isinstance(self.table, EngineTable):
+            raise TypeError("this world is on a real table")
+        return self.table.engine.rows
+
     def person(self, *, operator: bool = False) -> Person:
         self._people += 1
         email = f"person{self._people}@example.com"
@@ -244,8 +248,8 @@ class World:
         while self.queue.inbox or self.queue.outbox:
             inbox, self.queue.inbox = self.queue.inbox, []
             outbox, self.queue.outbox = self.queue.outbox, []
-            workers.handle_inbox(_batch("event_id", inbox))
-            workers.handle_outbox(_batch("message_id", outbox))
+            workers.handle_inbox(batch("event_id", inbox))
+            workers.handle_outbox(batch("message_id", outbox))
 
     def settle(self) -> None:
         """Deliver and work until it is quiet."""
@@ -254,7 +258,7 @@ class World:
 
     def resting(self) -> bool:
         """Whether no row waits in the due index, now or later: a sweep would find nothing."""
-        return not any("due_shard" in item.attrs for partition in _rows().values() for item in partition.values())
+        return not any("due_shard" in item for item in self.memory.copy())
 
     def sweep(self) -> dict[str, int]:
         return schedules.sweep({})
@@ -278,13 +282,11 @@ class World:
 
     def moment(self) -> Moment:
         nudges = (list(self.queue.inbox), list(self.queue.outbox))
-        return Moment(self.now, copy.deepcopy(_rows()), self.standin.dump(), nudges, list(self.mailer.sent))
+        return Moment(self.now, self.memory.copy(), self.standin.dump(), nudges, list(self.mailer.sent))
 
     def go_back(self, moment: Moment) -> None:
         """Everything is again as it was at that moment, however often; Stripe behaves."""
-        rows = _rows()
-        rows.clear()
-        rows.update(copy.deepcopy(moment.rows))
+        self.memory.become(moment.rows)
         self.now = moment.now
         self.standin.load(moment.stripe)
         self.standin.control("DELETE", "/_control", {}, int(self.now.timestamp()))
@@ -317,14 +319,13 @@ def a_world(load_catalog: Callable[[Table, int, datetime], None], **changes: Any
         "declines_per_hour": 5,
         **changes,
     }
-    with moto_table() as table:
-        world = World(table, Settings.model_validate(values))
-        _open(world, load_catalog)
-        _wiring.install(world.runtime)
-        try:
-            yield world
-        finally:
-            _wiring.install(None)
+    world = World(EngineTable(Engine(clock=lambda: world.now)), Settings.model_validate(values))
+    _open(world, load_catalog)
+    _wiring.install(world.runtime)
+    try:
+        yield world
+    finally:
+        _wiring.install(None)
 
 
 _opened: dict[object, tuple[int, Any]] = {}
@@ -337,18 +338,14 @@ def _open(world: World, load_catalog: Callable[[Table, int, datetime], None]) ->
         academy = NewAcademy(name="4Geeks Academy", slug="4geeks", main_currency="USD")
         world.academy_id = identity.create_academy(world.table, academy, now=world.now).id
         load_catalog(world.table, world.academy_id, world.now)
-        _opened[load_catalog] = (world.academy_id, copy.deepcopy(_rows()))
+        _opened[load_catalog] = (world.academy_id, world.memory.copy())
     else:
         world.academy_id, rows = _opened[load_catalog]
-        _rows().update(copy.deepcopy(rows))
+        world.memory.become(rows)
 
 
-def _rows() -> Any:
-    """The table's items inside moto: a copy of them is a thousand times faster than to write them again."""
-    return dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables[TABLE_NAME].items
-
-
-def _batch(name: str, ids: list[str]) -> dict[str, Any]:
+def batch(name: str, ids: list[str]) -> dict[str, Any]:
+    """Nudges as SQS hands them over."""
     return {
         "Records": [{"messageId": f"m{number}", "body": json.dumps({name: ident})} for number, ident in enumerate(ids)]
     }

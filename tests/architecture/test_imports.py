@@ -20,7 +20,7 @@ OUTSIDE_IMPORTERS = {
     "boto3": (),
     "fpdf": ("chalicelib/adapters/paper/",),
 }
-STATEFUL_MODULES_OF_A_BOOK = ("store.py", "queries.py", "operations.py", "__init__.py")
+STATEFUL_MODULES_OF_A_BOOK = ("store.py", "rows.py", "queries.py", "operations.py", "__init__.py")
 SEEN_BY_ADAPTERS = re.compile(
     r"chalicelib(\.books(\.\w+)?)?|chalicelib\.(kernel|settings|adapters)(\..*)?"
     r"|chalicelib\.books\.\w+\.(port|gateway|model)(\..*)?"

@@ -11,25 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from unittest.mock import patch
-
-from chalice.app import Request
 
 from chalicelib.books.billing.model import Invoice, InvoiceStatus
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Grant, Holder, Origin, Source, Unit
-from chalicelib.dynamo.rows import Row, decode, load
+from chalicelib.dynamo.rows import Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import commit
 from chalicelib.entrypoints import _dispatch, _wiring, workers
 from chalicelib.settings import Settings
 from infra.table import create_table
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
+from tests.direct import DirectWorld
+from tests.moto_table import all_rows
 from tests.services import REGION, Engine, dynamodb_client
 from tests.shop import MENTORING, open_shop
-from tests.world import START, STRIPE_KEY, WEBHOOK_SECRET, Person, Reply, World
+from tests.world import START, STRIPE_KEY, WEBHOOK_SECRET, Person, Reply
 
 T = TypeVar("T")
 TOGETHER_SECONDS_MAX = 30
@@ -48,12 +47,8 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T]:
         return list(pool.map(run, range(count)))
 
 
-class ParallelWorld(World):
-    """A world that many threads may use. Time passes by itself, so that callers get ids of different milliseconds.
-
-    Requests go to the routes themselves: a Chalice object holds one current request and is no thing to share between
-    threads (Lambda never does, and the local server gives each thread its own).
-    """
+class ParallelWorld(DirectWorld):
+    """A world that many threads may use. Time passes by itself, so that callers get ids of different milliseconds."""
 
     def __init__(self, table: Table, settings: Settings) -> None:
         self._began = time.monotonic()
@@ -68,39 +63,6 @@ class ParallelWorld(World):
     def now(self, now: datetime) -> None:
         self._at_first = now
         self._began = time.monotonic()
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        raw: bytes | None = None,
-        token: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Reply:
-        plain, _, query = path.partition("?")
-        template = _dispatch.template_of(plain)
-        if template is None:
-            raise LookupError(f"nothing serves {path}")
-        sent = {name.replace("_", "-").lower(): value for name, value in (headers or {}).items()}
-        if token is not None:
-            sent["authorization"] = f"Token {token}"
-        if raw is None and body is not None:
-            raw = json.dumps(body).encode()
-        if raw is not None:
-            sent.setdefault("content-type", "application/json")
-        event = {
-            "requestContext": {"httpMethod": method, "resourcePath": template, "requestId": "a-request"},
-            "headers": sent,
-            "multiValueQueryStringParameters": _parameters(query),
-            "pathParameters": _variables(template, plain),
-            "stageVariables": None,
-            "body": None if raw is None else raw.decode(),
-            "isBase64Encoded": False,
-        }
-        response = _dispatch.respond(_dispatch.route_of(template, method), Request(event)).to_dict([])
-        return Reply(response["statusCode"], dict(response["headers"]), response["body"])
 
     def take_webhooks(self, *types: str) -> list[tuple[str, bytes, str]]:
         """The due webhooks of these types: id of the event, body, signature. All others count as delivered."""
@@ -125,7 +87,7 @@ class ParallelWorld(World):
 
     def rows(self) -> list[Row]:
         """Every row of the table, by key."""
-        return scanned(self.table)
+        return all_rows(self.table)
 
     def invoices_of(self, person: Person, status: InvoiceStatus | None = None) -> list[Invoice]:
         partition = f"USER#{person.user_id}"
@@ -145,8 +107,7 @@ class ParallelWorld(World):
             self.advance(minutes=16)
             self.sweep()
             self.settle()
-        with patch("tests.journeys.test_crash_invariants.all_rows", scanned):
-            check_books(self)
+        check_books(self)
 
     def give(self, person: Person, *lots: int) -> Holder:
         """Units of the mentorship in lots of these sizes, the oldest first."""
@@ -204,30 +165,9 @@ def a_parallel_world(table: Table, **changes: Any) -> Iterator[ParallelWorld]:
         _wiring.install(None)
 
 
-def scanned(table: Table) -> list[Row]:
-    """Every row of a table, by key."""
-    found: list[Row] = []
-    request: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True}
-    while True:
-        answer = table.call("Scan", request)
-        found += [decode(item) for item in answer["Items"]]
-        if "LastEvaluatedKey" not in answer:
-            return sorted(found, key=lambda row: (row.key.pk, row.key.sk))
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-
 def statuses(replies: Iterable[Reply]) -> dict[int, int]:
     """How many replies had each status."""
     counted: dict[int, int] = {}
     for reply in replies:
         counted[reply.status] = counted.get(reply.status, 0) + 1
     return counted
-
-
-def _variables(template: str, path: str) -> dict[str, str] | None:
-    pairs = zip(template.split("/"), path.split("/"), strict=True)
-    return {wanted[1:-1]: given for wanted, given in pairs if wanted.startswith("{")} or None
-
-
-def _parameters(query: str) -> dict[str, list[str]] | None:
-    return {name: [value] for name, _, value in (part.partition("=") for part in query.split("&") if part)} or None

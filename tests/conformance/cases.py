@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.dynamo.rows import Key, Values, decode
+from chalicelib.dynamo.rows import Key, Values
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Check, Delete, Put, Update, Write, anyway, commit, never
+from tests.moto_table import all_rows
 
 Rows = Mapping[Key, Values]
 
@@ -73,12 +74,4 @@ def fill(table: Table, rows: Rows) -> None:
 
 
 def everything(table: Table) -> dict[Key, Values]:
-    found: dict[Key, Values] = {}
-    request: dict[str, Any] = {"TableName": table.name, "ConsistentRead": True}
-    while True:
-        answer = table.call("Scan", request)
-        for row in map(decode, answer["Items"]):
-            found[row.key] = row.values
-        if "LastEvaluatedKey" not in answer:
-            return found
-        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    return {row.key: row.values for row in all_rows(table)}

@@ -1,4 +1,5 @@
-"""A table on every engine in turn: moto, ministack, and AWS's own DynamoDB Local where Java and Maven are there."""
+"""A table on every engine in turn: the simulation's own, moto, ministack, and AWS's own DynamoDB Local where Java and
+Maven are there."""
 
 from __future__ import annotations
 
@@ -12,13 +13,18 @@ from chalicelib.dynamo.table import Table
 from infra.table import create_table
 from tests.moto_table import moto_table
 from tests.services import DYNAMODB_LOCAL, MINISTACK, REGION, Engine, dynamodb_client, engine_names
+from tests.simulation import engine as simulation
 
 MOTO = "moto"
+SIMULATION = "simulation"
 
 
-@pytest.fixture(params=(MOTO, *engine_names()))
+@pytest.fixture(params=(SIMULATION, MOTO, *engine_names()))
 def table(request: pytest.FixtureRequest) -> Iterator[Table]:
     """An empty table as production declares it."""
+    if request.param == SIMULATION:
+        yield simulation.EngineTable(simulation.Engine())
+        return
     if request.param == MOTO:
         with moto_table() as made:
             yield made

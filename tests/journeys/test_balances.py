@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.books.catalog.model import ResourceSet, SetKind
 from chalicelib.entrypoints import workers
+from tests.books import check_books
 from tests.journeys.test_crash import outside_calls
-from tests.journeys.test_crash_invariants import check_books
 from tests.journeys.test_crash_workers import leave_one_nudge
 from tests.shop import a_price, put
 from tests.world import Person, Reply, World

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.moto_table import all_rows
 from tests.world import STRIPE_KEY, Person, World
 

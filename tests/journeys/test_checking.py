@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.books.catalog.model import CountryPrice, DiscountType, Period, PlanStatus
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.shop import BOOTCAMP, CHAT, TRIAL, a_coupon, a_plan, put
 from tests.world import Reply, World
 

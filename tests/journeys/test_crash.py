@@ -23,7 +23,7 @@ import stripe
 from chalicelib.dynamo.writes import backoff
 from chalicelib.kernel.errors import TryLater
 from local.stripe_standin.inprocess import LOST_MESSAGE
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.shop import a_coupon, put
 from tests.world import Moment, Person, Reply, World
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -35,7 +36,8 @@ def refund_what_stripe_refuses(world: World) -> Scenario:
 
 
 CALLS: list[Prepare] = [refund_units, refund_part_of_a_plan, refund_what_stripe_refuses]
-HELPS: dict[Prepare, tuple[str, ...]] = {refund_what_stripe_refuses: ("told", "again")}  # what the dashboard did, no sweep of ours would see
+HELPS: dict[Prepare, Sequence[str]] = {refund_what_stripe_refuses: ("told", "again")}
+"""What the dashboard did, no sweep of ours would see."""
 
 
 def handle_a_full_refund(world: World) -> Scenario:

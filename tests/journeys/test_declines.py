@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.world import Person, Reply, World
 
 DECLINING = "4000000000000341"

@@ -12,8 +12,8 @@ from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.entrypoints import workers
 from chalicelib.flows.reconcile.handle_event import fail_event
+from tests.books import check_books
 from tests.journeys.test_crash import Crash, Mishap, outside_calls
-from tests.journeys.test_crash_invariants import check_books
 from tests.journeys.test_crash_workers import charged_and_died, leave_one_nudge, wants_authentication
 from tests.world import Person, World
 

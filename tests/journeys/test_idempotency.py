@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.books.billing.gateway import Charge, Payment
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.world import Reply, World
 
 KEY = {"Idempotency-Key": "a-key-of-mine"}

@@ -14,7 +14,7 @@ from chalicelib.entrypoints import workers
 from chalicelib.entrypoints._wiring import runtime
 from chalicelib.flows.fulfillment.reject import reject, void
 from chalicelib.flows.fulfillment.settle import settle
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.world import Person, World
 
 DISPUTED_CARD = "4000000000000259"

@@ -10,8 +10,8 @@ import pytest
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
 from chalicelib.dynamo.writes import backoff
+from tests.books import check_books
 from tests.journeys.test_catalog import staff
-from tests.journeys.test_crash_invariants import check_books
 from tests.world import Person, Reply, World
 
 USE = "/v1/payments/me/service/{service}/consumptionsession"

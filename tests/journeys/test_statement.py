@@ -19,7 +19,7 @@ from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Update, anyway, commit, never
 from chalicelib.entrypoints.academy import statement as route
 from chalicelib.flows.statement import read
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.moto_table import all_rows
 from tests.shop import CHAT, MENTORING
 from tests.statements import statement_of, verified, wrong_with

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.world import Person, World
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.journeys.test_declines import ALWAYS_ASKS, DECLINING, authenticate, authenticated, refused
 from tests.shop import a_coupon, put
 from tests.world import Person, World

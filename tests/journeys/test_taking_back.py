@@ -7,8 +7,8 @@ from itertools import permutations
 
 import pytest
 
+from tests.books import check_books
 from tests.journeys.test_catalog import staff
-from tests.journeys.test_crash_invariants import check_books
 from tests.journeys.test_staff_refunds import USE, bought, refund, refused, subscribed, use
 from tests.shop import open_shop
 from tests.world import Person, World, a_world
@@ -233,6 +233,16 @@ class TestSpentUnitsThatBlock:
         block.settle()
         assert person.buy().status == 201
         block.settle()
+        check_books(block)
+
+    def test_of_a_lost_dispute_mark_twice(self, block: World) -> None:
+        person, _ = bought(block)
+        use(person, "mentorship-service", 6)
+        dispute(block, "lost")
+        block.settle()
+        operator = block.person(operator=True)
+        marks = operator.get(f"/ops/users/{person.user_id}/reputation").json["marks"]
+        assert [mark["standing"] for mark in marks] == ["FRAUD", "BAD"]
         check_books(block)
 
     def test_are_not_needed_where_nothing_was_spent(self, block: World) -> None:

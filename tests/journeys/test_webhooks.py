@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app import app
-from tests.journeys.test_crash_invariants import check_books
+from tests.books import check_books
 from tests.moto_table import all_rows
 from tests.shop import open_shop
 from tests.world import WEBHOOK_SECRET, Person, Reply, World, a_world

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.books.inbox.model import (
+    ATTEMPTS_MIN,
     BACKOFF_FIRST,
     BACKOFF_MAX,
     GIVE_UP_AFTER,
@@ -64,9 +65,20 @@ class TestAfterFailure:
         assert timedelta(days=2, hours=18) < tries[-1][0] - NOW <= timedelta(days=3)
 
     def test_tries_at_the_very_end_of_the_third_day_and_not_a_moment_later(self) -> None:
-        last = NOW + GIVE_UP_AFTER - BACKOFF_FIRST
-        assert after_failure(an_event(), "x", last).next_attempt_at == NOW + GIVE_UP_AFTER
-        assert after_failure(an_event(), "x", last + timedelta(microseconds=1)).status is EventStatus.PARKED
+        often = an_event().model_copy(update={"attempts": 10**6})
+        last = NOW + GIVE_UP_AFTER - BACKOFF_MAX
+        assert after_failure(often, "x", last).next_attempt_at == NOW + GIVE_UP_AFTER
+        assert after_failure(often, "x", last + timedelta(microseconds=1)).status is EventStatus.PARKED
+
+    def test_never_gives_up_what_was_hardly_tried_however_late_it_is(self) -> None:
+        """Nobody swept for a week, and then the processor is busy once."""
+        at = NOW + timedelta(days=7)
+        event = an_event()
+        for attempt in range(1, ATTEMPTS_MIN + 1):
+            assert event.status is EventStatus.PENDING, f"given up after {attempt - 1} tries"
+            event = after_failure(event, "busy", at)
+            at = event.next_attempt_at or at
+        assert (event.status, event.attempts) == (EventStatus.PARKED, ATTEMPTS_MIN)
 
     def test_never_overflows(self) -> None:
         many = an_event().model_copy(update={"attempts": 10**6})

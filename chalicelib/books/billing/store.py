@@ -6,7 +6,7 @@ A bag's row has `state` and `invoice_id` beside its document, and `content`: wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from chalicelib.books.billing.attempts import PREFIX, WINDOW, AttemptKind, check, recent
@@ -173,21 +173,15 @@ def next_numbers(academy_id: int, series: str, *, first: int, count: int) -> Upd
     )
 
 
-def marked(user_id: int, cause: str, standing: Standing) -> Update:
-    """Mark a person's reputation, once for each cause."""
+def marked(user_id: int, marks: Mapping[str, Standing | None]) -> Update:
+    """Mark a person's reputation, once for each cause, or take marks off it (None). There must be one at least."""
+    actions = [
+        Path([MARK + cause]).remove() if standing is None else Path([MARK + cause]).set(standing.value)
+        for cause, standing in marks.items()
+    ]
     return Update(
         key=reputation_key(user_id),
-        actions=(Path([MARK + cause]).set(standing.value),),
-        condition=anyway,
-        refused=never("this write has no condition"),
-    )
-
-
-def cleared(user_id: int, causes: Sequence[str]) -> Update:
-    """Take these marks off a person's reputation, whoever made them."""
-    return Update(
-        key=reputation_key(user_id),
-        actions=tuple(Path([MARK + cause]).remove() for cause in causes),
+        actions=tuple(actions),
         condition=anyway,
         refused=never("this write has no condition"),
     )

@@ -11,6 +11,8 @@ FIRST_SWEEP_AFTER = timedelta(seconds=60)
 BACKOFF_FIRST = timedelta(seconds=30)
 BACKOFF_MAX = timedelta(hours=6)
 GIVE_UP_AFTER = timedelta(days=3)
+ATTEMPTS_MIN = 8
+"""Before so many tries nothing is given up, however long nobody tried: about an hour of them."""
 
 
 class EventStatus(StrEnum):
@@ -42,7 +44,7 @@ def after_failure(event: Event, error: str, now: datetime) -> Event:
     """The event after a try that did not succeed: tried again later, doubling, and parked after about three days."""
     attempts = event.attempts + 1
     wait = min(BACKOFF_FIRST * 2 ** min(attempts - 1, 20), BACKOFF_MAX)
-    parked = now + wait > event.tried_since + GIVE_UP_AFTER
+    parked = attempts >= ATTEMPTS_MIN and now + wait > event.tried_since + GIVE_UP_AFTER
     return event.model_copy(
         update={
             "attempts": attempts,

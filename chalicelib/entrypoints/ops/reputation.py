@@ -62,11 +62,11 @@ def set_reputation(call: Call, user_id: int, body: ReputationBody) -> Answer:
     table = call.runtime.table
     identity.user(table, user_id)
     if body.standing != "GOOD":
-        commit(table, [billing_store.marked(user_id, BY_OPERATOR, Standing(body.standing))])
+        commit(table, [billing_store.marked(user_id, {BY_OPERATOR: Standing(body.standing)})])
     else:
-        causes = list(billing.reputation(table, user_id))
-        if causes:
-            commit(table, [billing_store.cleared(user_id, causes)])
+        marks = billing.reputation(table, user_id)
+        if marks:
+            commit(table, [billing_store.marked(user_id, dict.fromkeys(marks))])
     return Answer(200, _reputation_out(call, user_id))
 
 

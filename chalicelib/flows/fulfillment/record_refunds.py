@@ -6,8 +6,8 @@ refunds and disputes together, so that each is done once, in whatever order and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
@@ -85,6 +85,7 @@ class _Change:
     new: tuple[Refund, ...] = ()
     failed: tuple[Refund, ...] = ()
     writes: tuple[Write, ...] = ()
+    marks: Mapping[str, Standing | None] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
 
 
@@ -131,14 +132,12 @@ def _disputed(context: Context, invoice: Invoice, found: DisputeState, *, is_new
     dispute = Dispute(
         id=found.id, amount=found.amount, status=found.status, reason=found.reason, updated_at=context.now
     )
-    user_id = invoice.buyer.user_id
     forgiven = found.status in CLOSED_DISPUTES and found.status != "lost"
     standing = Standing.FRAUD if found.reason == "fraudulent" else Standing.BAD
-    mark: Write = billing.cleared(user_id, [found.id]) if forgiven else billing.marked(user_id, found.id, standing)
     changed = invoice.model_copy(update={"disputes": (*others, dispute)})
     told = staff_to_tell(context, invoice.academy_id) if is_new else ()
     messages = tuple(disputed(changed, dispute, person, context.now) for person in told)
-    return _Change(invoice=changed, writes=(mark,), messages=messages)
+    return _Change(invoice=changed, marks={found.id: None if forgiven else standing}, messages=messages)
 
 
 def _written(context: Context, stored: StoredInvoice, change: _Change, what: str) -> Invoice | None:
@@ -159,11 +158,13 @@ def _commit(context: Context, stored: StoredInvoice, change: _Change, what: str,
             for refund in invoice.refunds
         )
         invoice = invoice.model_copy(update={"refunds": refunds})
+    marks = {**done.marks, **change.marks}
     messages = [*change.messages, *_messages(context, invoice, change)]
     writes: list[Write] = [
         billing.changed_invoice(invoice, version=stored.version),
         *done.writes,
         *change.writes,
+        *([billing.marked(invoice.buyer.user_id, marks)] if marks else []),
         timeline.new(_activity(context, invoice, stored.version, what)),
         *(outbox.new(message) for message in messages),
     ]

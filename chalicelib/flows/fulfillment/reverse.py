@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import Invoice, Standing, TakenBack
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.ledger import store as ledger
@@ -30,10 +29,13 @@ from chalicelib.flows.fulfillment.plan import fulfillment
 
 @dataclass(frozen=True, slots=True)
 class Reversed:
-    """The invoice with what was taken back of it so far, the writes, and what this step took back."""
+    """The invoice with what was taken back of it so far, the writes, what this step took back, and the marks that it
+    leaves on the customer's reputation or takes off it.
+    """
 
     invoice: Invoice
     writes: tuple[Write, ...]
+    marks: Mapping[str, Standing | None]
     taken_back: tuple[TakenBack, ...]
 
 
@@ -61,10 +63,14 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     for holder, one in reversals:
         cause = f"invoice:{changed.id}"
         writes += ledger.reversal_writes(holder, one, cause=cause, version=stored.version, now=context.now)
-    writes += _standing_writes(context, changed, [one for _, one in reversals])
     reversed_units = {one.grant.id: one.taken + one.owed.units for _, one in reversals}
     invoice = changed.model_copy(update={"reversed_units": {**changed.reversed_units, **reversed_units}})
-    return Reversed(invoice, tuple(writes), tuple(_taken_back(one for _, one in reversals)))
+    return Reversed(
+        invoice=invoice,
+        writes=tuple(writes),
+        marks=_marks(context, changed, [one for _, one in reversals]),
+        taken_back=tuple(_taken_back(one for _, one in reversals)),
+    )
 
 
 def _grant_keys(invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:
@@ -147,16 +153,14 @@ def _holding_writes(invoice: Invoice, delivery: Delivery, held: tuple[Holding, i
     return writes
 
 
-def _standing_writes(context: Context, invoice: Invoice, reversals: list[Reversal]) -> list[Write]:
+def _marks(context: Context, invoice: Invoice, reversals: list[Reversal]) -> dict[str, Standing | None]:
     """Where units that were spent and refunded block their owner: until the refund fails, or an operator says so."""
     if context.limits.spent_policy is not SpentPolicy.BLOCK:
-        return []
-    owed = sum(one.owed.units for one in reversals)
+        return {}
     cause = f"invoice_{invoice.id}"
-    user_id = invoice.buyer.user_id
-    if owed:
-        return [billing.marked(user_id, cause, Standing.BAD)]
-    return [billing.cleared(user_id, [cause])] if any(one.owed_before for one in reversals) else []
+    if any(one.owed.units for one in reversals):
+        return {cause: Standing.BAD}
+    return {cause: None} if any(one.owed_before for one in reversals) else {}
 
 
 def _taken_back(reversals: Iterable[Reversal]) -> list[TakenBack]:

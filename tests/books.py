@@ -1,0 +1,350 @@
+"""What must hold of all rows and of Stripe once everything has come to rest, checked by one function.
+
+`check_books` reads every row and every object of the stand-in and lists what is wrong. The tests of
+tests/journeys/test_crash_invariants.py break the books one by one, so that each check is known to be able to fail.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
+from chalicelib.books.billing.refunds import amount_returned, is_disputed
+from chalicelib.books.consumption.model import Session
+from chalicelib.books.inbox.model import Event, EventStatus
+from chalicelib.books.ledger.chain import content, digest
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
+from chalicelib.books.ledger.rows import read_balance
+from chalicelib.books.outbox.model import Message, MessageStatus
+from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
+from chalicelib.dynamo.rows import Row, load
+from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.kernel.ids import derived
+from tests.moto_table import all_rows
+from tests.world import World
+
+STRIPE_KEYS_KEPT_SECONDS = 86_400
+SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1}
+"""What opens an unlimited lot, and what closes it."""
+
+
+def check_books(world: World, *, parked: Collection[str] = ()) -> None:
+    """Fail with everything that does not add up. `parked`: types of events that may have been given up."""
+    wrong = what_is_wrong(world, parked=parked)
+    assert not wrong, "\n".join(wrong)
+
+
+def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
+    """Every broken rule, in a sentence each."""
+    books = _Books(world)
+    return [
+        *books.charges(),
+        *books.disputes(),
+        *books.deliveries(),
+        *books.receipts(),
+        *books.lots(),
+        *books.reversals(),
+        *books.chains(),
+        *books.claims(),
+        *books.coupons(),
+        *books.bags(),
+        *books.waiting(frozenset(parked)),
+        *books.sessions(),
+        *books.customers(),
+    ]
+
+
+class _Books:
+    """All rows, read once."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rows = all_rows(world.table)
+        self.by_key = {(row.key.pk, row.key.sk): row for row in self.rows}
+        found = self.of("INVOICE#")
+        self.invoices = {invoice.id: invoice for invoice in (load(Invoice, row) for row in found)}
+        self.deliveries_of = {
+            load(Invoice, row).id: Delivery.model_validate_json(str(row.values["delivery"])) for row in found
+        }
+        self.entries = [(row.key.pk, load(Entry, row)) for row in self.of("ENTRY#")]
+        self.holdings = {int(row.key.sk.split("#")[1]): row for prefix in ("SUB#", "FIN#") for row in self.of(prefix)}
+        self.granted = {
+            invoice_id: [e for _, e in self.entries if e.kind is EntryKind.GRANT and e.cause == f"invoice:{invoice_id}"]
+            for invoice_id in self.invoices
+        }
+
+    def of(self, prefix: str) -> list[Row]:
+        return [row for row in self.rows if row.key.sk.startswith(prefix)]
+
+    def delivered(self, invoice: Invoice) -> bool:
+        """Paid, and not given back because it could not be delivered any more."""
+        return invoice.status in PAID_STATUSES and bool(self.granted[invoice.id])
+
+    def charges(self) -> list[str]:
+        """Each invoice is charged at most once, exactly its amount, and only money that was taken pays it."""
+        wrong = []
+        refunds = self.world.at_stripe("refund")
+        for invoice in self.invoices.values():
+            paid = [
+                intent
+                for intent in self.world.at_stripe("payment_intent")
+                if intent["status"] == "succeeded" and intent["metadata"].get("invoice_id") == str(invoice.id)
+            ]
+            expected = int(invoice.status in PAID_STATUSES and invoice.amount > 0)
+            if len(paid) != expected:
+                wrong.append(f"invoice {invoice.id} is {invoice.status} and was charged {len(paid)} times")
+            wrong += [
+                f"invoice {invoice.id} of {invoice.amount} was charged {intent['amount_received']}"
+                for intent in paid
+                if intent["amount_received"] != invoice.amount
+            ]
+            returned = sum(
+                refund["amount"]
+                for refund in refunds
+                if refund["status"] != "failed" and refund["payment_intent"] in {intent["id"] for intent in paid}
+            )
+            if returned != invoice.amount_refunded:
+                wrong.append(f"invoice {invoice.id} shows {invoice.amount_refunded} refunded, Stripe {returned}")
+        bags = Counter(i.bag_id for i in self.invoices.values() if self.delivered(i))
+        wrong += [f"bag {bag_id} was delivered {times} times" for bag_id, times in bags.items() if times > 1]
+        return wrong
+
+    def disputes(self) -> list[str]:
+        """A paid invoice shows the disputes that Stripe has, as they are there."""
+        payments = {i["id"]: i["metadata"].get("invoice_id") for i in self.world.at_stripe("payment_intent")}
+        there: dict[str | None, set[tuple[str, str]]] = {}
+        for dispute in self.world.at_stripe("dispute"):
+            there.setdefault(payments[dispute["payment_intent"]], set()).add((dispute["id"], dispute["status"]))
+        return [
+            f"invoice {ident} shows the disputes {known}, Stripe has {there.get(str(ident), set())}"
+            for ident, invoice in self.invoices.items()
+            if (known := {(one.id, one.status) for one in invoice.disputes}) != there.get(str(ident), set())
+        ]
+
+    def receipts(self) -> list[str]:
+        """Whoever was delivered something is told so, once."""
+        return [
+            f"the delivered invoice {invoice.id} has no receipt"
+            for invoice in self.invoices.values()
+            if self.delivered(invoice) and (f"OUTBOX#{derived('receipt', invoice.id)}", "MESSAGE") not in self.by_key
+        ]
+
+    def deliveries(self) -> list[str]:
+        """What was bought is granted exactly once where it is paid, and not at all where it is not."""
+        wrong = []
+        for ident, invoice in self.invoices.items():
+            delivery = self.deliveries_of[ident]
+            wanted: Counter[int] = Counter()
+            if delivery.units is not None:
+                wanted[delivery.units.unit.service_id] += delivery.units.how_many
+            for item in delivery.plan.terms.items if delivery.plan is not None else ():
+                wanted[item.service_id] += item.how_many
+            got: Counter[int] = Counter()
+            for entry in self.granted[ident]:
+                for portion in entry.portions:
+                    got[entry.unit.service_id] += portion.granted
+            undelivered = invoice.status is InvoiceStatus.REFUNDED and not got
+            paid = invoice.status in PAID_STATUSES and not undelivered
+            if got != (wanted if paid else Counter()):
+                wrong.append(f"invoice {ident} is {invoice.status}, sells {dict(wanted)} and granted {dict(got)}")
+            if (ident in self.holdings) != (paid and delivery.plan is not None):
+                wrong.append(
+                    f"invoice {ident} is {invoice.status}; is there its subscription? {ident in self.holdings}"
+                )
+        return wrong
+
+    def lots(self) -> list[str]:
+        """Each lot has what its entries leave; each page counts its lots."""
+        left: Counter[tuple[str, str, str]] = Counter()
+        switched: Counter[tuple[str, str, str]] = Counter()
+        for pk, entry in self.entries:
+            if entry.units != SIGNS[entry.kind] * sum(p.units for p in entry.portions if not p.unlimited):
+                # A grant's units are all its portions; an unlimited one counts nothing.
+                wrong_units = f"entry {entry.id} says {entry.units} units"
+                return [wrong_units]
+            for portion in entry.portions:
+                lot = (pk, f"BAL#{entry.unit.name}#{portion.page}", portion.lot_id)
+                if not portion.unlimited:
+                    left[lot] += SIGNS[entry.kind] * portion.units
+                elif entry.kind in SWITCHES:
+                    switched[lot] += SWITCHES[entry.kind]
+        unlimited = {lot for lot, times in switched.items() if times > 0}
+        wrong, open_lots = [], set()
+        for row in self.rows:
+            if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
+                continue
+            lots: dict[str, Any] = {name: value for name, value in row.values.items() if name.startswith("lot_")}
+            if row.values["lots"] != len(lots) or len(lots) > LOTS_PER_PAGE_MAX:
+                wrong.append(f"{row.key} counts {row.values['lots']} lots and has {len(lots)}")
+            for name, value in lots.items():
+                lot = (row.key.pk, row.key.sk, name.removeprefix("lot_"))
+                open_lots.add(lot)
+                expected = -1 if lot in unlimited else left[lot]
+                if value["r"] + value.get("z", 0) != expected or 0 not in (value["r"], value.get("z", 0)):
+                    wrong.append(f"lot {lot} has {value['r']} and {value.get('z', 0)}, its entries leave {expected}")
+        wrong += [
+            f"lot {lot} is gone with {units} units" for lot, units in left.items() if units and lot not in open_lots
+        ]
+        return wrong + [f"lot {lot} is gone" for lot in unlimited - open_lots]
+
+    def reversals(self) -> list[str]:
+        """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
+        wrong = []
+        due: Counter[tuple[str, str]] = Counter()
+        got: Counter[tuple[str, str]] = Counter()
+        for ident, invoice in self.invoices.items():
+            for entry in self.granted[ident]:
+                countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
+                wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
+                if invoice.reversed_units.get(entry.id, 0) != wanted:
+                    wrong.append(f"invoice {ident} took back {invoice.reversed_units.get(entry.id, 0)}, not {wanted}")
+        for pk, entry in self.entries:
+            if entry.kind in (EntryKind.REVERSE, EntryKind.RESTORE):
+                got[pk, entry.unit.name] -= entry.units
+            cause = entry.cause.removeprefix("invoice:")
+            if entry.kind is EntryKind.GRANT and cause.isdigit() and int(cause) in self.invoices:
+                due[pk, entry.unit.name] += self.invoices[int(cause)].reversed_units.get(entry.id, 0)
+        for row in self.rows:
+            if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
+                continue
+            balance = read_balance(Holder.person(0), row)
+            got[row.key.pk, balance.unit.name] += sum(owed.units for owed in balance.owed)
+            if row.values.get("owes", 0) != balance.debt:
+                wrong.append(f"{row.key} owes {row.values.get('owes', 0)}, its debts are {balance.debt}")
+            for lot in balance.lots:
+                disputed = lot.origin.invoice_id in self.invoices and is_disputed(self.invoices[lot.origin.invoice_id])
+                if (lot.remaining != 0 and disputed) or (lot.frozen != 0 and not disputed):
+                    wrong.append(f"lot {lot.id} has {lot.remaining} and {lot.frozen} frozen; disputed: {disputed}")
+        accounts = {*due, *got}
+        return wrong + [
+            f"{account}: {due[account]} are due back, {got[account]} are taken or owed"
+            for account in sorted(accounts)
+            if due[account] != got[account]
+        ]
+
+    def chains(self) -> list[str]:
+        """Each entry has the hash of its content, and is either a head of its page or named by a later entry there."""
+        wrong: list[str] = []
+        heads: dict[tuple[str, str], set[str]] = {}
+        for row in self.of("BAL#"):
+            found = {name.removeprefix("head_") for name in row.values if name.startswith("head_")}
+            heads[row.key.pk, row.key.sk] = found
+        hashes: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        named: dict[tuple[str, str], set[str]] = {page: set() for page in heads}
+        for row in self.of("ENTRY#"):
+            entry, hashed = load(Entry, row), str(row.values.get("hash"))
+            _, kind, ident = row.key.pk.split("#")
+            if hashed != digest(content(Holder(kind, int(ident)), row.doc)):
+                wrong.append(f"entry {entry.id} does not have its hash")
+            page = (row.key.pk, f"BAL#{entry.unit.name}#{entry.portions[0].page}")
+            hashes[page].add(hashed)
+            named[page].update(entry.parents or ())
+        for page in heads:
+            wrong += [f"{page} is led by {head}, which is no entry" for head in heads[page] - hashes[page]]
+            wrong += [f"{page} has an entry that names {one}, which is none" for one in named[page] - hashes[page]]
+            loose = hashes[page] - heads[page] - named[page]
+            wrong += [f"{page} has the entry {one}, which nothing leads to" for one in loose]
+            wrong += [f"{page} is led by {head}, which is named too" for head in heads[page] & named[page]]
+        return wrong
+
+    def claims(self) -> list[str]:
+        """A plan is claimed by its live holding and by nothing else."""
+        claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
+        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
+        wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
+        wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
+        trials = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#TRIAL#")}
+        wrong += [f"the trial's claim of invoice {ident} has no subscription" for ident in trials - held]
+        return wrong
+
+    def coupons(self) -> list[str]:
+        """A coupon counts as used exactly where a delivered purchase holds it."""
+        total: Counter[str] = Counter()
+        by_person: Counter[tuple[str, str]] = Counter()
+        for ident, invoice in self.invoices.items():
+            for coupon in self.deliveries_of[ident].coupons if self.delivered(invoice) else ():
+                by_person[f"USER#{invoice.buyer.user_id}", f"CLAIM#COUPON#{coupon.id}"] += 1
+                if coupon.how_many_offers >= 0:
+                    total[coupon.slug] += 1
+        wrong = []
+        for row in self.of("COUPON#"):
+            slug = row.key.sk.removeprefix("COUPON#")
+            if row.values.get("used", 0) != total[slug]:
+                wrong.append(f"coupon {slug} counts {row.values.get('used', 0)} uses, {total[slug]} are held")
+        rows = {(row.key.pk, row.key.sk): row.values.get("used", 0) for row in self.of("CLAIM#COUPON#")}
+        for key in {*rows, *by_person}:
+            if rows.get(key, 0) != by_person[key]:
+                wrong.append(f"{key} counts {rows.get(key, 0)} uses, {by_person[key]} are held")
+        return wrong
+
+    def bags(self) -> list[str]:
+        """A bag is PAID exactly where an invoice of it is, and by that invoice."""
+        wrong = []
+        for row in self.of("BAG#"):
+            state, invoice_id = row.values["state"], row.values.get("invoice_id")
+            bag_id = int(row.key.sk.removeprefix("BAG#"))
+            paid = [i.id for i in self.invoices.values() if i.bag_id == bag_id and self.delivered(i)]
+            if (state, [invoice_id] if invoice_id else []) != (("PAID", paid) if paid else ("CHECKING", [])):
+                wrong.append(f"bag {bag_id} is {state} by {invoice_id}; its delivered invoices are {paid}")
+        return wrong
+
+    def waiting(self, parked: frozenset[str]) -> list[str]:
+        """Nothing waits for ever: no invoice, no event, no message; nothing is still in the due index."""
+        wrong = [f"invoice {i.id} is PENDING" for i in self.invoices.values() if i.status is InvoiceStatus.PENDING]
+        for event in (load(Event, row) for row in self.of("EVENT")):
+            given_up = event.status is EventStatus.PARKED and event.type not in parked
+            if given_up or event.status is EventStatus.PENDING:
+                wrong.append(f"event {event.id} {event.type} is {event.status}: {event.error}")
+        for message in (load(Message, row) for row in self.of("MESSAGE")):
+            if message.status is not MessageStatus.SENT:
+                wrong.append(f"message {message.id} is {message.status}")
+        wrong += [f"{row.key} is still due" for row in self.rows if "due_shard" in row.values]
+        attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
+        paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
+        return wrong + [f"the paid invoice {i.id} counts as a decline" for i in paid if f"try_{i.id}" in attempts]
+
+    def sessions(self) -> list[str]:
+        """A session's units are taken once; a cancelled one's are back; a hash names its session."""
+        wrong = []
+        kinds = Counter((entry.cause, entry.kind) for _, entry in self.entries)
+        for row in (row for row in self.of("SESSION#")):
+            session = load(Session, row)
+            cause, taken = f"session:{session.id}", len(session.takings)
+            back = taken if session.cancelled_at is not None else 0
+            if (kinds.pop((cause, EntryKind.CONSUME), 0), kinds.pop((cause, EntryKind.RELEASE), 0)) != (taken, back):
+                wrong.append(f"session {session.id} does not match its entries")
+        uses = (EntryKind.CONSUME, EntryKind.RELEASE)
+        wrong += [f"{kind} of {cause} has no session" for cause, kind in kinds if kind in uses]
+        made = {load(Session, row).id for row in self.of("SESSION#")}
+        hashed = Counter(int(str(row.values["session"])) for row in self.of("SESSION_HASH#"))
+        return wrong + [f"a hash names the session {ident}" for ident in hashed if ident not in made]
+
+    def customers(self) -> list[str]:
+        """A person is one living customer of Stripe at most.
+
+        Beside those that a crash left a day before: Stripe has forgotten their key by then. Nothing may be theirs.
+        """
+        used = {
+            thing["customer"]
+            for kind in ("payment_intent", "setup_intent", "payment_method")
+            for thing in self.world.at_stripe(kind)
+        }
+        living: dict[str, list[Any]] = {}
+        for customer in self.world.at_stripe("customer"):
+            if "deleted" not in customer:
+                living.setdefault(customer["metadata"].get("user_id"), []).append(customer)
+        wrong = []
+        for user_id, found in living.items():
+            last = max(customer["created"] for customer in found)
+            kept = [one for one in found if one["id"] in used or one["created"] > last - STRIPE_KEYS_KEPT_SECONDS]
+            if len(kept) > 1:
+                wrong.append(f"person {user_id} is {len(kept)} customers at Stripe")
+        return wrong
+
+
+def _ended(row: Row) -> bool:
+    held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
+    held_back = held.held_back
+    return held_back is not None and held_back.fate is Fate.ENDED

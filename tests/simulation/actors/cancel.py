@@ -1,0 +1,15 @@
+"""Cancel: a customer cancels a use, perhaps one that is over."""
+
+from __future__ import annotations
+
+from tests.simulation.stage import Sent, Stage
+
+
+def act(stage: Stage) -> None:
+    ready = [person for person in stage.people if person.uses]
+    if not ready:
+        return
+    customer = stage.rng.choice(ready)
+    service, session_id = stage.rng.choice(customer.uses)
+    path = f"/v1/payments/me/service/{service}/consumptionsession/{session_id}/cancel"
+    stage.ask(customer, Sent("PUT", path))

@@ -1,0 +1,34 @@
+"""Pay: a customer pays a bag, perhaps under a key: the latest one, or an older one that may be paid or too old."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.actors import check
+from tests.simulation.shops import PLANS
+from tests.simulation.stage import Sent, Stage
+
+CHECKED_FIRST = 0.5
+
+
+def act(stage: Stage) -> None:
+    if stage.rng.random() < CHECKED_FIRST:
+        check.act(stage)
+    pay(stage)
+
+
+def pay(stage: Stage) -> None:
+    rng = stage.rng
+    ready = [person for person in stage.people if person.bags]
+    if not ready:
+        return
+    customer = max(ready, key=lambda person: person.bags[-1]["token"]) if rng.random() < 0.7 else rng.choice(ready)
+    bag = customer.bags[-1] if rng.random() < 0.7 else rng.choice(customer.bags)
+    body: dict[str, Any] = {"token": bag["token"]}
+    way = PLANS[customer.academy_id][bag["plan"]]
+    if way == "period":
+        body["chosen_period"] = rng.choice(("MONTH", "MONTH", "YEAR"))
+    elif way == "instalments":
+        body["how_many_installments"] = 12
+    headers = {"Idempotency-Key": f"pay-{rng.getrandbits(32)}"} if rng.random() < 0.5 else {}
+    stage.send(customer, Sent("POST", "/v2/payments/pay", body, headers))

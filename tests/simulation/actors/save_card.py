@@ -1,0 +1,21 @@
+"""Save a card: of every kind that behaves otherwise."""
+
+from __future__ import annotations
+
+from tests.simulation.stage import Customer, Sent, Stage
+
+GOOD = ("4242424242424242", "5555555555554444", "378282246310005")
+REFUSED, REFUSED_LATER = "4000000000000002", "4000000000000341"
+AUTHENTICATED, AUTHENTICATED_ONCE = "4000002760003184", "4000002500003155"
+DISPUTED = "4000000000000259"
+CARDS = (*GOOD * 3, REFUSED, REFUSED_LATER, AUTHENTICATED, AUTHENTICATED, AUTHENTICATED_ONCE, DISPUTED)
+
+
+def act(stage: Stage) -> None:
+    customer = stage.somebody()
+    save(stage, customer, stage.rng.choice(CARDS))
+
+
+def save(stage: Stage, customer: Customer, number: str) -> None:
+    card = {"card_number": number, "exp_month": "10", "exp_year": "30", "cvc": "435"}
+    stage.send(customer, Sent("POST", "/v2/payments/card", {**card, "academy": customer.academy_id}))

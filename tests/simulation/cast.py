@@ -1,0 +1,64 @@
+"""Who acts, and how often: a new actor is one file in actors/ and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.simulation.actors import (
+    again,
+    bank,
+    buy,
+    cancel,
+    check,
+    consume,
+    dashboard,
+    deliver,
+    deploy,
+    join,
+    look,
+    pay,
+    save_card,
+    staff,
+    sweep,
+    wait,
+    work,
+)
+from tests.simulation.stage import Stage
+
+Actor = Callable[[Stage], None]
+
+CAST: tuple[tuple[Actor, int], ...] = (
+    (check.act, 5),
+    (pay.act, 22),
+    (buy.act, 14),
+    (again.act, 9),
+    (consume.act, 14),
+    (cancel.act, 6),
+    (save_card.act, 7),
+    (look.act, 2),
+    (deliver.act, 16),
+    (work.act, 18),
+    (sweep.act, 6),
+    (bank.act, 5),
+    (dashboard.act, 4),
+    (staff.act, 3),
+    (join.act, 2),
+    (deploy.act, 1),
+    (wait.act, 7),
+)
+"""Each actor and its weight."""
+
+INTERRUPTING: tuple[tuple[Actor, int], ...] = (
+    (again.act, 10),
+    (pay.act, 5),
+    (buy.act, 3),
+    (consume.act, 4),
+    (cancel.act, 4),
+    (save_card.act, 3),
+    (deliver.act, 6),
+    (work.act, 8),
+    (sweep.act, 5),
+    (bank.act, 3),
+    (dashboard.act, 2),
+)
+"""Who may come in the midst of another's act."""

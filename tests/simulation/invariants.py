@@ -1,0 +1,231 @@
+"""What must hold after every step, looked at only where something changed: the cheap half of the books' rules.
+
+Charged at most once, nothing below zero, entries = lots, no claim exceeded, nothing that was paid becomes unpaid, each
+row touched only by its own callers, the same request under the same key answered the same. What holds only at rest is
+in tests/books.py, and is looked at when a run ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.books.billing.model import PAID_STATUSES
+from chalicelib.books.catalog.model import Coupon
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
+
+if TYPE_CHECKING:
+    from tests.simulation.faults import Act
+    from tests.simulation.stage import Customer, Sent, Stage
+    from tests.world import Reply
+
+Item = dict[str, Any]
+Key = tuple[str, str]
+
+NONE = {"N": "0"}
+SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1}
+"""What opens an unlimited lot, and what closes it."""
+TRANSIENT = frozenset({409, 503})
+LIVE = frozenset({"ACTIVE", "FREE_TRIAL", "FULLY_PAID", "PAYMENT_ISSUE"})
+NO_CARD = "payment-method-required"
+OWN = ("USER#", "LEDGER#USER#", "IDEMPOTENCY#", "LEDGER#TEAM#", "ACADEMY#")
+
+
+class Watch:
+    """Sees every step of one run. `looked` answers what is wrong since the last time."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._wrong: list[str] = []
+        self._acts: list[Act] = []
+        self._left: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+        self._unlimited: Counter[tuple[str, str, str]] = Counter()
+        self._invoices: dict[int, Item] = {}
+        self._paid: dict[str, str] = {}
+        self._events = 0
+        self._coupons: dict[int, Coupon] = {}
+        self._held: dict[int, tuple[str, int, bool]] = {}
+        self._trials: Counter[tuple[str, int]] = Counter()
+
+    def saw(self, act: Act) -> None:
+        """An act has ended, or died."""
+        if act.who is not None:
+            self._acts.append(act)
+
+    def answered(self, customer: Customer, sent: Sent, reply: Reply, act: Act) -> None:
+        """A customer has an answer: no failure of ours, and the same as before where the request is the same."""
+        if reply.status >= 500 and (reply.status != 503 or not act.struck):
+            self._wrong.append(f"{sent.method} {sent.path} of person {customer.user_id}: {reply.status} {reply.text}")
+        once = sent.key is not None or sent.path.endswith("/pay") or "/consumptionsession/" in sent.path
+        if not once or reply.status in TRANSIENT:
+            return
+        final = reply.status in (200, 201) or (
+            reply.status == 402 and sent.key is not None and NO_CARD not in reply.text
+        )
+        if sent.final is None:
+            sent.final = reply if final else None
+            return
+        before, now = _outcome(sent.final), _outcome(reply)
+        if before != now:
+            self._wrong.append(f"{sent.method} {sent.path} was answered {before} and then {now}")
+
+    def looked(self) -> list[str]:
+        """What is wrong with what changed since the last look."""
+        pages: set[Key] = set()
+        for key, old in self._stage.memory.taken().items():
+            new = self._stage.memory.get(key)
+            if new is not None and new is not old:
+                self._row(key, old, new, pages)
+        for page in pages:
+            self._page(page)
+        self._stripe()
+        for act in self._acts:
+            self._tenancy(act)
+        self._acts = []
+        found = [*self._wrong, *self._stage.defects.taken()]
+        self._wrong = []
+        return found
+
+    def _row(self, key: Key, old: Item | None, new: Item, pages: set[Key]) -> None:
+        pk, sk = key
+        kind = sk.partition("#")[0]
+        if kind == "ENTRY":
+            self._entry(pk, old, new, pages)
+        elif kind == "BAL":
+            pages.add(key)
+        elif kind == "INVOICE":
+            self._invoice(pk, old, new)
+        elif kind == "BAG" and old is not None and _text(old, "state") == "PAID" != _text(new, "state"):
+            self._wrong.append(f"{key} was PAID and is {_text(new, 'state')}")
+        elif kind == "COUPON":
+            coupon = Coupon.model_validate_json(new["doc"]["S"])
+            self._coupons[coupon.id] = coupon
+            self._counted(key, new, coupon.how_many_offers)
+        elif sk.startswith("CLAIM#COUPON#"):
+            self._counted(key, new, self._coupon(int(sk.rpartition("#")[2])).how_many_per_person)
+        elif kind in ("SUB", "FIN"):
+            self._holding(pk, old, new)
+
+    def _entry(self, pk: str, old: Item | None, new: Item, pages: set[Key]) -> None:
+        entry = Entry.model_validate_json(new["doc"]["S"])
+        if old is not None:
+            self._wrong.append(f"the entry {entry.id} of {pk} was changed")
+            return
+        for portion in entry.portions:
+            page = (pk, f"BAL#{entry.unit.name}#{portion.page}")
+            pages.add(page)
+            if not portion.unlimited:
+                self._left[page][portion.lot_id] += SIGNS[entry.kind] * portion.units
+            elif entry.kind in SWITCHES:
+                self._unlimited[(*page, portion.lot_id)] += SWITCHES[entry.kind]
+
+    def _page(self, page: Key) -> None:
+        row = self._stage.memory.get(page) or {}
+        lots = {name.removeprefix("lot_"): value["M"] for name, value in row.items() if name.startswith("lot_")}
+        if int(row.get("lots", {"N": "0"})["N"]) != len(lots) or len(lots) > LOTS_PER_PAGE_MAX:
+            self._wrong.append(f"{page} counts {row.get('lots')} lots and has {len(lots)}")
+        left = self._left[page]
+        for lot in left.keys() | lots.keys():
+            unlimited = self._unlimited[(*page, lot)] > 0
+            usable, frozen = (int(lots[lot].get(name, NONE)["N"]) if lot in lots else 0 for name in "rz")
+            expected = -1 if unlimited else left[lot]
+            if usable + frozen != expected or (expected < 0 and not unlimited):
+                self._wrong.append(f"lot {lot} of {page} has {usable} and {frozen}, its entries leave {expected}")
+        self._wrong += [f"lot {lot} of {page} holds {m['h']['N']}" for lot, m in lots.items() if int(m["h"]["N"]) < 0]
+
+    def _invoice(self, pk: str, old: Item | None, new: Item) -> None:
+        invoice = _doc(new)
+        before = self._invoices.get(invoice["id"])
+        self._invoices[invoice["id"]] = invoice
+        if before is None:
+            return
+        if pk != f"USER#{before['buyer']['user_id']}" or old is None:
+            self._wrong.append(f"the invoice {invoice['id']} is there twice")
+        fixed = ("amount", "currency", "buyer", "bag_id", "lines", "academy_id")
+        if any(before[name] != invoice[name] for name in fixed):
+            self._wrong.append(f"the invoice {invoice['id']} sells something else than before")
+        if before["status"] in PAID_STATUSES and invoice["status"] not in PAID_STATUSES:
+            self._wrong.append(f"the invoice {invoice['id']} was {before['status']} and is {invoice['status']}")
+        refunded = sum(
+            refund["amount"] for refund in invoice["refunds"] if refund["status"] not in ("failed", "canceled")
+        )
+        if refunded > invoice["amount"]:
+            self._wrong.append(f"the invoice {invoice['id']} of {invoice['amount']} gave back {refunded}")
+
+    def _counted(self, key: Key, new: Item, limit: int) -> None:
+        used = int(new.get("used", {"N": "0"})["N"])
+        if used < 0 or (used > limit >= 0):
+            self._wrong.append(f"{key} counts {used} uses of {limit}")
+
+    def _coupon(self, coupon_id: int) -> Coupon:
+        if coupon_id not in self._coupons:
+            for item in self._stage.memory.copy():
+                if item["sk"]["S"].startswith("COUPON#"):
+                    coupon = Coupon.model_validate_json(item["doc"]["S"])
+                    self._coupons[coupon.id] = coupon
+        return self._coupons[coupon_id]
+
+    def _holding(self, pk: str, old: Item | None, new: Item) -> None:
+        holding = _doc(new)
+        plan = (pk, holding["terms"]["plan_id"])
+        self._held[holding["id"]] = (*plan, holding["status"] in LIVE)
+        live = [ident for ident, (*held, is_live) in self._held.items() if is_live and tuple(held) == plan]
+        if len(live) > 1:
+            self._wrong.append(f"{plan} is held {len(live)} times: {live}")
+        if old is None and holding.get("trial_ends_at") is not None:
+            self._trials[plan] += 1
+            if self._trials[plan] > 1:
+                self._wrong.append(f"{plan} was tried {self._trials[plan]} times")
+
+    def _stripe(self) -> None:
+        events = self._stage.standin.world.events
+        fresh = []
+        for event in events.newest_first():
+            if event.place <= self._events:
+                break
+            fresh.append(event)
+        for event in reversed(fresh):
+            self._events = event.place
+            if event.kind == "payment_intent.succeeded":
+                self._charged(json.loads(event.text)["data"]["object"])
+
+    def _charged(self, intent: Item) -> None:
+        invoice_id = intent["metadata"]["invoice_id"]
+        first = self._paid.setdefault(invoice_id, intent["id"])
+        if first != intent["id"]:
+            self._wrong.append(f"the invoice {invoice_id} was charged by {first} and by {intent['id']}")
+        invoice = self._invoices.get(int(invoice_id))
+        if invoice is None or invoice["amount"] != intent["amount_received"]:
+            self._wrong.append(
+                f"{intent['id']} took {intent['amount_received']} for the invoice {invoice_id}: {invoice}"
+            )
+
+    def _tenancy(self, act: Act) -> None:
+        """A request names only partitions of its own person, and of the academy where that one is."""
+        user_id, academy_id = act.who.user_id, act.who.academy_id
+        own = {f"USER#{user_id}", f"LEDGER#USER#{user_id}", f"IDEMPOTENCY#user:{user_id}", f"ACADEMY#{academy_id}"}
+        for partition in act.touched:
+            if partition in own or not partition.startswith(OWN) or partition == "ACADEMY#0":
+                continue
+            if partition.startswith("LEDGER#TEAM#"):
+                invoice = self._invoices.get(int(partition.rpartition("#")[2]))
+                if invoice is not None and invoice["buyer"]["user_id"] == user_id:
+                    continue
+            self._wrong.append(f"{act.name} touched {partition}")
+
+
+def _outcome(reply: Reply) -> tuple[int, Any]:
+    """What must not change when a request comes again: what became of it, and of which thing."""
+    if reply.status >= 400:
+        return reply.status, None
+    return 200, reply.json.get("id")
+
+
+def _doc(item: Item) -> Item:
+    loaded: Item = json.loads(item["doc"]["S"])
+    return loaded
+
+
+def _text(item: Item, name: str) -> str:
+    return str(item.get(name, {}).get("S", ""))

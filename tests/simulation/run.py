@@ -1,0 +1,170 @@
+"""One run: a seed, so many steps, and an end where everything comes to rest; the same every time, to the byte."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import traceback
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from tests.books import what_is_wrong
+from tests.simulation.actors.deliver import post
+from tests.simulation.actors.work import work
+from tests.simulation.cast import CAST, INTERRUPTING, Actor
+from tests.simulation.stage import Stage, a_stage
+
+STEPS = 200
+ROUNDS_MAX = 400
+OF_CUSTOMERS = frozenset(
+    {
+        "customer.updated",
+        "customer.deleted",
+        "payment_method.attached",
+        "payment_method.detached",
+        "payment_method.updated",
+        "setup_intent.succeeded",
+        "setup_intent.setup_failed",
+    }
+)
+"""Types of events that may end parked where a customer was deleted at Stripe: they tell of nobody whom we know."""
+
+
+@dataclass
+class Result:
+    """What a run came to. `wrong` is empty where every invariant held."""
+
+    seed: int
+    steps: int
+    wrong: list[str]
+    failed_at: int | None
+    calls: int = 0
+    days: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A run of which something is left out: all steps but `only`, and the faults of the steps `calm`."""
+
+    only: frozenset[int] | None = None
+    calm: frozenset[int] = frozenset()
+
+
+WHOLE = Cut()
+
+
+def run(seed: int, *, steps: int = STEPS, cut: Cut = WHOLE, told: Callable[[str], None] | None = None) -> Result:
+    """Run a seed until something is wrong, or to its end. `told` hears every act and outside call."""
+    rng = random.Random()
+    with a_stage(rng) as stage:
+        began = stage.now
+        stage.told = stage.outside.told = told
+        stage.outside.interrupt = lambda: _interrupt(stage)
+        failed_at: int | None = None
+        played = [number for number in range(1, steps + 1) if cut.only is None or number in cut.only]
+        for number in played:
+            _draw(stage, f"{seed}/{number}")
+            stage.faulty = number not in cut.calm
+            _tried(stage, lambda: _step(stage, number))  # noqa: B023  # called at once
+            if stage.wrong:
+                failed_at = number
+                break
+        else:
+            _draw(stage, f"{seed}/end")
+            stage.faulty = False
+            _tried(stage, lambda: _end(stage))
+        return Result(
+            seed=seed,
+            steps=len(played) if failed_at is None else played.index(failed_at) + 1,
+            wrong=stage.wrong,
+            failed_at=failed_at,
+            calls=stage.outside.calls,
+            days=(stage.now - began).total_seconds() / 86_400,
+            counts=stage.outside.counts,
+        )
+
+
+def digest(seed: int, *, steps: int = STEPS) -> str:
+    """A run as one number: every act, every outside call with what it asked, every row at the end."""
+    told = hashlib.sha256()
+    run(seed, steps=steps, told=lambda line: told.update(line.encode() + b"\n"))
+    return told.hexdigest()
+
+
+def _tried(stage: Stage, play: Callable[[], None]) -> None:
+    """What breaks the simulation itself is a failure of the run too: it has a seed and a trace like every other."""
+    try:
+        play()
+    except Exception as error:  # noqa: BLE001
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        stage.complain(f"{error!r} at {last.filename}:{last.lineno}")
+
+
+def _step(stage: Stage, number: int) -> None:
+    if stage.told is not None:
+        stage.told(f"-- step {number}, {stage.now:%d %b %H:%M:%S}")
+    _one_of(stage, CAST)(stage)
+    for wrong in stage.watch.looked():
+        stage.complain(wrong)
+
+
+def _interrupt(stage: Stage) -> None:
+    _one_of(stage, INTERRUPTING)(stage)
+
+
+def _one_of(stage: Stage, cast: Collection[tuple[Actor, int]]) -> Actor:
+    actors, weights = zip(*cast, strict=True)
+    chosen: Actor = stage.rng.choices(actors, weights)[0]
+    return chosen
+
+
+def _draw(stage: Stage, place: str) -> None:
+    stage.rng.seed(place)
+    stage.chance.seed(f"{place}/faults")
+
+
+def _end(stage: Stage) -> None:
+    """The network decides, everything is delivered, every deadline passes; then the books must add up."""
+    for intent in stage.at_stripe("payment_intent"):
+        if intent["status"] == "processing":
+            stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
+    for _ in range(ROUNDS_MAX):
+        _deliver_and_work(stage)
+        due = _next_due(stage)
+        if due is None:
+            break
+        stage.pass_time(max(due - stage.now.timestamp(), 0) + 1)
+        stage.act("the sweep", stage.sweep)
+        for wrong in stage.watch.looked():
+            stage.complain(wrong)
+    else:
+        stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
+    deleted = any(customer.get("deleted") for customer in stage.at_stripe("customer"))
+    parked = OF_CUSTOMERS if deleted else frozenset[str]()
+    for wrong in (*stage.watch.looked(), *what_is_wrong(stage, parked=parked)):
+        stage.complain(wrong)
+    if stage.told is not None:
+        for item in stage.memory.copy():
+            stage.told(repr(item))
+
+
+def _deliver_and_work(stage: Stage) -> None:
+    while True:
+        outgoing = stage.standin.take_delivery(int(stage.now.timestamp()))
+        if outgoing is None:
+            if not stage.queue.inbox and not stage.queue.outbox:
+                return
+            work(stage, most=10)
+            continue
+        accepted = post(stage, outgoing, "at the end")
+        stage.standin.report_delivery(outgoing.id, delivered=accepted, now=int(stage.now.timestamp()))
+
+
+def _next_due(stage: Stage) -> int | None:
+    """When a row or a webhook is next due; None where nothing waits."""
+    waiting = [int(item["due_at"]["N"]) for item in stage.memory.copy() if "due_shard" in item]
+    delivery = stage.standin.world.deliveries.due_at()
+    return min([*waiting, *([] if delivery is None else [delivery])], default=None)

@@ -1,0 +1,56 @@
+"""Two academies that sell the same services: the shop of the other tests, and a smaller neighbour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from chalicelib.books.catalog.model import Period, ResourceSet, SetKind
+from chalicelib.books.identity import operations as identity
+from chalicelib.books.identity.model import NewAcademy
+from chalicelib.dynamo.table import Table
+from chalicelib.kernel.periods import Unit
+from tests.shop import BASIC, BOOTCAMP, MENTOR_SET, TRIAL, a_coupon, a_plan, a_price, open_shop, put
+
+ACADEMIES = (1, 2)
+NEIGHBOUR_PLANS = 2000
+"""How far the neighbour's ids of plans are from those of the shop."""
+
+PLANS = {
+    1: {"basic": "period", "bootcamp": "instalments", "free": "free", "pro-trial": "period", "team": "period"},
+    2: {"n-basic": "period", "n-trial": "period"},
+}
+"""Each academy's plans, and how they are paid."""
+COUPONS = {1: ("half", "gift", "few"), 2: ("n-half",)}
+SERVICES = ("mentorship-service", "ai-chat")
+
+
+def open_both(table: Table, now: datetime) -> None:
+    first, second = ACADEMIES
+    for academy_id in ACADEMIES:
+        slug = f"academy-{academy_id}"
+        identity.create_academy(
+            table, NewAcademy(id=academy_id, name=slug.title(), slug=slug, main_currency="USD"), now=now
+        )
+    open_shop(table, first, now)
+    plans = (BASIC, BOOTCAMP, TRIAL)
+    put(
+        table,
+        a_coupon(now, first, how_many_offers=4, plan_ids=plans),
+        a_coupon(now, first, id=501, slug="gift", discount_value=Decimal(1), how_many_offers=2, plan_ids=plans),
+        a_coupon(now, first, id=502, slug="few", discount_value=Decimal("0.1"), how_many_per_person=2, plan_ids=plans),
+        ResourceSet(id=MENTOR_SET, academy_id=second, kind=SetKind.MENTORSHIP_SERVICE, slug="mentors", name="M"),
+        a_price(second, id=950, price_per_unit=Decimal(30)),
+        a_plan(now, second, id=BASIC + NEIGHBOUR_PLANS, slug="n-basic", cohort_set_id=None),
+        a_plan(
+            now,
+            second,
+            id=TRIAL + NEIGHBOUR_PLANS,
+            slug="n-trial",
+            cohort_set_id=None,
+            prices={Period.MONTH: Decimal(19)},
+            trial_duration=7,
+            trial_duration_unit=Unit.DAY,
+        ),
+        a_coupon(now, second, id=550, slug="n-half", how_many_offers=2, plan_ids=(BASIC + NEIGHBOUR_PLANS,)),
+    )
