@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
-from chalicelib.entrypoints._http import ROUTES, Access, Answer, Call, Output, RouteNotFound, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, RouteNotFound, route
 from chalicelib.kernel.errors import TryLater
 
 STATIC = Path(__file__).with_name("_static")
@@ -91,9 +91,11 @@ def _cached(call: Call, text: str, content_type: str) -> Answer:
 
 @cache
 def _document() -> str:
+    """Of every route, whichever of their modules this process has needed so far."""
     from chalicelib.entrypoints._openapi import document
+    from chalicelib.entrypoints._refusals import routes
 
-    return json.dumps(document(ROUTES), separators=(",", ":"))
+    return json.dumps(document(routes()), separators=(",", ":"))
 
 
 @cache
