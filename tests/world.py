@@ -263,6 +263,14 @@ class World:
         """Stripe's objects of a kind (`payment_intent`, `refund`, ...), oldest first, as Stripe has them."""
         return list(self.standin.world.store.objects[kind].values())
 
+    def rows(self) -> dict[str, str]:
+        """Every row as text, by its key: for what must not have changed. moto's own scan takes a quarter of a second."""
+        items = [item.attrs for partition in _rows().values() for item in partition.values()]
+        return {
+            f"{row['pk'].value} {row['sk'].value}": json.dumps({name: row[name].to_regular_json() for name in sorted(row)})
+            for row in items
+        }
+
     def moment(self) -> Moment:
         nudges = (list(self.queue.inbox), list(self.queue.outbox))
         return Moment(self.now, copy.deepcopy(_rows()), self.standin.dump(), nudges, list(self.mailer.sent))

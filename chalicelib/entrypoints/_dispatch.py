@@ -142,7 +142,8 @@ def _served(route: Route, request: Request, observed: _observe.Observed) -> Answ
     if route.body is not None:
         _check_characters(raw_body)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    _check_idempotency_key(headers.get("idempotency-key"))
+    if route.keyed:
+        _check_idempotency_key(headers.get("idempotency-key"))
     query = _query(request)
     process = runtime()
     now = process.clock()

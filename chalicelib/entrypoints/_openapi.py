@@ -11,6 +11,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter
 
+from chalicelib.books.identity.model import InvalidAcademyId
+from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.entrypoints import _auth, _dispatch, _http
 from chalicelib.entrypoints._http import INTEGER_MAX, PATH_TEXT_MAX, STATUS, TITLES, Access, Route
 from chalicelib.entrypoints._refusals import OF_THE_EDGE, field_slugs
@@ -168,8 +170,7 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
     for slug, field in field_slugs(route).items():
         by_status.setdefault(400, {}).setdefault(slug, f"{field} is missing or cannot be read.")
     for (slug, status), sentence in OF_THE_EDGE.items():
-        if status in TITLES:
-            by_status.setdefault(status, {}).setdefault(slug, sentence)
+        by_status.setdefault(status, {}).setdefault(slug, sentence)
     found: Json = {}
     for status, slugs in sorted(by_status.items()):
         examples = {}
@@ -184,19 +185,25 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
 
 
 def _common(route: Route) -> list[type[DomainError]]:
-    """What dispatch and authentication refuse before the handler is called."""
-    found: list[type[DomainError]] = [TryLater, _auth.Unauthenticated, *_OF_ACCESS[route.access]]
+    """What dispatch and authentication refuse before the handler is called, and the academy that a call names."""
+    before: list[type[DomainError]] = [_http.BodyTooLarge, _dispatch.RepeatedParameter, _auth.Unauthenticated]
+    found = [TryLater, *before, *_OF_ACCESS[route.access]]
+    if route.access is Access.PERSON and route.capability is not None:
+        found.append(_auth.OtherAcademy)
+    if route.access is Access.STAFF or _names_academy(route):
+        found += [AcademyNotFound, InvalidAcademyId, _auth.AcademyMismatch]
     if route.body is not None or route.query is not None or route.variables:
         found.append(InvalidRequest)
     if route.body is not None:
-        found += [_http.MalformedJson, _http.BodyTooLarge, _http.UnsupportedMediaType]
-    if _is_webhook(route):
-        found.append(_http.BodyTooLarge)
-    if route.query is not None:
-        found.append(_dispatch.RepeatedParameter)
+        found += [_http.MalformedJson, _http.UnsupportedMediaType]
     if route.keyed:
         found.append(_dispatch.InvalidIdempotencyKey)
     return found
+
+
+def _names_academy(route: Route) -> bool:
+    models = [model for model in (route.body, route.query) if model is not None]
+    return any(name in model.model_fields for model in models for name in _auth.ACADEMY_NAMES)
 
 
 def _example(slug: str, status: int, sentence: str) -> Json:
@@ -245,7 +252,6 @@ _OF_ACCESS: Mapping[Access, tuple[type[DomainError], ...]] = {
         _auth.PermissionDenied,
         _auth.OtherAcademy,
         _auth.AcademyRequired,
-        _auth.AcademyMismatch,
     ),
     Access.OPERATOR: (_auth.NotAuthenticated, _auth.OperatorOnly),
 }

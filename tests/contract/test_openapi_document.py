@@ -85,7 +85,7 @@ class TestTheServedDocument:
 
     def test_says_of_every_route_what_the_edge_may_answer(self, served: dict[str, Any]) -> None:
         for path, method, operation in operations(served):
-            assert {"429", "500", "503"} <= set(operation["responses"]), (method, path)
+            assert {"413", "429", "500", "503", "504"} <= set(operation["responses"]), (method, path)
 
 
 class TestAnOperation:
@@ -138,12 +138,14 @@ class TestAnOperation:
             "400",
             "401",
             "403",
+            "404",
             "409",
             "413",
             "415",
             "429",
             "500",
             "503",
+            "504",
         }
         slugs = found["responses"]["400"]["content"]["application/problem+json"]["examples"]
         assert {"invalid-request", "malformed-json", "repeated-parameter", "plan-not-readable"} <= set(slugs)
