@@ -24,6 +24,7 @@ from pydantic import BaseModel
 import chalicelib.entrypoints
 from chalicelib.entrypoints import _auth, _cors, _http, _observe
 from chalicelib.entrypoints._http import Answer, Call, Route
+from chalicelib.entrypoints._scrub import scrubbed
 from chalicelib.entrypoints._served import SERVED
 from chalicelib.entrypoints._wiring import runtime
 from chalicelib.kernel.errors import DomainError, FieldProblem, InvalidRequest
@@ -203,11 +204,11 @@ def _check_idempotency_key(key: str | None) -> None:
 
 
 def _named_academy(call: Call) -> int | None:
-    """The academy for the log line, as far as it is known without reading anything: never a slug."""
+    """The academy for the log line, as far as it is known without reading anything: never a slug, nor a card number."""
     named = [call.headers.get("academy"), *(call.raw_query.get(name) for name in _auth.ACADEMY_NAMES)]
     for value in named:
         if value is not None and value.isascii() and value.isdigit() and len(value) <= 16:
-            return int(value)
+            return int(value) if scrubbed(value) == value else None
     return None if call.caller is None else call.caller.academy_id
 
 
