@@ -150,16 +150,17 @@ def _answers(route: Route, schemas: Schemas) -> Json:
         if route.keyed:
             answer["headers"]["Idempotent-Replayed"] = {"$ref": "#/components/headers/Idempotent-Replayed"}
         if kind is not None:
-            answer["content"] = {_media_type(kind): {"schema": schemas[_key(route), f"answer {status}"]}}
+            schema = {"schema": schemas[_key(route), f"answer {status}"]}
+            answer["content"] = {media: schema for media in _media_types(kind)}
         found[str(status)] = answer
     return found
 
 
-def _media_type(kind: Any) -> str:
-    """JSON, unless the answer is text: `Annotated[str, "text/html"]` says of what type."""
+def _media_types(kind: Any) -> tuple[str, ...]:
+    """JSON, unless the answer is text: `Annotated[str, "text/html"]` says of what types."""
     if get_origin(kind) is Annotated and get_args(kind)[0] is str:
-        return str(get_args(kind)[1])
-    return "text/plain" if kind is str else "application/json"
+        return tuple(map(str, get_args(kind)[1:]))
+    return ("text/plain",) if kind is str else ("application/json",)
 
 
 def _refusals(route: Route, refused: dict[str, Json]) -> Json:

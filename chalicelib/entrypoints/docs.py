@@ -31,6 +31,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 Html = Annotated[str, "text/html"]
+Asset = Annotated[str, "text/css", "text/javascript"]
 
 
 class Health(Output):
@@ -69,7 +70,7 @@ def errors(call: Call) -> Answer:
     return _cached(call, _errors_page(), "text/html; charset=utf-8")
 
 
-@route("GET", "/docs/{asset}", access=Access.PUBLIC, answers={200: str, 304: None}, errors=(RouteNotFound,))
+@route("GET", "/docs/{asset}", access=Access.PUBLIC, answers={200: Asset, 304: None}, errors=(RouteNotFound,))
 def static_file(call: Call, asset: str) -> Answer:
     """A style sheet or script of the page."""
     if asset not in ASSETS:

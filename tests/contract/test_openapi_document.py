@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -161,6 +161,15 @@ class TestAnOperation:
         assert found["tags"] == ["stripe"]
         assert found["requestBody"]["required"]
         assert [one["name"] for one in found["parameters"] if one["required"]] == ["Stripe-Signature"]
+
+    def test_that_answers_text_says_of_which_types(self) -> None:
+        def look(call: Call) -> Answer:
+            """Look."""
+            return Answer(200)
+
+        for kind, media in ((str, ["text/plain"]), (Annotated[str, "text/css", "text/html"], ["text/css", "text/html"])):
+            found, _ = self.described(look, method="GET", answers={200: kind})
+            assert list(found["responses"]["200"]["content"]) == media
 
     def test_open_to_everyone_asks_for_nothing(self) -> None:
         def look(call: Call) -> Answer:
