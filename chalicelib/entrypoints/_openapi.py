@@ -151,7 +151,7 @@ def _answers(route: Route, schemas: Schemas) -> Json:
             answer["headers"]["Idempotent-Replayed"] = {"$ref": "#/components/headers/Idempotent-Replayed"}
         if kind is not None:
             schema = {"schema": schemas[_key(route), f"answer {status}"]}
-            answer["content"] = {media: schema for media in _media_types(kind)}
+            answer["content"] = dict.fromkeys(_media_types(kind), schema)
         found[str(status)] = answer
     return found
 
@@ -187,8 +187,8 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
 
 def _common(route: Route) -> list[type[DomainError]]:
     """What dispatch and authentication refuse before the handler is called, and the academy that a call names."""
-    before: list[type[DomainError]] = [_http.BodyTooLarge, _dispatch.RepeatedParameter, _auth.Unauthenticated]
-    found = [TryLater, *before, *_OF_ACCESS[route.access]]
+    found: list[type[DomainError]] = [_http.BodyTooLarge, _dispatch.RepeatedParameter, _auth.Unauthenticated, TryLater]
+    found += _OF_ACCESS[route.access]
     if route.access is Access.PERSON and route.capability is not None:
         found.append(_auth.OtherAcademy)
     if route.access is Access.STAFF or _names_academy(route):

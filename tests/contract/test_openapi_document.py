@@ -167,7 +167,8 @@ class TestAnOperation:
             """Look."""
             return Answer(200)
 
-        for kind, media in ((str, ["text/plain"]), (Annotated[str, "text/css", "text/html"], ["text/css", "text/html"])):
+        of_two_types = Annotated[str, "text/css", "text/html"]
+        for kind, media in ((str, ["text/plain"]), (of_two_types, ["text/css", "text/html"])):
             found, _ = self.described(look, method="GET", answers={200: kind})
             assert list(found["responses"]["200"]["content"]) == media
 

@@ -27,11 +27,11 @@ class Operation:
     @property
     def is_public(self) -> bool:
         """Nothing is asked of who calls. A missing `security` would mean that too, so it has to be said."""
-        return self.described["security"] == []
+        return list(self.described["security"]) == []
 
     @property
     def is_for_operators(self) -> bool:
-        return "For operators of this deployment." in self.described["description"]
+        return "For operators of this deployment." in str(self.described["description"])
 
     @property
     def is_for_staff(self) -> bool:

@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode
 
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity import queries
-from chalicelib.books.identity.model import NewAcademy, NewApiKey, NewUser, Person as Named, Position
+from chalicelib.books.identity.model import NewAcademy, NewApiKey, NewUser, Position
+from chalicelib.books.identity.model import Person as Named
 from chalicelib.entrypoints._auth import mint_jwt
 from tests.journeys.test_webhooks import an_event, signed
 from tests.security.documented import Operation
@@ -32,8 +33,8 @@ SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_re
 class Tenants:
     """Academy 1 with its customer (`owner`) and staff, academy 2 with its own, and an operator of both.
 
-    `examples` are values by the name of a variable or field, all of them the owner's or academy 1's; `special` are those
-    of single operations, where one name means several things.
+    `examples` are values by the name of a variable or field, all of them the owner's or academy 1's; `special` are
+    those of single operations, where one name means several things.
     """
 
     world: World
@@ -99,7 +100,7 @@ def with_token(token: str) -> dict[str, str]:
 
 
 def two_tenants(world: World) -> Tenants:
-    """A customer of academy 1 with a card, a plan, units, a session and an open bag; staff of both; what operators see."""
+    """A customer of academy 1 with a card, a plan, units, a session and an open bag; staff of both; an event."""
     owner, neighbour, operator = world.paying(), world.paying(), world.person(operator=True)
     other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
     staff, other_staff = world.person(), world.person()

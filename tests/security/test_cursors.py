@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.dynamo.table import InvalidCursor, Table
+from chalicelib.dynamo.table import InvalidCursor
 from tests.moto_table import answering, refusal
 from tests.security.tenants import Tenants
 

@@ -125,18 +125,18 @@ class TestNoCredential:
         return not operation.is_public
 
     def test_is_refused(self, tenants: Tenants, operation: Operation) -> None:
-        before = tenants.world.rows()
+        before = tenants.world.rows_as_text()
         assert refused(operation, tenants.send(operation, {}), 401) == "not-authenticated"
-        assert tenants.world.rows() == before
+        assert tenants.world.rows_as_text() == before
 
 
 class TestABadCredential:
     @pytest.mark.parametrize("credential", INVALID)
     def test_is_refused_on_public_routes_too(self, tenants: Tenants, operation: Operation, credential: str) -> None:
         headers = INVALID[credential](tenants)
-        before = tenants.world.rows()
+        before = tenants.world.rows_as_text()
         assert refused(operation, tenants.send(operation, headers), 401) == "authentication-failed"
-        assert tenants.world.rows() == before
+        assert tenants.world.rows_as_text() == before
 
 
 class TestACallerWithoutTheRight:
@@ -147,9 +147,9 @@ class TestACallerWithoutTheRight:
     @pytest.mark.parametrize("credential", POWERLESS)
     def test_is_refused(self, tenants: Tenants, operation: Operation, credential: str) -> None:
         headers = POWERLESS[credential](tenants)
-        before = tenants.world.rows()
+        before = tenants.world.rows_as_text()
         refused(operation, tenants.send(operation, headers), 403)
-        assert tenants.world.rows() == before
+        assert tenants.world.rows_as_text() == before
 
 
 class TestAPersonsRoute:
@@ -160,21 +160,21 @@ class TestAPersonsRoute:
     @pytest.mark.parametrize("credential", ["a key of another academy", "a key with no scope of ours"])
     def test_is_closed_to_programs(self, tenants: Tenants, operation: Operation, credential: str) -> None:
         headers = POWERLESS[credential](tenants)
-        before = tenants.world.rows()
+        before = tenants.world.rows_as_text()
         refused(operation, tenants.send(operation, headers), 403)
-        assert tenants.world.rows() == before
+        assert tenants.world.rows_as_text() == before
 
     @pytest.mark.parametrize("asker", ["neighbour", "other_staff", "staff", "operator"])
     def test_gives_nobody_what_is_anothers(self, tenants: Tenants, operation: Operation, asker: str) -> None:
         person: Person = getattr(tenants, asker)
         before = of_the_owner(tenants)
-        whole = tenants.world.rows()
+        whole = tenants.world.rows_as_text()
         reply = tenants.send(operation, with_token(person.token))
         if names_anothers(operation):
             expected = OWN_NAMES.get(str(operation)) or OF_ANOTHER.get(str(operation))
             slug = refused(operation, reply, 402 if str(operation) in OWN_NAMES else 404)
             assert expected in (None, slug)
-            assert tenants.world.rows() == whole
+            assert tenants.world.rows_as_text() == whole
         else:
             assert operation.answers(reply.status), f"{operation}: {reply.status} {reply.text[:300]}"
         assert of_the_owner(tenants) == before
@@ -189,7 +189,7 @@ def names_anothers(operation: Operation) -> bool:
 def of_the_owner(tenants: Tenants) -> dict[str, str]:
     """The rows of the owner's partitions."""
     own = f"#{tenants.owner.user_id}"
-    found = {key: row for key, row in tenants.world.rows().items() if own in key.split()[0]}
+    found = {key: row for key, row in tenants.world.rows_as_text().items() if own in key.split()[0]}
     assert len(found) > 5
     return found
 

@@ -114,7 +114,9 @@ def cards_of_all_kinds(world: World, log: Log) -> None:
     ):
         person.post("/v2/payments/card", body)
     world.call("GET", "/v2/payments/card?academy=4242424242424242&number=4242424242424242", token=person.token)
-    world.call("PUT", "/v1/payments/me/service/4242424242424242/consumptionsession/4242424242424242", token=person.token)
+    world.call(
+        "PUT", "/v1/payments/me/service/4242424242424242/consumptionsession/4242424242424242", token=person.token
+    )
 
 
 def purchases(world: World, log: Log) -> None:
