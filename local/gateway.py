@@ -122,6 +122,10 @@ class _Handler(ChaliceRequestHandler):
             self._drain(size)
             return self._write(outside.status, outside.headers, outside.body)
         body = self.rfile.read(size) if size else None
+        try:
+            _dispatch.check_single_headers(self.headers.items())
+        except DomainError as refusal:
+            return self._refuse(refusal)
         headers = dict(self.headers)
         if own:
             response = self.server.local_routes(_event(self.command, self.path, headers, body))

@@ -187,7 +187,8 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
 
 def _common(route: Route) -> list[type[DomainError]]:
     """What dispatch and authentication refuse before the handler is called, and the academy that a call names."""
-    found: list[type[DomainError]] = [_http.BodyTooLarge, _dispatch.RepeatedParameter, _auth.Unauthenticated, TryLater]
+    found: list[type[DomainError]] = [_http.BodyTooLarge, _dispatch.RepeatedHeader, _dispatch.RepeatedParameter]
+    found += [_auth.Unauthenticated, TryLater]
     found += _OF_ACCESS[route.access]
     if route.access is Access.PERSON and route.capability is not None:
         found.append(_auth.OtherAcademy)

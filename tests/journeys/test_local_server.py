@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -146,6 +147,19 @@ class TestGateway:
     def test_refuses_a_body_without_a_length(self, server: LocalServer) -> None:
         answer = server.call("POST", "/v2/payments/pay", b"{}", headers={"Transfer-Encoding": "chunked"})
         assert answer.status == 400
+
+    def test_refuses_two_credentials_of_one_kind(self, server: LocalServer) -> None:
+        where = urlsplit(server.demo["api_url"])
+        connection = HTTPConnection(str(where.hostname), where.port, timeout=60)
+        try:
+            connection.putrequest("GET", "/v2/payments/card")
+            for role in ("student", "student_2"):
+                connection.putheader("Authorization", f"Token {server.demo['tokens'][role]}")
+            connection.endheaders()
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["slug"]) == (400, "repeated-header")
+        finally:
+            connection.close()
 
     def test_answers_head_without_a_body(self, server: LocalServer) -> None:
         answer = server.call("HEAD", "/health")

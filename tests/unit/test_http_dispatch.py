@@ -220,20 +220,6 @@ class TestVariables:
         assert found.json["errors"][0]["field"] == "thing"
 
 
-class TestIdempotencyKey:
-    @pytest.mark.parametrize("key", ["", "x" * 256, "clé", "a\tb", "a\x7f", "\u2028"])
-    def test_of_a_wrong_form_is_refused_where_it_counts(self, key: str) -> None:
-        event = an_event(body="{}", headers={"Content-Type": "application/json", "Idempotency-Key": key})
-        found = served(a_route(make, keyed=True), event)
-        assert (found.status, found.json["slug"]) == (400, "invalid-idempotency-key")
-        assert served(making(), event).status == 200
-
-    @pytest.mark.parametrize("key", ["x", "x" * 255, "a b ~!", "0f1e-2d"])
-    def test_of_a_right_form_passes(self, key: str) -> None:
-        headers = {"Content-Type": "application/json", "IDEMPOTENCY-KEY": key}
-        assert served(a_route(make, keyed=True), an_event(body="{}", headers=headers)).status == 200
-
-
 class TestCall:
     def test_says_when_with_which_headers_and_under_which_id(self) -> None:
         seen: list[Call] = []
