@@ -182,6 +182,34 @@ class TestAPersonsRoute:
             assert secret not in reply.text, f"{operation} told {asker} {secret}"
 
 
+class TestAnAcademy:
+    @staticmethod
+    def wanted(operation: Operation) -> bool:
+        return bool({"academy", "academy_id"} & set(operation.parameters("query")))
+
+    @pytest.mark.parametrize(
+        ("query", "header"),
+        [
+            ("academy=nowhere", ""),
+            ("academy=9007199254740991", ""),
+            ("academy=1%202", ""),
+            ("academy=0", ""),
+            ("academy=4geeks", "lakeside"),
+            ("", "lakeside%00"),
+        ],
+    )
+    def test_that_cannot_be_told_is_refused_as_documented_or_makes_no_difference(
+        self, tenants: Tenants, operation: Operation, query: str, header: str
+    ) -> None:
+        before = tenants.world.rows_as_text()
+        path = f"{tenants.path(operation).partition('?')[0]}?{query}"
+        headers = {**tenants.rightful(operation), **({"Academy": header} if header else {})}
+        reply = tenants.world.call(operation.method, path, headers=headers)
+        assert operation.answers(reply.status)
+        assert reply.status < 400 or reply.json["slug"] in operation.slugs(reply.status)
+        assert tenants.world.rows_as_text() == before
+
+
 def names_anothers(operation: Operation) -> bool:
     return bool(set(operation.variables) - SHARED) or str(operation) in OF_ANOTHER
 
