@@ -106,7 +106,7 @@ ReadSecrets = Callable[[str, str], Mapping[str, str]]
 
 
 def from_environment(read_secrets: ReadSecrets, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read `PURSER_*`, and the secrets of the stage where a prefix is given.
+    """Read `PURSER_*`, and where a prefix is given the secrets of the stage, which are then taken from nowhere else.
 
     Raises UnreadableFields where a value is missing or malformed, so that the process does not start.
     """
@@ -123,9 +123,9 @@ def from_environment(read_secrets: ReadSecrets, environment: Mapping[str, str] |
             values[name] = url
     prefix = values.pop("secrets_prefix", None)
     if prefix:
-        values |= {
-            name: value for name, value in read_secrets(prefix, values["region"]).items() if name in SECRET_NAMES
-        }
+        kept = read_secrets(prefix, values["region"])
+        values = {name: value for name, value in values.items() if name not in SECRET_NAMES}
+        values |= {name: value for name, value in kept.items() if name in SECRET_NAMES}
     return Settings.model_validate(values)
 
 

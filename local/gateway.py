@@ -23,6 +23,7 @@ from local.ports import HOST
 
 CONNECTIONS_WAITING_MAX = 128
 IDLE_CONNECTION_SECONDS = 75
+LENGTH_DIGITS_MAX = 15
 DRAINED_BYTES_MAX = 64 * 1024 * 1024
 DRAIN_CHUNK_BYTES = 64 * 1024
 FINISH_SECONDS_MAX = 10.0
@@ -122,6 +123,10 @@ class _Handler(ChaliceRequestHandler):
             self._drain(size)
             return self._write(outside.status, outside.headers, outside.body)
         body = self.rfile.read(size) if size else None
+        try:
+            _dispatch.check_single_headers(self.headers.items())
+        except DomainError as refusal:
+            return self._refuse(refusal)
         headers = dict(self.headers)
         if own:
             response = self.server.local_routes(_event(self.command, self.path, headers, body))
@@ -131,11 +136,12 @@ class _Handler(ChaliceRequestHandler):
         return self._write(found["statusCode"], {**found["headers"], **found["multiValueHeaders"]}, found["body"])
 
     def _body_bytes(self) -> int | None:
-        """How long the body is; None where that is not said, as with chunks."""
-        if self.headers.get("Transfer-Encoding") is not None:
+        """How long the body is; None where that is not said, as with chunks, or said twice."""
+        lengths = self.headers.get_all("Content-Length", ["0"])
+        if self.headers.get("Transfer-Encoding") is not None or len(lengths) != 1:
             return None
-        text = self.headers.get("Content-Length", "0")
-        return int(text) if text.isascii() and text.isdigit() else None
+        text = lengths[0]
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= LENGTH_DIGITS_MAX else None
 
     def _drain(self, size: int) -> None:
         """Read what will not be looked at: a caller who is still sending would not see the answer."""

@@ -270,15 +270,16 @@ class World:
         status, body = self.standin.handle("GET", "/v1/payment_intents?limit=100", "", headers, at)
         assert status == 200
         wanted = str(invoice_id)
-        return [
-            found
-            for found in body["data"]
-            if found["status"] == "succeeded" and found["metadata"].get("invoice_id") == wanted
-        ]
+        paid = [found for found in body["data"] if found["status"] == "succeeded"]
+        return [found for found in paid if found["metadata"].get("invoice_id") == wanted]
 
     def at_stripe(self, kind: str) -> list[dict[str, Any]]:
         """Stripe's objects of a kind (`payment_intent`, `refund`, ...), oldest first, as Stripe has them."""
         return list(self.standin.world.store.objects[kind].values())
+
+    def rows_as_text(self) -> dict[str, str]:
+        """Every row by its key, for what must not have changed."""
+        return {f"{row['pk']['S']} {row['sk']['S']}": json.dumps(row, sort_keys=True) for row in self.memory.copy()}
 
     def moment(self) -> Moment:
         nudges = (list(self.queue.inbox), list(self.queue.outbox))
@@ -305,8 +306,10 @@ class World:
 
 
 @contextmanager
-def a_world(load_catalog: Callable[[Table, int, datetime], None], **changes: Any) -> Iterator[World]:
-    """A world with an academy and its catalog."""
+def a_world(
+    load_catalog: Callable[[Table, int, datetime], None], *, table: Table | None = None, **changes: Any
+) -> Iterator[World]:
+    """A world with an academy and its catalog, on a table in memory or on another one."""
     values = {
         "table": TABLE_NAME,
         "inbox_queue_url": "memory:inbox",
@@ -319,7 +322,7 @@ def a_world(load_catalog: Callable[[Table, int, datetime], None], **changes: Any
         "declines_per_hour": 5,
         **changes,
     }
-    world = World(EngineTable(Engine(clock=lambda: world.now)), Settings.model_validate(values))
+    world = World(table or EngineTable(Engine(clock=lambda: world.now)), Settings.model_validate(values))
     _open(world, load_catalog)
     _wiring.install(world.runtime)
     try:
@@ -334,14 +337,16 @@ _opened: dict[object, tuple[int, Any]] = {}
 
 def _open(world: World, load_catalog: Callable[[Table, int, datetime], None]) -> None:
     """An academy with its catalog."""
-    if load_catalog not in _opened:
-        academy = NewAcademy(name="4Geeks Academy", slug="4geeks", main_currency="USD")
-        world.academy_id = identity.create_academy(world.table, academy, now=world.now).id
-        load_catalog(world.table, world.academy_id, world.now)
-        _opened[load_catalog] = (world.academy_id, world.memory.copy())
-    else:
+    in_memory = isinstance(world.table, EngineTable)
+    if in_memory and load_catalog in _opened:
         world.academy_id, rows = _opened[load_catalog]
         world.memory.become(rows)
+        return
+    academy = NewAcademy(name="4Geeks Academy", slug="4geeks", main_currency="USD")
+    world.academy_id = identity.create_academy(world.table, academy, now=world.now).id
+    load_catalog(world.table, world.academy_id, world.now)
+    if in_memory:
+        _opened[load_catalog] = (world.academy_id, world.memory.copy())
 
 
 def batch(name: str, ids: list[str]) -> dict[str, Any]:

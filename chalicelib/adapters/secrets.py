@@ -11,15 +11,22 @@ PAGES_MAX = 10
 PARAMETERS_PER_PAGE = 10
 
 
+SECURE = "SecureString"
+
+
 class SecretsUnreadable(RuntimeError):
     """There are more parameters than a stage has secrets: the path is a wrong one."""
+
+
+class SecretNotEncrypted(RuntimeError):
+    """A secret is kept as plain text, for whoever may list parameters to read."""
 
 
 def read_secrets(prefix: str, region: str) -> dict[str, str]:
     """The values of the parameters below a path, decrypted, by the last part of their names.
 
-    Raises botocore's errors where SSM refuses or does not answer, so that the process does not start, and
-    SecretsUnreadable after ten pages.
+    Raises botocore's errors where SSM refuses or does not answer, so that the process does not start,
+    SecretNotEncrypted where one is no SecureString, and SecretsUnreadable after ten pages.
     """
     client = _client(region)
     found: dict[str, str] = {}
@@ -27,6 +34,8 @@ def read_secrets(prefix: str, region: str) -> dict[str, str]:
     for _ in range(PAGES_MAX):
         page = client.get_parameters_by_path(Path=prefix, WithDecryption=True, MaxResults=PARAMETERS_PER_PAGE, **token)
         for parameter in page["Parameters"]:
+            if parameter["Type"] != SECURE:
+                raise SecretNotEncrypted(f"{parameter['Name']} is a {parameter['Type']}; store it as a {SECURE}")
             found[parameter["Name"].rpartition("/")[2]] = parameter["Value"]
         if not page.get("NextToken"):
             return found

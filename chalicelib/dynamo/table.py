@@ -47,6 +47,7 @@ THROTTLED_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
+MALFORMED_CODES = frozenset({"ValidationException", "SerializationException"})
 
 
 class InvalidCursor(DomainError):
@@ -192,7 +193,12 @@ class Table:
         request |= {"TableName": self.name, "Limit": limit, "ScanIndexForward": not newest_first}
         if cursor is not None:
             request["ExclusiveStartKey"] = _start_key(cursor, read)
-        answer = self.call("Query", request)
+        try:
+            answer = self.call("Query", request)
+        except ClientError as error:
+            if cursor is not None and error.response["Error"]["Code"] in MALFORMED_CODES:
+                raise InvalidCursor from error  # shaped like one, but no key that the table could have
+            raise
         rows = tuple(decode(item) for item in answer["Items"])
         last = answer.get("LastEvaluatedKey")
         return Page(rows, None if last is None else _cursor(last))
@@ -239,7 +245,7 @@ def _start_key(cursor: str, read: _List) -> Encoded:
         shaped = set(key) == {"pk", "sk", read.hash_name, read.range_name} and all(map(_is_text, key.values()))
         inside = shaped and key[read.hash_name]["S"] == read.partition
         inside = inside and key[read.range_name]["S"].startswith(read.prefix)
-    except (ValueError, binascii.Error, TypeError, AttributeError) as error:
+    except (ValueError, binascii.Error, TypeError, AttributeError, RecursionError) as error:
         raise InvalidCursor from error
     if not inside:
         raise InvalidCursor

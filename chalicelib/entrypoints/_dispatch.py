@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
 from types import ModuleType
@@ -21,6 +21,7 @@ from chalice.app import APIGateway, Request, Response
 import chalicelib.entrypoints
 from chalicelib.entrypoints import _auth, _cors, _http, _observe
 from chalicelib.entrypoints._http import Answer, Call, Route
+from chalicelib.entrypoints._scrub import scrubbed
 from chalicelib.entrypoints._served import SERVED
 from chalicelib.entrypoints._wiring import runtime
 from chalicelib.kernel.errors import DomainError, FieldProblem, InvalidRequest
@@ -29,6 +30,9 @@ IDEMPOTENCY_KEY_MAX = 255
 GATEWAY_BODY_BYTES_MAX = 10 * 1024 * 1024  # API Gateway's limit for a payload
 TEXT_PLAIN = "text/plain; charset=utf-8"
 CHALLENGE = 'Token realm="purser", Bearer realm="purser"'  # a 401 must name one (RFC 9110, section 11.6.1)
+SINGLE_HEADERS = frozenset(
+    {"academy", "authorization", "content-type", "idempotency-key", "stripe-signature", "x-api-key"}
+)
 EVENT_MODULES = frozenset({"workers", "schedules"})
 
 _COMMON_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -42,6 +46,13 @@ class RepeatedParameter(DomainError):
 
     slug = "repeated-parameter"
     detail = "The parameter {name} is given more than once."
+
+
+class RepeatedHeader(DomainError):
+    """A header that decides something and is given more than once: another program might have read the other."""
+
+    slug = "repeated-header"
+    detail = "The header {name} is given more than once."
 
 
 class InvalidIdempotencyKey(DomainError):
@@ -131,6 +142,16 @@ def outside(method: str, path: str, *, origin: str | None = None, body_bytes: in
     return Answer(answer.status, _text(answer), headers)
 
 
+def check_single_headers(sent: Iterable[tuple[str, object]]) -> None:
+    """Raises RepeatedHeader where one of those that decide something is there twice, in any case of its letters."""
+    seen: set[str] = set()
+    for name, _ in sent:
+        lower = name.lower()
+        if lower in seen and lower in SINGLE_HEADERS:
+            raise RepeatedHeader(name=lower)
+        seen.add(lower)
+
+
 def _served(route: Route, request: Request, observed: _observe.Observed) -> Answer:
     """Size first, then form, then who, then what."""
     raw_body = _raw_body(request)
@@ -138,8 +159,10 @@ def _served(route: Route, request: Request, observed: _observe.Observed) -> Answ
         raise _http.BodyTooLarge(limit=route.body_bytes_max)
     if route.body is not None:
         _check_characters(raw_body)
+    check_single_headers(_sent_headers(request))
     headers = {name.lower(): value for name, value in request.headers.items()}
-    _check_idempotency_key(headers.get("idempotency-key"))
+    if route.keyed:
+        _check_idempotency_key(headers.get("idempotency-key"))
     query = _query(request)
     process = runtime()
     now = process.clock()
@@ -166,6 +189,12 @@ def _served(route: Route, request: Request, observed: _observe.Observed) -> Answ
 def _request_id(request: Request) -> str:
     """API Gateway's own id, which is in its access log too; a new one where there is no gateway."""
     return str(request.context.get("requestId") or secrets.token_hex(16))
+
+
+def _sent_headers(request: Request) -> Iterator[tuple[str, object]]:
+    """Every header as often as it was sent, as far as API Gateway says so."""
+    several = request.to_original_event().get("multiValueHeaders") or {}
+    return ((name, value) for name, values in several.items() for value in values)
 
 
 def _raw_body(request: Request) -> bytes:
@@ -199,11 +228,11 @@ def _check_idempotency_key(key: str | None) -> None:
 
 
 def _named_academy(call: Call) -> int | None:
-    """The academy for the log line, as far as it is known without reading anything: never a slug."""
+    """The academy for the log line, as far as it is known without reading anything: never a slug, nor a card number."""
     named = [call.headers.get("academy"), *(call.raw_query.get(name) for name in _auth.ACADEMY_NAMES)]
     for value in named:
         if value is not None and value.isascii() and value.isdigit() and len(value) <= 16:
-            return int(value)
+            return int(value) if scrubbed(value) == value else None
     return None if call.caller is None else call.caller.academy_id
 
 

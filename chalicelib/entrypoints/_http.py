@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ BODY_BYTES_MAX = 256 * 1024
 JSON_DEPTH_MAX = 16
 PATH_TEXT_MAX = 200
 INTEGER_MAX = 2**53 - 1
+INTEGER_DIGITS_MAX = 300
 
 STATUS = {
     Kind.INVALID: 400,
@@ -62,6 +64,7 @@ TITLES = {
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
 
 
@@ -227,7 +230,11 @@ def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[st
 
 
 def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
-    """The body as JSON; no body at all is an empty object. Duplicate names, NaN and deep nesting are refused."""
+    """The body as JSON; no body at all is an empty object.
+
+    Refused are duplicate names, NaN, deep nesting, and numbers beyond those of IEEE 754, which programs read in as many
+    ways as there are (RFC 8259, section 6).
+    """
     if len(call.raw_body) > limit:
         raise BodyTooLarge(limit=limit)
     if not call.raw_body.strip():
@@ -236,7 +243,13 @@ def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise UnsupportedMediaType
     try:
-        parsed = json.loads(call.raw_body.decode(), object_pairs_hook=_object, parse_constant=_constant)
+        parsed = json.loads(
+            call.raw_body.decode(),
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=_integer,
+        )
     except RecursionError as error:
         raise MalformedJson(why="it is nested too deeply") from error
     except ValueError as error:
@@ -319,6 +332,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > INTEGER_DIGITS_MAX:
+        raise ValueError("a number is too large")
+    return int(text)
 
 
 def _deeper_than(value: Any, limit: int) -> bool:

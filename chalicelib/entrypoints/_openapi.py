@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 from pydantic import TypeAdapter
 
+from chalicelib.books.identity.model import InvalidAcademyId
+from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.entrypoints import _auth, _dispatch, _http
 from chalicelib.entrypoints._http import INTEGER_MAX, PATH_TEXT_MAX, STATUS, TITLES, Access, Route
 from chalicelib.entrypoints._refusals import OF_THE_EDGE, field_slugs
@@ -151,16 +153,17 @@ def _answers(route: Route, schemas: Schemas) -> Json:
         if route.keyed:
             answer["headers"]["Idempotent-Replayed"] = {"$ref": "#/components/headers/Idempotent-Replayed"}
         if kind is not None:
-            answer["content"] = {_media_type(kind): {"schema": schemas[_key(route), f"answer {status}"]}}
+            schema = {"schema": schemas[_key(route), f"answer {status}"]}
+            answer["content"] = dict.fromkeys(_media_types(kind), schema)
         found[str(status)] = answer
     return found
 
 
-def _media_type(kind: Any) -> str:
-    """JSON, unless the answer is text: `Annotated[str, "text/html"]` says of what type."""
+def _media_types(kind: Any) -> tuple[str, ...]:
+    """JSON, unless the answer is text: `Annotated[str, "text/html"]` says of what types."""
     if get_origin(kind) is Annotated and get_args(kind)[0] is str:
-        return str(get_args(kind)[1])
-    return "text/plain" if kind is str else "application/json"
+        return tuple(map(str, get_args(kind)[1:]))
+    return ("text/plain",) if kind is str else ("application/json",)
 
 
 def _refusals(route: Route, refused: dict[str, Json]) -> Json:
@@ -171,8 +174,7 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
     for slug, field in field_slugs(route).items():
         by_status.setdefault(400, {}).setdefault(slug, f"{field} is missing or cannot be read.")
     for (slug, status), sentence in OF_THE_EDGE.items():
-        if status in TITLES:
-            by_status.setdefault(status, {}).setdefault(slug, sentence)
+        by_status.setdefault(status, {}).setdefault(slug, sentence)
     found: Json = {}
     for status, slugs in sorted(by_status.items()):
         examples = {}
@@ -187,19 +189,29 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
 
 
 def _common(route: Route) -> list[type[DomainError]]:
-    """What dispatch and authentication refuse before the handler is called."""
-    found: list[type[DomainError]] = [TryLater, _auth.Unauthenticated, *_OF_ACCESS[route.access]]
+    """What dispatch and authentication refuse before the handler is called, and the academy that a call names."""
+    found: list[type[DomainError]] = [_http.BodyTooLarge, _dispatch.RepeatedHeader, _dispatch.RepeatedParameter]
+    found += [_auth.Unauthenticated, TryLater]
+    found += _OF_ACCESS[route.access]
+    if route.access is Access.PERSON and route.capability is not None:
+        found.append(_auth.OtherAcademy)
+    if route.access is Access.STAFF or _names_academy(route):
+        found += [AcademyNotFound, InvalidAcademyId, _auth.AcademyMismatch]
     if route.body is not None or route.query is not None or route.variables:
         found.append(InvalidRequest)
     if route.body is not None:
-        found += [_http.MalformedJson, _http.BodyTooLarge, _http.UnsupportedMediaType]
-    if _is_webhook(route):
-        found.append(_http.BodyTooLarge)
-    if route.query is not None:
-        found.append(_dispatch.RepeatedParameter)
+        found += [_http.MalformedJson, _http.UnsupportedMediaType]
     if route.keyed:
         found.append(_dispatch.InvalidIdempotencyKey)
     return found
+
+
+def _names_academy(route: Route) -> bool:
+    fields = {
+        *(route.body.model_fields if route.body is not None else ()),
+        *(route.query.__struct_fields__ if route.query is not None else ()),
+    }
+    return not fields.isdisjoint(_auth.ACADEMY_NAMES)
 
 
 def _example(slug: str, status: int, sentence: str) -> Json:
@@ -264,7 +276,6 @@ _OF_ACCESS: Mapping[Access, tuple[type[DomainError], ...]] = {
         _auth.PermissionDenied,
         _auth.OtherAcademy,
         _auth.AcademyRequired,
-        _auth.AcademyMismatch,
     ),
     Access.OPERATOR: (_auth.NotAuthenticated, _auth.OperatorOnly),
 }

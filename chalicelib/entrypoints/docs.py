@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
-from chalicelib.entrypoints._http import ROUTES, Access, Answer, Call, Output, RouteNotFound, route
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, RouteNotFound, route
 from chalicelib.kernel.errors import TryLater
 
 STATIC = Path(__file__).with_name("_static")
@@ -31,6 +31,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 Html = Annotated[str, "text/html"]
+Asset = Annotated[str, "text/css", "text/javascript"]
 
 
 class Health(Output):
@@ -69,7 +70,7 @@ def errors(call: Call) -> Answer:
     return _cached(call, _errors_page(), "text/html; charset=utf-8")
 
 
-@route("GET", "/docs/{asset}", access=Access.PUBLIC, answers={200: str, 304: None}, errors=(RouteNotFound,))
+@route("GET", "/docs/{asset}", access=Access.PUBLIC, answers={200: Asset, 304: None}, errors=(RouteNotFound,))
 def static_file(call: Call, asset: str) -> Answer:
     """A style sheet or script of the page."""
     if asset not in ASSETS:
@@ -91,9 +92,11 @@ def _cached(call: Call, text: str, content_type: str) -> Answer:
 
 @cache
 def _document() -> str:
+    """Of every route, whichever of their modules this process has needed so far."""
     from chalicelib.entrypoints._openapi import document
+    from chalicelib.entrypoints._refusals import routes
 
-    return json.dumps(document(ROUTES), separators=(",", ":"))
+    return json.dumps(document(routes()), separators=(",", ":"))
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -86,7 +86,7 @@ class TestTheServedDocument:
 
     def test_says_of_every_route_what_the_edge_may_answer(self, served: dict[str, Any]) -> None:
         for path, method, operation in operations(served):
-            assert {"429", "500", "503"} <= set(operation["responses"]), (method, path)
+            assert {"413", "429", "500", "503", "504"} <= set(operation["responses"]), (method, path)
 
 
 class TestAnOperation:
@@ -139,12 +139,14 @@ class TestAnOperation:
             "400",
             "401",
             "403",
+            "404",
             "409",
             "413",
             "415",
             "429",
             "500",
             "503",
+            "504",
         }
         slugs = found["responses"]["400"]["content"]["application/problem+json"]["examples"]
         assert {"invalid-request", "malformed-json", "repeated-parameter", "plan-not-readable"} <= set(slugs)
@@ -160,6 +162,16 @@ class TestAnOperation:
         assert found["tags"] == ["stripe"]
         assert found["requestBody"]["required"]
         assert [one["name"] for one in found["parameters"] if one["required"]] == ["Stripe-Signature"]
+
+    def test_that_answers_text_says_of_which_types(self) -> None:
+        def look(call: Call) -> Answer:
+            """Look."""
+            return Answer(200)
+
+        of_two_types = Annotated[str, "text/css", "text/html"]
+        for kind, media in ((str, ["text/plain"]), (of_two_types, ["text/css", "text/html"])):
+            found, _ = self.described(look, method="GET", answers={200: kind})
+            assert list(found["responses"]["200"]["content"]) == media
 
     def test_open_to_everyone_asks_for_nothing(self) -> None:
         def look(call: Call) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import app
 from chalicelib.entrypoints import _dispatch, _http, _wiring
 from chalicelib.entrypoints._http import Answer
 from chalicelib.entrypoints._refusals import refusals
+from chalicelib.entrypoints._served import SERVED
+from local.options import ROOT
 from tests.http_calls import a_runtime
 from tests.moto_table import moto_table
 
@@ -83,6 +86,15 @@ class TestPreflight:
 
 
 class TestOpenapi:
+    def test_names_every_route_though_it_is_the_first_request_of_its_process(self) -> None:
+        program = (
+            "from chalice.test import Client; import app; from chalicelib.entrypoints import _wiring;"
+            "from tests.http_calls import a_runtime; _wiring.install(a_runtime());"
+            "print(*sorted(Client(app.app).http.get('/openapi.json').json_body['paths']))"
+        )
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+        assert done.stdout.splitlines()[-1].split() == sorted(SERVED)
+
     def test_is_served_and_saved_by_its_etag(self, lost: Client) -> None:
         found = lost.http.get("/openapi.json")
         assert found.status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 import urllib.request
@@ -165,6 +166,30 @@ class TestGateway:
     def test_refuses_a_body_without_a_length(self, server: LocalServer) -> None:
         answer = server.call("POST", "/v2/payments/pay", b"{}", headers={"Transfer-Encoding": "chunked"})
         assert answer.status == 400
+
+    @pytest.mark.parametrize(
+        ("headers", "slug"),
+        [
+            ([("Authorization", "Token student"), ("Authorization", "Token student_2")], "repeated-header"),
+            ([("Content-Length", "2"), ("Content-Length", "0")], "invalid-request"),
+            ([("Content-Length", "9" * 5000)], "invalid-request"),
+            ([("Content-Length", "-1")], "invalid-request"),
+        ],
+    )
+    def test_refuses_headers_that_mean_two_things_or_nothing(
+        self, server: LocalServer, headers: list[tuple[str, str]], slug: str
+    ) -> None:
+        where = urlsplit(server.demo["api_url"])
+        connection = HTTPConnection(str(where.hostname), where.port, timeout=60)
+        try:
+            connection.putrequest("POST", "/v2/payments/card")
+            for name, value in headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["slug"]) == (400, slug)
+        finally:
+            connection.close()
 
     def test_answers_head_without_a_body(self, server: LocalServer) -> None:
         answer = server.call("HEAD", "/health")

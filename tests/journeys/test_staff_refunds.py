@@ -378,31 +378,3 @@ class TestARefundThatFails:
         assert person.units("mentorship-service") == 0
         world.work()
         check_books(world)
-
-
-class TestUsesThatComeBack:
-    def test_pay_what_was_refunded_before_they_can_be_used(self, world: World, clerk: Person) -> None:
-        """Three units are in use when all ten are refunded; a use that is cancelled then does not come back."""
-        person, invoice_id = bought(world)
-        sessions = use(person, "mentorship-service", 3)
-        assert refund(clerk, invoice_id).status == 201
-        path = USE.format(service="mentorship-service")
-        assert person.put(f"{path}/{sessions[0]}/cancel").status == 200
-        assert person.units("mentorship-service") == 0
-        world.settle()
-        check_books(world)
-
-    def test_come_back_beyond_what_was_refunded(self, world: World, clerk: Person) -> None:
-        person, invoice_id = bought(world)
-        sessions = use(person, "mentorship-service", 8)
-        assert refund(clerk, invoice_id, amount=225).json["taken_back"] == [
-            {"service": "mentorship-service", "how_many": 2, "spent": 3}
-        ]
-        path = USE.format(service="mentorship-service")
-        left = []
-        for session in sessions[:5]:
-            assert person.put(f"{path}/{session}/cancel").status == 200
-            left.append(person.units("mentorship-service"))
-        assert left == [0, 0, 0, 1, 2]
-        world.settle()
-        check_books(world)

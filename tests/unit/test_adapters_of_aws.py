@@ -17,7 +17,7 @@ from chalicelib.adapters.mail import ses
 from chalicelib.adapters.mail.ses import SesMailer
 from chalicelib.adapters.queue import sqs
 from chalicelib.adapters.queue.sqs import SqsQueue
-from chalicelib.adapters.secrets import SecretsUnreadable, read_secrets
+from chalicelib.adapters.secrets import SecretNotEncrypted, SecretsUnreadable, read_secrets
 from chalicelib.books.outbox.port import Mail, Mailer, MailRefused
 from chalicelib.flows.context import Queue
 from chalicelib.kernel.errors import TryLater
@@ -90,6 +90,12 @@ class TestSecrets:
         assert (first["Path"], first["WithDecryption"]) == ("/purser/test/", True)
         assert "NextToken" not in first
         assert second["NextToken"] == "next"
+
+    def test_that_are_kept_as_plain_text_stop_the_process(self, aws: Aws) -> None:
+        aws.answers = [(200, {"Parameters": [{**_parameter("jwt_secret", "plain"), "Type": "String"}]})]
+        with pytest.raises(SecretNotEncrypted, match="jwt_secret is a String") as refused:
+            read_secrets("/purser/test/", "us-east-1")
+        assert "plain" not in str(refused.value)
 
     def test_that_have_no_end_are_not_read_for_ever(self, aws: Aws) -> None:
         aws.answers = [(200, {"Parameters": [], "NextToken": "again"})]

@@ -122,7 +122,9 @@ class TestBody:
             ('{"other": ' + '{"a":' * 60_000 + "1" + "}" * 60_000 + "}", "request-too-large"),
             ("[" * 100_000, "malformed-json"),
             ('{"how_many": ' + "9" * 5000 + "}", "malformed-json"),
-            ('{"how_many": 1e999}', "invalid-request"),
+            ('{"how_many": 1e999}', "malformed-json"),
+            ('{"other": -1e999}', "malformed-json"),
+            ('{"other": ' + "9" * 301 + "}", "malformed-json"),
             ('{"how_many": 1.5}', "invalid-request"),
             ('{"how_many": "3"}', "invalid-request"),
             ('{"how_many": true}', "invalid-request"),
@@ -217,20 +219,6 @@ class TestVariables:
         found = served(route, an_event("GET", variables={"thing": thing, "slug": "a"}))
         assert (found.status, found.json["slug"]) == (400, "invalid-request")
         assert found.json["errors"][0]["field"] == "thing"
-
-
-class TestIdempotencyKey:
-    @pytest.mark.parametrize("key", ["", "x" * 256, "clé", "a\tb", "a\x7f", "\u2028"])
-    def test_of_a_wrong_form_is_refused(self, key: str) -> None:
-        found = served(
-            making(), an_event(body="{}", headers={"Content-Type": "application/json", "Idempotency-Key": key})
-        )
-        assert (found.status, found.json["slug"]) == (400, "invalid-idempotency-key")
-
-    @pytest.mark.parametrize("key", ["x", "x" * 255, "a b ~!", "0f1e-2d"])
-    def test_of_a_right_form_passes(self, key: str) -> None:
-        headers = {"Content-Type": "application/json", "IDEMPOTENCY-KEY": key}
-        assert served(making(), an_event(body="{}", headers=headers)).status == 200
 
 
 class TestCall:

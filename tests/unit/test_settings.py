@@ -91,10 +91,11 @@ class TestFromEnvironment:
         assert found.stripe_secret_key.get_secret_value() == "whsec_of_the_stage_of_stripe_secret_key_0123456789"
         assert found.table == "purser"
 
-    def test_refuses_to_start_where_the_stage_lacks_a_secret(self) -> None:
-        environment = {name: value for name, value in ENVIRONMENT.items() if name != "PURSER_JWT_SECRET"}
-        with pytest.raises(UnreadableFields):
-            from_environment(lambda prefix, region: {}, environment | {"PURSER_SECRETS_PREFIX": "/purser/dev"})
+    @pytest.mark.parametrize("lacking", SECRET_NAMES)
+    def test_refuses_to_start_where_the_stage_lacks_a_secret_though_the_environment_has_it(self, lacking: str) -> None:
+        kept = {name: f"whsec_of_the_stage_of_{name}_0123456789" for name in SECRET_NAMES if name != lacking}
+        with pytest.raises(UnreadableFields, match=lacking):
+            from_environment(lambda prefix, region: kept, ENVIRONMENT | {"PURSER_SECRETS_PREFIX": "/purser/dev"})
 
     @pytest.mark.parametrize(
         ("variables", "region"),

@@ -1,0 +1,200 @@
+"""Two tenants and their people, and a valid request for each operation that asks for what is theirs.
+
+A new route is covered without a line here as long as its variables and fields have names that stand in EXAMPLES. One
+that is not fails `test_its_rightful_caller_is_served` until it is given an example.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from chalicelib.books.identity import operations as identity
+from chalicelib.books.identity import queries
+from chalicelib.books.identity.model import NewAcademy, NewApiKey, NewUser, Position
+from chalicelib.books.identity.model import Person as Named
+from chalicelib.entrypoints._auth import mint_jwt
+from tests.journeys.test_webhooks import an_event, signed
+from tests.security.documented import Operation
+from tests.shop import BASIC, MENTORING, TEAM
+from tests.world import Person, Reply, World
+
+PASSWORD = "correct horse battery staple"
+SERVICE = "mentorship-service"
+CARD = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "30", "cvc": "435"}
+SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}"
+
+
+@dataclass(frozen=True)
+class Tenants:
+    """Academy 1 with its customer (`owner`) and staff, academy 2 with its own, and an operator of both.
+
+    `examples` are values by the name of a variable or field, all of them the owner's or academy 1's; `special` are
+    those of single operations, where one name means several things.
+    """
+
+    world: World
+    owner: Person
+    neighbour: Person
+    operator: Person
+    staff: Person
+    other_staff: Person
+    other_academy: int
+    examples: Mapping[str, Any]
+    special: Mapping[str, Mapping[str, Any]]
+
+    def send(self, operation: Operation, headers: Mapping[str, str]) -> Reply:
+        """The operation's example with somebody's headers."""
+        path, body = self.path(operation), self.body(operation)
+        sent = {**self._headers(operation, body), **headers}
+        return self.world.call(operation.method, path, raw=body, headers=sent)
+
+    def path(self, operation: Operation) -> str:
+        path = operation.path
+        for name in operation.variables:
+            path = path.replace(f"{{{name}}}", quote(str(self._example(operation, name)), safe=""))
+        wanted = set(operation.parameters("query", required_only=True)) | self._of(operation).get("query", set())
+        query = {name: self._example(operation, name) for name in sorted(wanted)}
+        return f"{path}?{urlencode(query)}" if query else path
+
+    def body(self, operation: Operation) -> bytes | None:
+        """The whole body that is given for this operation, else its required fields; None where it takes none."""
+        if "raw" in self._of(operation):
+            raw: bytes = self._of(operation)["raw"]
+            return raw
+        schema = operation.body_schema
+        if schema is None:
+            return None
+        fields = self._of(operation).get("body", schema.get("required", ()))
+        return json.dumps({name: self._example(operation, name) for name in fields}).encode()
+
+    def rightful(self, operation: Operation) -> Mapping[str, str]:
+        """The headers of whoever may do this."""
+        if operation.is_public:
+            return {}
+        if operation.is_for_operators:
+            return with_token(self.operator.token)
+        return with_token((self.staff if operation.is_for_staff else self.owner).token)
+
+    def _headers(self, operation: Operation, body: bytes | None) -> dict[str, str]:
+        found = {"Academy": str(self.world.academy_id)} if operation.is_for_staff else {}
+        if operation.is_for_staff and "Idempotency-Key" in operation.parameters("header"):
+            found["Idempotency-Key"] = "an-example"
+        if "Stripe-Signature" in operation.parameters("header"):
+            found["Stripe-Signature"] = signed(self.world, body or b"")
+        return found
+
+    def _example(self, operation: Operation, name: str) -> Any:
+        found = {**self.examples, **self._of(operation)}
+        assert name in found, f"{operation}: give tests/security/tenants.py an example of {name}"
+        return found[name]
+
+    def _of(self, operation: Operation) -> Mapping[str, Any]:
+        return self.special.get(str(operation), {})
+
+
+def with_token(token: str) -> dict[str, str]:
+    return {"Authorization": f"Token {token}"}
+
+
+def two_tenants(world: World) -> Tenants:
+    """A customer of academy 1 with a card, a plan, units, a session and an open bag; staff of both; an event."""
+    owner, neighbour, operator = world.paying(), world.paying(), world.person(operator=True)
+    other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
+    staff, other_staff = world.person(), world.person()
+    for person, academy_id in ((staff, world.academy_id), (other_staff, other.id)):
+        position = Position(role="academy_admin")
+        identity.add_member(world.table, position, user_id=person.user_id, academy_id=academy_id)
+    bought = owner.pay(owner.check("basic").json, chosen_period="MONTH").json
+    assert owner.buy().status == 201
+    session = owner.put(f"/v1/payments/me/service/{SERVICE}/consumptionsession/a-lesson").json
+    world.settle()
+    bag = owner.check("team").json
+    signed_in = identity.create_user(
+        world.table,
+        NewUser(email="grace@example.com", first_name="Grace", last_name="Hopper", password=PASSWORD),
+        now=world.now,
+    )
+    key = identity.issue_api_key(
+        world.table, NewApiKey(name="A key", scopes=("studio",), academy_id=world.academy_id), now=world.now
+    )
+    assert world.post_webhook(*_a_webhook(world, "evt_of_the_owner")).status == 200
+    world.settle()
+    examples = {
+        "academy": world.academy_id,
+        "academy_id": world.academy_id,
+        "asset": "docs.css",
+        "bag_id": bag["id"],
+        "email": owner.email,
+        "event_id": "evt_of_the_owner",
+        "first_name": "Grace",
+        "how_many": 10,
+        "invoice_id": bought["id"],
+        "key_id": key.id,
+        "name": "Grace",
+        "password": PASSWORD,
+        "plan": BASIC,
+        "plan_ref": "basic",
+        "plans": [TEAM],
+        "role": "support_staff",
+        "scopes": ["studio"],
+        "service": MENTORING,
+        "service_ref": SERVICE,
+        "service_slug": SERVICE,
+        "session_ref": session["id"],
+        "slug": "hillside",
+        "standing": "BAD",
+        "user_id": owner.user_id,
+        **CARD,
+    }
+    (intent, *_) = [one for one in world.at_stripe("payment_intent") if one["amount"] == 45000]
+    world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
+    world.settle()
+    examples["dispute_id"] = world.at_stripe("dispute")[0]["id"]
+    return Tenants(
+        world=world,
+        owner=owner,
+        neighbour=neighbour,
+        operator=operator,
+        staff=staff,
+        other_staff=other_staff,
+        other_academy=other.id,
+        examples=examples,
+        special=_special(world, owner, bag["token"], signed_in.email, staff.user_id),
+    )
+
+
+def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: int) -> dict[str, dict[str, Any]]:
+    (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
+    return {
+        "POST /stripe/webhook": {"raw": _a_webhook(world, "evt_new")[0]},
+        "POST /v1/auth/login": {"email": email},
+        "POST /v2/payments/card": {"body": (*CARD, "academy")},
+        "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
+        "PUT /v2/payments/checking": {"body": ("plans", "academy")},
+        "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
+        "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},
+        "GET /v1/payments/plan": {"query": {"academy"}},
+        f"PUT {SESSION}": {"session_ref": "a-lesson"},
+        "POST /ops/academies/{academy_id}/staff": {"body": ("email", "first_name", "role")},
+        "DELETE /ops/academies/{academy_id}/staff/{user_id}": {"user_id": staff_id},
+        "DELETE /ops/users/{user_id}/tokens/{token}": {"token": listed.id},
+    }
+
+
+def _a_webhook(world: World, ident: str) -> tuple[bytes, str]:
+    raw = json.dumps(an_event("customer.updated", ident)).encode()
+    return raw, signed(world, raw)
+
+
+def a_jwt(tenants: Tenants, person: Person, *, expires_in: timedelta, scopes: tuple[str, ...] = ()) -> str:
+    """A signed token of a person, made an hour ago."""
+    named = Named(user_id=person.user_id, email=person.email, first_name="Ada", last_name="Lovelace")
+    now = tenants.world.now
+    settings = tenants.world.runtime.settings
+    made = now - timedelta(hours=1)
+    return mint_jwt(named, settings=settings, now=made, expires_at=now + expires_in, scopes=scopes)
