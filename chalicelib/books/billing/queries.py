@@ -11,6 +11,7 @@ from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import new_id, sortable
 from chalicelib.kernel.pages import Page
 
 
@@ -89,6 +90,22 @@ def invoices(
     page = table.query(keys.user(user_id), prefix="INVOICE#", limit=limit, newest_first=True, cursor=cursor)
     found = tuple(loaded for row in page.items if (loaded := load(Invoice, row)).status in statuses)
     return Page(found, page.next_cursor)
+
+
+def invoices_made(
+    table: Table, academy_id: int, *, since: datetime, until: datetime, limit: int, cursor: str | None
+) -> Page[Invoice]:
+    """A page of an academy's invoices made at or after `since` and before `until`, oldest first, by their ids' time."""
+    first, last = (new_id(at, lambda bits: 0) for at in (since, until))
+    ref = store.invoices_ref(academy_id)
+    page = table.query_ref_between(ref, sortable(max(first, 0)), sortable(max(last - 1, 0)), limit=limit, cursor=cursor)
+    return Page(tuple(load(Invoice, row) for row in page.items), page.next_cursor)
+
+
+def invoice_of_academy(table: Table, academy_id: int, invoice_id: int) -> Invoice | None:
+    """An academy's invoice, whoever bought; one that was made this moment may be missing."""
+    page = table.query_ref(store.invoices_ref(academy_id), prefix=sortable(invoice_id), limit=1)
+    return load(Invoice, page.items[0]) if page.items else None
 
 
 def read_customer(row: Row | None, user_id: int, account: str, now: datetime) -> StoredCustomer:
