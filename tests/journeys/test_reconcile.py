@@ -20,11 +20,15 @@ from tests.faults import (
     duplicate_customer,
     invoice_of,
     refund_missing,
+    refund_unknown,
+    rewrite,
     twins,
     unheard,
 )
 from tests.journeys.test_crash_invariants import check_books
+from tests.journeys.test_crash_workers import wants_authentication
 from tests.moto_table import all_rows
+from tests.shop import a_coupon, put
 from tests.world import Person, World
 
 Plant = Callable[[World], Fault]
@@ -101,6 +105,41 @@ class TestNothingPlanted:
         compared(world)
         assert every_drift(operator) == []
 
+    def test_finds_nothing_in_what_has_just_changed(self, world: World, operator: Person) -> None:
+        """Old objects that changed a moment ago: a second refund, and a payment that was authenticated late."""
+        _, waiting = wants_authentication(world)
+        _, _, payment = bought(world)
+        world.control(f"/_control/refund/{payment}", {"amount": 10000})
+        world.settle()
+        world.advance(minutes=20)
+        with unheard(world):
+            world.control(f"/_control/refund/{payment}", {"amount": 500})
+            world.control(f"/_control/authenticate/{waiting['id']}", {"success": True})
+        world.advance(minutes=14)
+        compared(world)
+        assert every_drift(operator) == []
+        world.advance(minutes=2)
+        for _ in range(ROUND_RUNS):
+            compared(world)
+        kinds = sorted(row["kind"] for row in every_drift(operator))
+        assert kinds == ["charged-not-fulfilled", "refund-missing"]
+
+    def test_leaves_what_is_not_its_own_alone(self, world: World, operator: Person) -> None:
+        """A free purchase, an invoice of another account of the processor, and a customer who was made anew."""
+        put(world.table, a_coupon(world.now, world.academy_id, id=501, slug="gift", discount_value=1))
+        person, invoice, _ = bought(world)
+        assert person.pay(person.check("basic", coupons=["gift"]).json, chosen_period="MONTH").status == 200
+        assert invoice.payment is not None
+        elsewhere = invoice.payment.model_copy(update={"account": "another", "payment_id": "pi_elsewhere"})
+        del world.standin.world.store.objects["payment_intent"][str(invoice.payment.payment_id)]
+        rewrite(world, invoice, payment=elsewhere)
+        duplicate = duplicate_customer(world)
+        client: Any = world.runtime.gateway
+        client._client.v1.customers.delete(duplicate.found["expected"])
+        world.advance(**SETTLED)
+        compared(world)
+        assert every_drift(operator) == []
+
     def test_leaves_other_applications_of_the_account_alone(self, world: World, operator: Person) -> None:
         _, invoice, _ = bought(world)
         assert invoice.payment is not None
@@ -173,6 +212,19 @@ class TestPlantedFaults:
         assert len(drifts(operator, kind="customer-mismatch")) == 2
         for fault in planted:
             fault.healed()
+
+
+class TestARefundThatOnlyWeHave:
+    def test_keeps_another_from_being_mended_over_it(self, world: World, operator: Person) -> None:
+        fault = refund_unknown(world)
+        payment = invoice_of(fault.person).payment
+        assert payment is not None
+        with unheard(world):
+            world.control(f"/_control/refund/{payment.payment_id}", {"amount": 7})
+        world.advance(**SETTLED)
+        compared(world)
+        assert sorted(row["kind"] for row in drifts(operator)) == ["refund-missing", "refund-unknown"]
+        fault.healed()
 
 
 class TestWhatIsListed:
