@@ -18,7 +18,9 @@ from tests.faults import (
     charged_and_lost,
     duplicate_charge,
     duplicate_customer,
+    intent_of,
     invoice_of,
+    one_cent_more,
     refund_missing,
     refund_unknown,
     rewrite,
@@ -245,6 +247,23 @@ class TestWhatIsListed:
         assert (closed["id"], closed["ended_at"]) == (row["id"], world.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
         assert drifts(operator) == []
         fault.healed()
+
+    def test_closes_when_another_amount_went_back(self, world: World, operator: Person) -> None:
+        fault = one_cent_more(world)
+        world.advance(**SETTLED)
+        compared(world)
+        (row,) = drifts(operator)
+        with unheard(world):
+            world.control(f"/_control/refund/{row['payment_id']}", {})
+        intent_of(world, row["payment_id"]).update(amount=44999, amount_received=44999)
+        compared(world)
+        (closed,) = drifts(operator, status="closed")
+        assert closed["id"] == row["id"]
+        for _ in range(ROUND_RUNS):
+            compared(world)
+        assert drifts(operator, status="closed") == [closed]  # and was not found again by its invoice
+        assert drifts(operator) == []
+        assert fault.person.units("mentorship-service") == 10
 
     def test_closes_when_the_second_customer_was_deleted(self, world: World, operator: Person) -> None:
         duplicate_customer(world)

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.adapters.stripe.events import TOPICS
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing import store as billing_store
 from chalicelib.books.billing.gateway import PaymentUnauthorized
@@ -20,6 +21,7 @@ from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.writes import Update, anyway, backoff, commit, never
 from chalicelib.entrypoints import _observe, schedules
 from chalicelib.flows.reconcile import compare as flow
+from chalicelib.flows.reconcile.catch_up import catch_up
 from chalicelib.kernel.errors import TryLater
 from tests.faults import (
     bought,
@@ -100,23 +102,28 @@ class TestEachOutsideCall:
             assert receipts(world) == 1, where
 
     def test_of_catching_up_dying_at_it_comes_right(self, world: World) -> None:
-        person = charged_and_lost(world)
-        world.advance(minutes=16)
-        scenario = Scenario(lambda: schedules.catch_up({}), 10)
+        people = [charged_and_lost(world), charged_and_lost(world)]
+        world.advance(hours=3)  # so that no later run sees the events again by its overlap
+
+        def act() -> None:
+            catch_up(world.runtime.context(world.now), WalkName.EVENTS, TOPICS)
+
+        scenario = Scenario(act, 8)
         start = world.moment()
         for fatal in range(1, calls_of(world, scenario) + 1):
             world.go_back(start)
             with outside_calls(world, fatal=fatal) as outside, suppress(Crash):
-                schedules.catch_up({})
+                act()
             world.queue.inbox.clear()  # a nudge that was sent may be lost too
             world.advance(minutes=5)
-            schedules.catch_up({})
+            act()
             world.work()
             world.advance(minutes=2)
             with patch("chalicelib.entrypoints.schedules.billing.due_invoices", lambda table, now: []):
                 world.sweep()  # of events and messages only: the invoice must come right by its event
             world.work()
-            assert person.units("mentorship-service") == 10, f"call {fatal} of {outside.calls}"
+            units = [person.units("mentorship-service") for person in people]
+            assert units == [10, 10], f"call {fatal} of {outside.calls}"
             check_books(world)
 
 
@@ -137,7 +144,9 @@ class TestAnOutage:
         walk = drift.walk(world.table, WalkName.NEW).walk
         assert walk is not None and walk.source is None
 
-    def test_between_finding_and_mending_leaves_it_open_for_the_next_run(self, world: World) -> None:
+    def test_between_finding_and_mending_leaves_it_open_for_the_next_run(
+        self, world: World, counted: Counter[str]
+    ) -> None:
         fault = refund_missing(world)
         world.advance(minutes=16)
         real = world.runtime.gateway.refunds_of
@@ -153,6 +162,7 @@ class TestAnOutage:
             schedules.compare({})
         (row,) = drifts(world, DriftStatus.OPEN)
         assert (row.difference.kind, row.error) == (fault.kind, None)
+        assert (counted["ReconcilerWaits"], counted["DriftNotCompared"]) == (1, 0)
         world.misbehave()
         schedules.compare({})
         assert drifts(world, DriftStatus.OPEN) == []
