@@ -107,7 +107,8 @@ class Timeline:
 
     def _reconciled(self) -> bool:
         """Whether a reconciler found something that nothing else had brought."""
-        return any([self._ticked(reconciler) for reconciler in self._reconcilers])
+        worked = [self._ticked(reconciler) for reconciler in self._reconcilers]
+        return any(worked)
 
     def _ticked(self, tick: Tick) -> bool:
         """Whether the tick found something to do."""

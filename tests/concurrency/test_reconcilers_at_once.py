@@ -27,10 +27,11 @@ def test_they_mend_once_and_lose_nothing(world: ParallelWorld) -> None:
     world.advance(minutes=16)
     runs = [schedules.compare, schedules.compare, schedules.catch_up, schedules.compare]
 
-    def act(number: int) -> object:
+    def act(number: int) -> None:
         if number < len(runs):
-            return runs[number]({})
-        return world.work_on(events[number - len(runs)])
+            runs[number]({})
+        else:
+            world.work_on(events[number - len(runs)])
 
     at_once(len(runs) + len(events), act)
     schedules.compare({})

@@ -22,6 +22,7 @@ from chalicelib.dynamo.writes import Update, anyway, backoff, commit, never
 from chalicelib.entrypoints import _observe, schedules
 from chalicelib.flows.reconcile import compare as flow
 from chalicelib.flows.reconcile.catch_up import catch_up
+from chalicelib.flows.reconcile.examine import examine
 from chalicelib.kernel.errors import TryLater
 from tests.faults import (
     bought,
@@ -183,7 +184,7 @@ class TestOneObjectThatFails:
         broken = one_cent_more(world)
         fault = refund_missing(world)
         world.advance(minutes=16)
-        real = schedules.examine
+        real = examine
 
         def failing(context: Any, item: Any) -> Any:
             if getattr(item, "amount_received", None) == 45001:
@@ -259,12 +260,12 @@ class TestTwoRunsAtOnce:
         mended, listed = refund_missing(world), duplicate_charge(world)
         person = charged_and_lost(world)
         world.advance(minutes=16)
-        real = schedules.next_step
+        real = flow.next_step
         held: list[Source | None] = []
 
         def slow(context: Any, name: WalkName) -> Any:
             step = real(context, name)
-            if not held and overtake:
+            if step is not None and not held and overtake:
                 held.append(step.after.source)
                 schedules.compare({})
             return step
