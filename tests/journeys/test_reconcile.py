@@ -10,7 +10,10 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.books.drift.model import MENDED_KINDS, DriftKind, WalkName
+from chalicelib.books.identity import operations as identity
+from chalicelib.books.identity.model import NewAcademy
 from chalicelib.entrypoints import _observe, schedules
+from chalicelib.flows.reconcile import compare
 from tests.faults import (
     PLANTED,
     Fault,
@@ -20,6 +23,7 @@ from tests.faults import (
     duplicate_customer,
     intent_of,
     invoice_of,
+    never_charged,
     one_cent_more,
     refund_missing,
     refund_unknown,
@@ -214,6 +218,24 @@ class TestPlantedFaults:
         assert len(drifts(operator, kind="customer-mismatch")) == 2
         for fault in planted:
             fault.healed()
+
+
+class TestManyAcademies:
+    def test_have_each_of_their_invoices_compared(self, world: World, operator: Person) -> None:
+        """Five academies, of which the oldest and the one after it have sold; a page holds one invoice."""
+        faults = [never_charged(world) for _ in range(3)]
+        made = []
+        for number in range(4):
+            world.advance(seconds=1)
+            academy = NewAcademy(name=f"A{number}", slug=f"a{number}", main_currency="USD")
+            made.append(identity.create_academy(world.table, academy, now=world.now).id)
+        rewrite(world, invoice_of(faults[0].person), academy_id=made[0])
+        world.advance(**SETTLED)
+        with patch.object(compare, "INVOICES_PER_PAGE", 1), patch.object(compare, "ACADEMIES_PER_PAGE", 2):
+            compared(world)
+        found = {row["user_id"]: row["academy_id"] for row in drifts(operator, kind="fulfilled-not-charged")}
+        first, *others = [fault.person.user_id for fault in faults]
+        assert found == {first: made[0], **dict.fromkeys(others, world.academy_id)}
 
 
 class TestARefundThatOnlyWeHave:

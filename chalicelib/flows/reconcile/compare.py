@@ -22,6 +22,7 @@ from chalicelib.kernel.pages import Page, PageRequest
 T = TypeVar("T")
 INVOICES_PER_PAGE = 25
 """Each is asked for at the processor, one by one."""
+ACADEMIES_PER_PAGE = 50
 OPEN_PER_PAGE = 20
 COUNTED_MAX = 100
 
@@ -91,7 +92,16 @@ def _further(walk: Walk, page: Page[T]) -> tuple[Sequence[T], Walk]:
 
 
 def _invoices(context: Context, walk: Walk) -> tuple[Sequence[Invoice], Walk]:
-    """A page of one academy's invoices, academy by academy."""
+    """A page of one academy's invoices; academies that have none in the window are passed by."""
+    found: Sequence[Invoice] = ()
+    for _ in range(ACADEMIES_PER_PAGE):
+        found, walk = _of_academy(context, walk)
+        if found or walk.source is not Source.INVOICES:
+            break
+    return found, walk
+
+
+def _of_academy(context: Context, walk: Walk) -> tuple[Sequence[Invoice], Walk]:
     table = context.table
     academies = identity_queries.academies(table, PageRequest(limit=1, cursor=walk.academy))
     if academies.items:
