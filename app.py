@@ -78,3 +78,21 @@ def sweep_tick(event: CloudWatchEvent) -> Any:
     swept = schedules.sweep(event.to_dict())
     _started()
     return swept
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES))
+def catch_up_tick(event: CloudWatchEvent) -> Any:
+    from chalicelib.entrypoints import schedules
+
+    caught_up = schedules.catch_up(event.to_dict())
+    _started()
+    return caught_up
+
+
+@app.schedule(Rate(15, unit=Rate.MINUTES))
+def compare_tick(event: CloudWatchEvent) -> Any:
+    from chalicelib.entrypoints import schedules
+
+    compared = schedules.compare(event.to_dict())
+    _started()
+    return compared

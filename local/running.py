@@ -96,7 +96,13 @@ class Running:
         _wiring.install(runtime)
         self._start_gateway(gateway)
         pumps = self._start_pumps(app, runtime, resources)
-        timeline = Timeline(clock, tick=app.sweep_tick, pumps=pumps, webhooks=self._standin)
+        timeline = Timeline(
+            clock,
+            tick=app.sweep_tick,
+            pumps=pumps,
+            webhooks=self._standin,
+            reconcilers=(app.catch_up_tick, app.compare_tick),
+        )
         timeline.after_minute = lambda: self._save(kept, clock, mailbox)
         registry = Registry(runtime.table, runtime.settings)
         self._local_routes = LocalRoutes(clock=clock, timeline=timeline, registry=registry, mailbox=mailbox)

@@ -1,4 +1,8 @@
-"""Time passing: the minute's tick, and the clock being moved day by day with all that it makes due."""
+"""Time passing: the minute's tick, and the clock being moved day by day with all that it makes due.
+
+The reconcilers find what nothing else brings: they run each minute too, and where the clock is moved once a week of it
+and at its end, when all else has settled. (Each day would take as long as all the rest of the day.)
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from local.clock import MovableClock
 from local.pump import Pump
 
 DAY_SECONDS = 86_400
+RECONCILED_DAYS = 7
 TICK_SECONDS = 60
 ROUNDS_PER_STEP_MAX = 30
 SETTLE_SECONDS_MAX = 30.0
@@ -35,9 +40,18 @@ class Unsettled(RuntimeError):
 class Timeline:
     """Ticks each minute; `advance` moves the clock. Only one of the two runs at a time."""
 
-    def __init__(self, clock: MovableClock, *, tick: Tick, pumps: tuple[Pump, ...], webhooks: Webhooks | None) -> None:
+    def __init__(
+        self,
+        clock: MovableClock,
+        *,
+        tick: Tick,
+        pumps: tuple[Pump, ...],
+        webhooks: Webhooks | None,
+        reconcilers: tuple[Tick, ...] = (),
+    ) -> None:
         self._clock = clock
         self._tick = tick
+        self._reconcilers = reconcilers
         self._pumps = pumps
         self._webhooks = webhooks
         self._running = threading.Lock()
@@ -63,26 +77,42 @@ class Timeline:
         with self._running:
             self._clock.check(seconds)
             self._settle()
-            left = seconds
+            left, days = seconds, 0
             while left > 0 and not self._stopping.is_set():
                 step = min(left, DAY_SECONDS)
                 self._clock.advance(step)
-                left -= step
+                left, days = left - step, days + 1
                 self._settle()
+                if days % RECONCILED_DAYS == 0 and left > 0:
+                    self._reconcile()
+            self._reconcile()
             self.after_minute()
+
+    def _reconcile(self) -> None:
+        """Until nothing more is found, and what was found has settled."""
+        for _ in range(ROUNDS_PER_STEP_MAX):
+            if not self._reconciled():
+                return
+            self._settle()
+        raise Unsettled(f"differences went on for {ROUNDS_PER_STEP_MAX} rounds")
 
     def _settle(self) -> None:
         for _ in range(ROUNDS_PER_STEP_MAX):
-            worked = self._ticked()
+            worked = self._ticked(self._tick)
             sent = self._webhooks is None or self._webhooks.settle(SETTLE_SECONDS_MAX)
             handled = sum(pump.drain() for pump in self._pumps)
             if sent and not worked and not handled:
                 return
         raise Unsettled(f"work went on for {ROUNDS_PER_STEP_MAX} rounds at {self._clock.now():%Y-%m-%d %H:%M}")
 
-    def _ticked(self) -> bool:
+    def _reconciled(self) -> bool:
+        """Whether a reconciler found something that nothing else had brought."""
+        worked = [self._ticked(reconciler) for reconciler in self._reconcilers]
+        return any(worked)
+
+    def _ticked(self, tick: Tick) -> bool:
         """Whether the tick found something to do."""
-        done = self._tick(_schedule_event(self._clock), None)
+        done = tick(_schedule_event(self._clock), None)
         return any(done.values()) if isinstance(done, dict) else False
 
     def _run(self) -> None:
@@ -95,7 +125,8 @@ class Timeline:
 
     def _minute(self) -> None:
         try:
-            self._ticked()
+            self._ticked(self._tick)
+            self._reconciled()
             self.after_minute()
         except Exception:  # noqa: BLE001  # the edge: a schedule that fails is logged and runs again in a minute
             _log.exception("the minute's tick failed")

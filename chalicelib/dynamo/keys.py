@@ -11,6 +11,7 @@
 - `TOKEN#{hash}`, `EMAIL#{hash}`, `KEY#{id}`: credentials; `SOURCE#{hash}`: failed logins of an address
 - `IDEMPOTENCY#{caller}`: answers given, by route and key
 - `INBOX#{event}`, `OUTBOX#{id}`: what came in, what must go out
+- `DRIFT#{id}`: where the processor and we differ; `WALKS`: how far each list was looked through
 """
 
 from __future__ import annotations

@@ -148,6 +148,14 @@ class Table:
         request = {"IndexName": "by_ref", **_conditions("ref", ref, "ref_sk", prefix)}
         return self._page(request, limit, newest_first, cursor, _List("ref", ref, "ref_sk", prefix))
 
+    def query_ref_between(self, ref: str, first: str, last: str, *, limit: int, cursor: str | None) -> Page[Row]:
+        """One page of the rows that carry this `ref`, with their `ref_sk` from `first` to `last`, both included."""
+        request = {"IndexName": "by_ref", **_conditions("ref", ref, "ref_sk", "")}
+        request["KeyConditionExpression"] += " AND #range BETWEEN :first AND :last"
+        request["ExpressionAttributeNames"]["#range"] = "ref_sk"
+        request["ExpressionAttributeValues"] |= {":first": {"S": first}, ":last": {"S": last}}
+        return self._page(request, limit, False, cursor, _List("ref", ref, "ref_sk", ""))
+
     def due(self, kind: str, now: datetime) -> list[Key]:
         """Keys of the rows of a kind whose time has come, at most a hundred of each shard."""
         until = int(now.timestamp())

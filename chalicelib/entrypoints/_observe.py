@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from functools import cache
@@ -173,6 +174,16 @@ def count(name: str) -> None:
     if _with_metrics:
         metrics = _metrics()
         metrics.add_metric(name=name, unit="Count", value=1)
+        metrics.flush_metrics()
+
+
+def measure(values: Mapping[str, int]) -> None:
+    """Several numbers of one run, by the names of their metrics."""
+    _log.info("measured", extra={"fields": dict(values)})
+    if _with_metrics:
+        metrics = _metrics()
+        for name, value in values.items():
+            metrics.add_metric(name=name, unit="Count", value=value)
         metrics.flush_metrics()
 
 

@@ -54,6 +54,9 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/docs/errors": "GET",
         "/docs/{asset}": "GET",
     },
+    "ops.drift": {
+        "/ops/drift": "GET",
+    },
     "ops.identity": {
         "/ops/academies": "GET POST",
         "/ops/academies/{academy_id}": "GET",

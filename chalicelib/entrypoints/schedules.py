@@ -1,24 +1,38 @@
-"""The minute's tick: find what is due, and work on it. May run twice, late, or at once."""
+"""The schedules: what is due each minute, and the reconciler's two. May run twice, late, or at once."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from chalicelib.adapters.stripe.events import TOPICS
 from chalicelib.books.billing import queries as billing
+from chalicelib.books.billing.gateway import PaymentServiceBusy, PaymentServiceDown
 from chalicelib.books.billing.model import InvoiceStatus
+from chalicelib.books.drift.model import Drift, DriftStatus, WalkName
 from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.outbox import queries as outbox
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
 from chalicelib.entrypoints.workers import work_event, work_message
+from chalicelib.flows.context import Context
+from chalicelib.flows.reconcile.catch_up import CaughtUp
+from chalicelib.flows.reconcile.catch_up import catch_up as catch_up_with
+from chalicelib.flows.reconcile.compare import Step, next_step, open_differences, took
+from chalicelib.flows.reconcile.examine import examine
+from chalicelib.flows.reconcile.keep import OUTAGES
 from chalicelib.flows.reconcile.sweep import sweep_invoice
+from chalicelib.kernel.errors import TryLater
 
 T = TypeVar("T")
 WORKED_PER_TICK_MAX = 200
 """What one tick works on at most; the next one goes on."""
+PAGES_PER_RUN = {WalkName.NEW: 20, WalkName.AGAIN: 6, WalkName.OPEN: 1}
+"""How much of each walk one comparison looks at, at most: about three minutes of the five that it has."""
+PROVIDER_AWAY = (PaymentServiceDown, PaymentServiceBusy, TryLater)
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +46,84 @@ def sweep(event: Mapping[str, Any]) -> dict[str, int]:
         "events": _each(inbox.due(table, now), lambda event_id: work_event(found, event_id)),
         "messages": _each(outbox.due(table, now), lambda message_id: work_message(found, message_id)),
     }
+
+
+def catch_up(event: Mapping[str, Any]) -> dict[str, int]:
+    """Store the events of the processor that no webhook brought. Answers how many there were."""
+    found = runtime()
+    missed = 0
+    for name in (WalkName.EVENTS, WalkName.UNDELIVERED):
+        try:
+            done = catch_up_with(found.context(found.clock()), name, TOPICS)
+        except PROVIDER_AWAY:
+            _waits(name)
+            break
+        missed += done.missed
+        _report_caught_up(name, done)
+    return {"events": missed}
+
+
+def compare(event: Mapping[str, Any]) -> dict[str, int]:
+    """Hold what the processor has against what we have. Answers how many differences are new, and how many mended."""
+    found = runtime()
+    counted: Counter[str] = Counter()
+    try:
+        for name, pages_max in PAGES_PER_RUN.items():
+            _walk(found.context(found.clock()), name, pages_max, counted)
+    except PROVIDER_AWAY:
+        _waits("compare")
+    _observe.measure({"DriftOpen": open_differences(found.context(found.clock())), **counted})
+    return {"opened": counted["DriftNew"], "mended": counted["DriftMended"]}
+
+
+def _walk(context: Context, name: WalkName, pages_max: int, counted: Counter[str]) -> None:
+    for _ in range(pages_max):
+        step = next_step(context, name)
+        if step is None:
+            return
+        _examine_all(context, step, counted)
+        if not took(context, step):
+            return
+
+
+def _examine_all(context: Context, step: Step, counted: Counter[str]) -> None:
+    for item in step.items:
+        try:
+            for drift in examine(context, item):
+                counted.update(_metrics_of(drift))
+        except OUTAGES:
+            raise
+        except Exception:  # noqa: BLE001  # the edge: one object that fails must not hold up the others
+            _log.exception("an object could not be compared")
+            counted["DriftNotCompared"] += 1
+
+
+def _metrics_of(drift: Drift) -> list[str]:
+    """`DriftAmount` and its like for each kind, and what became of it."""
+    names = ["Drift" + "".join(word.title() for word in drift.difference.kind.split("-"))]
+    if drift.times == 1:
+        names.append("DriftNew")
+    if drift.status is DriftStatus.MENDED:
+        names.append("DriftMended")
+    return names
+
+
+def _report_caught_up(name: WalkName, done: CaughtUp) -> None:
+    fields: dict[str, Any] = {"walk": name.value, "missed": done.missed, "pages": done.pages, "whole": done.whole}
+    if done.first:
+        fields["first"] = "events from before are left to the comparison of objects"
+    if done.unseen_since is not None:
+        fields["unseen_since"] = done.unseen_since.isoformat()
+        _observe.count("EventsNotListedAnyMore")
+    _log.info("caught up", extra={"fields": fields})
+    if done.missed:
+        _observe.measure({"EventsMissed": done.missed})
+
+
+def _waits(what: str) -> None:
+    """The next run goes on where this one stopped. A provider's hiccups are counted, not paged."""
+    _log.warning("the processor or the table is away", exc_info=True, extra={"fields": {"work": what}})
+    _observe.count("ReconcilerWaits")
 
 
 def _invoice(found: Runtime, key: Key) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.adapters.stripe.events import NoEvent, SignatureRefused, parse, verify
-from chalicelib.books.inbox.model import Event
+from chalicelib.books.inbox.model import arrived
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.flows.reconcile.receive import receive
@@ -27,14 +27,8 @@ def stripe_webhook(call: Call) -> Answer:
     """Take a signed event from Stripe."""
     _verify(call)
     inbound = parse(call.raw_body)
-    event = Event(
-        id=inbound.id,
-        type=inbound.type,
-        object_id=inbound.object_id,
-        previous_customer=inbound.previous_customer,
-        received_at=call.now,
-        tried_since=call.now,
-    )
+    about = {"object_id": inbound.object_id, "previous_customer": inbound.previous_customer}
+    event = arrived(inbound.id, inbound.type, **about, now=call.now)
     receive(call.runtime.context(call.now), event, call.raw_body.decode())
     return Answer(200, ReceivedOut(received=True))
 

@@ -16,6 +16,7 @@ from chalicelib.books.ledger import store as ledger_store
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions import store as subscriptions_store
 from chalicelib.dynamo.writes import Put, Write
+from chalicelib.kernel.ids import new_id
 from tests.conformance.cases import Rows, rows_of
 from tests.conformance.ledger_cases import PAGE, lot, page
 from tests.conformance.queries import Asked, by_page
@@ -43,6 +44,14 @@ def invoices(*idents: int, status: InvoiceStatus = InvoiceStatus.FULFILLED) -> R
 PAID = frozenset({InvoiceStatus.FULFILLED})
 LATE = NOW + timedelta(minutes=20)
 PENDING: Rows = {**invoices(100, 101, status=InvoiceStatus.PENDING), **invoices(102)}
+
+
+def _at(seconds: int) -> int:
+    """The smallest id of an instant."""
+    return new_id(NOW + timedelta(seconds=seconds), lambda bits: 0)
+
+
+MADE = invoices(_at(0) - 1, _at(0), _at(1), _at(2))
 CUSTOMER = rows_of(billing_store.put_customer(a_customer(customer_id="cus_1"), version=0))
 
 BILLING = (
@@ -80,6 +89,27 @@ BILLING = (
         rows=invoices(9, 10, 100, 1000),
         ask=lambda table: by_page(lambda cursor: billing.invoices(table, USER, statuses=PAID, limit=3, cursor=cursor)),
         answer=[[1000, 100, 10], [9]],
+    ),
+    Asked(
+        of=billing.invoices_made,
+        name="in a window, oldest first, page by page",
+        rows=MADE,
+        ask=lambda table: by_page(
+            lambda cursor: billing.invoices_made(
+                table, ACADEMY, since=NOW, until=NOW + timedelta(seconds=2), limit=1, cursor=cursor
+            )
+        ),
+        answer=[[_at(0)], [_at(1)]],
+    ),
+    Asked(
+        of=billing.invoice_of_academy,
+        name="whoever bought, and not of another academy",
+        rows=invoices(100),
+        ask=lambda table: [
+            (found := billing.invoice_of_academy(table, academy_id, ident)) and found.id
+            for academy_id, ident in ((ACADEMY, 100), (ACADEMY + 1, 100), (ACADEMY, 10))
+        ],
+        answer=[100, None, None],
     ),
     Asked(
         of=billing.customer,

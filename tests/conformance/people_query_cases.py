@@ -243,6 +243,13 @@ WAITING = (
         answer=[["evt_2"], ["evt_1"]],
     ),
     Asked(
+        of=inbox.received,
+        name="those that it has",
+        rows=EVENTS,
+        ask=lambda table: [inbox.received(table, idents) for idents in (["evt_1", "evt_3", "evt_9"], [])],
+        answer=[frozenset({"evt_1", "evt_3"}), frozenset()],
+    ),
+    Asked(
         of=inbox.due,
         name="only pending ones, at their time",
         rows=EVENTS,

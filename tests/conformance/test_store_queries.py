@@ -13,11 +13,16 @@ import pytest
 
 import chalicelib.books
 from chalicelib.dynamo.table import Table
-from tests.conformance import billing_query_cases, people_query_cases, refund_cases
+from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
 
-ASKED: tuple[Asked, ...] = (*billing_query_cases.ASKED, *people_query_cases.ASKED, *refund_cases.ASKED)
+ASKED: tuple[Asked, ...] = (
+    *billing_query_cases.ASKED,
+    *drift_cases.ASKED,
+    *people_query_cases.ASKED,
+    *refund_cases.ASKED,
+)
 
 
 def queries() -> Iterator[Callable[..., Any]]:

@@ -19,12 +19,21 @@ from chalicelib.books.identity.store import whatever
 from chalicelib.dynamo.expressions import Condition
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Check, Delete, Put, Update, anyway
-from tests.conformance import billing_cases, catalog_cases, identity_cases, ledger_cases, refund_cases, work_cases
+from tests.conformance import (
+    billing_cases,
+    catalog_cases,
+    drift_cases,
+    identity_cases,
+    ledger_cases,
+    refund_cases,
+    work_cases,
+)
 from tests.conformance.cases import Case, try_case
 
 CASES: tuple[Case, ...] = (
     *billing_cases.CASES,
     *catalog_cases.CASES,
+    *drift_cases.CASES,
     *identity_cases.CASES,
     *ledger_cases.CASES,
     *refund_cases.CASES,

@@ -24,6 +24,7 @@ OUT = PROJECT / "build" / "package" / "test"
 STAGE = "test"
 OURS = ("app.py", "chalicelib/", "__pycache__/app.")
 IMPORT_SECONDS_MAX = 120
+RATES = {"SweepTick": "rate(1 minute)", "CatchUpTick": "rate(5 minutes)", "CompareTick": "rate(15 minutes)"}
 API_RESOURCES_MAX = 300  # API Gateway's quota for a REST API, as long as nobody asked AWS to raise it
 
 
@@ -128,7 +129,8 @@ class TestImports:
     def test_the_application_imports_from_the_zip_alone(self, unzipped: Path) -> None:
         program = (
             "import app\n"
-            "for name in ('app', 'inbox_worker', 'outbox_worker', 'sweep_tick'): assert callable(getattr(app, name))\n"
+            "names = 'app inbox_worker outbox_worker sweep_tick catch_up_tick compare_tick'\n"
+            "for name in names.split(): assert callable(getattr(app, name))\n"
             "print(app.__file__, len(app.app.routes))"
         )
         where, routes = run_alone(unzipped, program).split()
@@ -181,13 +183,13 @@ class TestTemplate:
         with pytest.raises(PackagingError, match="Runtime"):
             packaging._lint(spoiled)
 
-    def test_the_four_functions_are_wired(self, template: dict[str, Any]) -> None:
+    def test_the_functions_are_wired(self, template: dict[str, Any]) -> None:
         functions = {
             name: one["Properties"]
             for name, one in template["Resources"].items()
             if one["Type"] == "AWS::Serverless::Function"
         }
-        assert set(functions) == {"APIHandler", "InboxWorker", "OutboxWorker", "SweepTick"}
+        assert set(functions) == {"APIHandler", "InboxWorker", "OutboxWorker", *RATES}
         runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
         for properties in functions.values():
             assert properties["Runtime"] == runtime
@@ -198,8 +200,9 @@ class TestTemplate:
             (event,) = functions[worker]["Events"].values()
             assert event["Properties"]["Queue"] == {"Fn::GetAtt": [queue, "Arn"]}
             assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        (tick,) = functions["SweepTick"]["Events"].values()
-        assert tick["Properties"]["Schedule"] == "rate(1 minute)"
+        for name, rate in RATES.items():
+            (tick,) = functions[name]["Events"].values()
+            assert tick["Properties"]["Schedule"] == rate
 
     def test_no_secret_is_in_it(self, template: dict[str, Any]) -> None:
         text = json.dumps(template)

@@ -287,7 +287,7 @@ class TestTheRealStack:
         assert table["DeletionProtectionEnabled"] is True
         assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"due", "by_ref"}
         functions = real_place.clients["lambda"].list_functions()["Functions"]
-        assert len(functions) == 4
+        assert len(functions) == 6
         for function in functions:
             variables = function["Environment"]["Variables"]
             assert variables["PURSER_TABLE"] == real_stack["TableName"]
@@ -300,8 +300,9 @@ class TestTheRealStack:
             QueueUrl=real_stack["InboxQueueUrl"], AttributeNames=["All"]
         )["Attributes"]
         assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] == 5
-        (rule,) = real_place.clients["events"].list_rules()["Rules"]
-        assert rule["ScheduleExpression"] == "rate(1 minute)"
+        rules = real_place.clients["events"].list_rules()["Rules"]
+        rates = sorted(rule["ScheduleExpression"] for rule in rules)
+        assert rates == ["rate(1 minute)", "rate(15 minutes)", "rate(5 minutes)"]
 
     def test_it_answers_through_the_gateway_with_its_secrets_and_its_table(
         self, real_place: Place, emulator: str, real_stack: dict[str, str]

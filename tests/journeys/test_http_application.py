@@ -190,17 +190,20 @@ class TestEventFunctions:
         failures = {"batchItemFailures": [{"itemIdentifier": "m2"}]}
         seen: list[Any] = []
         _module(monkeypatch, "workers", handle_inbox=_keeping(seen, failures), handle_outbox=_keeping(seen, failures))
-        _module(monkeypatch, "schedules", sweep=_keeping(seen, None))
+        kept = _keeping(seen, None)
+        _module(monkeypatch, "schedules", sweep=kept, catch_up=kept, compare=kept)
         event = {"Records": [{"messageId": "m1", "body": "{}", "receiptHandle": "r"}]}
         assert app.inbox_worker(event, None) == failures
         assert app.outbox_worker(event, None) == failures
         names = "version account region detail detail-type source time id resources"
         tick = dict.fromkeys(names.split())
-        app.sweep_tick(tick, None)
-        assert seen == [event, event, tick]
+        for scheduled in (app.sweep_tick, app.catch_up_tick, app.compare_tick):
+            scheduled(tick, None)
+        assert seen == [event, event, tick, tick, tick]
 
     def test_are_those_that_the_template_knows(self) -> None:
-        assert {source.name for source in app.app.event_sources} == {"inbox_worker", "outbox_worker", "sweep_tick"}
+        workers, ticks = {"inbox_worker", "outbox_worker"}, {"sweep_tick", "catch_up_tick", "compare_tick"}
+        assert {source.name for source in app.app.event_sources} == workers | ticks
 
 
 class TestPaths:

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -124,6 +125,48 @@ class TestClock:
         assert server.advance(0).status == 200
         handled = server.call("GET", "/ops/inbox?status=handled&limit=100", token="ops").json["data"]
         assert "setup_intent.succeeded" in {event["type"] for event in handled}
+
+
+class TestTheReconcilers:
+    def test_bring_what_no_webhook_brought(self, server: LocalServer) -> None:
+        """A refund at Stripe's dashboard of which nobody hears."""
+        person = server.customer()
+        card = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "40", "cvc": "435", "academy": 1}
+        assert server.call("POST", "/v2/payments/card", card, headers=person).status == 200
+        units = {"service": "mentorship-service", "how_many": 1, "academy": 1}
+        bought = server.call("POST", "/v1/payments/consumable/checkout", units, headers=person).json
+        assert server.advance(0).status == 200
+        stripe = Stripe(server)
+        payment = next(
+            one["id"]
+            for one in stripe.call("GET", "/v1/payment_intents?limit=100")["data"]
+            if one["metadata"]["invoice_id"] == str(bought["id"])
+        )
+        stripe.call("POST", "/_control", {"webhooks": {"drop": True}})
+        stripe.call("POST", f"/_control/refund/{payment}", {"amount": 1000})
+        stripe.call("DELETE", "/_control")
+        path = f"/v1/payments/me/invoice/{bought['id']}"
+        assert server.advance(0).status == 200
+        assert server.call("GET", path, headers=person).json["amount_refunded"] == 0
+        assert server.advance(DAY).status == 200
+        assert server.call("GET", path, headers=person).json["amount_refunded"] == 10.0
+        assert server.call("GET", "/ops/drift", token="ops").json["data"] == []
+
+
+class Stripe:
+    """The stand-in of a running server, over the wire."""
+
+    def __init__(self, server: LocalServer) -> None:
+        where = urlsplit(server.demo["stripe_api_url"])
+        self._address = (str(where.hostname), where.port)
+        self._headers = {"Authorization": f"Bearer {server.demo['stripe_secret_key']}"}
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        connection = HTTPConnection(*self._address, timeout=60)
+        connection.request(method, path, None if body is None else json.dumps(body), self._headers)
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        return answer
 
 
 class TestMails:

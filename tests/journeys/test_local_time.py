@@ -76,6 +76,30 @@ class TestAdvancing:
         Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(60)
         assert couriers.settled == 2 * 4
 
+    def test_reconciles_weekly_and_at_the_end_until_nothing_more_is_found(self) -> None:
+        clock = MovableClock()
+        work = Work(clock)
+        at: list[float] = []
+        found = iter([1, 0, 0])
+
+        def reconcile(event: dict[str, Any], context: Any) -> dict[str, int]:
+            at.append(clock.offset_seconds / DAY_SECONDS)
+            return {"events": next(found)}
+
+        timeline = Timeline(clock, tick=work.tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
+        timeline.advance(9 * DAY_SECONDS)
+        assert at == [7, 7, 9]
+
+    def test_gives_up_on_differences_that_never_end(self) -> None:
+        clock = MovableClock()
+
+        def reconcile(event: dict[str, Any], context: Any) -> dict[str, int]:
+            return {"events": 1}
+
+        timeline = Timeline(clock, tick=Work(clock).tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
+        with pytest.raises(Unsettled):
+            timeline.advance(60)
+
     def test_gives_up_on_a_day_that_never_settles(self) -> None:
         clock = MovableClock()
         work = Work(clock, due=ROUNDS_PER_STEP_MAX + 1)

@@ -103,18 +103,21 @@ class Engine:
             raise Invalid(f"Query condition missed key schema element: {schema}")
         bound = values[asked.range_value] if asked.range_test else None
         found = self._in_partition(index, values[asked.hash_value]["S"], asked.range_test, bound)
+        if asked.range_test == "BETWEEN":
+            first, last = (values[name]["S"] for name in (asked.range_value, asked.range_last))
+            found = [item for item in found if first <= item[schema[1]]["S"] <= last]
         return _page(request, found, index)
 
     def _in_partition(self, index: Index | None, partition: str, test: str, bound: Any) -> list[Item]:
         if index is None:
             if test == "<=":
                 return self.rows.of(partition, lambda sk: sk <= bound["S"])
-            return self.rows.beginning(partition, bound["S"] if test else "")
+            return self.rows.beginning(partition, bound["S"] if test == "begins_with" else "")
         found: Iterable[Item] = self.rows.indexed(index, partition)
         if test == "<=":
             until = index.range_value(bound)
             return [item for item in found if index.range_value(item[index.range_name]) <= until]
-        prefix = bound["S"] if test else ""
+        prefix = bound["S"] if test == "begins_with" else ""
         return [item for item in found if not prefix or item[index.range_name]["S"].startswith(prefix)]
 
     def _scan(self, request: Request) -> Request:

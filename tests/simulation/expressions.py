@@ -62,13 +62,16 @@ class Action:
 
 @dataclass(frozen=True)
 class KeyCondition:
-    """`hash = :value`, and one of: nothing, `begins_with(range, :value)`, `range <= :value`."""
+    """`hash = :value`, and one of: nothing, `begins_with(range, :value)`, `range <= :value`, `range BETWEEN :value AND
+    :last`.
+    """
 
     hash_name: str
     hash_value: str
     range_name: str = ""
     range_test: str = ""
     range_value: str = ""
+    range_last: str = ""
 
 
 class _Text:
@@ -135,7 +138,7 @@ def update(text: str) -> tuple[Action, ...]:
 
 @cache
 def key_condition(text: str) -> KeyCondition:
-    """A key condition, in the three forms in which this project asks."""
+    """A key condition, in the four forms in which this project asks."""
     read = _Text(text)
     hash_name = read.take()
     read.take("=")
@@ -143,7 +146,7 @@ def key_condition(text: str) -> KeyCondition:
     if not read.next:
         return KeyCondition(hash_name, hash_value)
     read.take("AND")
-    test = "<="
+    test, range_last = "<=", ""
     if read.next == "begins_with":
         test = read.take()
         read.take("(")
@@ -153,10 +156,13 @@ def key_condition(text: str) -> KeyCondition:
         read.take(")")
     else:
         range_name = read.take()
-        read.take("<=")
+        test = read.take("<=", "BETWEEN")
         range_value = read.take()
+        if test == "BETWEEN":
+            read.take("AND")
+            range_last = read.take()
     read.end()
-    return KeyCondition(hash_name, hash_value, range_name, test, range_value)
+    return KeyCondition(hash_name, hash_value, range_name, test, range_value, range_last)
 
 
 @cache

@@ -79,3 +79,12 @@ class TestCount:
         _, metric = (json.loads(text) for text in capsys.readouterr().out.splitlines())
         assert metric["EventsParked"] == [1.0]
         assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+
+
+class TestMeasure:
+    def test_is_one_line_of_several_metrics(self, capsys: pytest.CaptureFixture[str]) -> None:
+        _observe.start_logging()
+        _observe.measure({"DriftOpen": 0, "DriftAmount": 2})
+        line, metric = (json.loads(text) for text in capsys.readouterr().out.splitlines())
+        assert (line["message"], line["DriftAmount"]) == ("measured", 2)
+        assert (metric["DriftOpen"], metric["DriftAmount"]) == ([0.0], [2.0])

@@ -16,6 +16,7 @@ from infra.template import TemplateError, finish, fragments
 
 FUNCTIONS = {"APIHandler": "HttpRole", "InboxWorker": "InboxWorkerRole"}
 FUNCTIONS |= {"OutboxWorker": "OutboxWorkerRole", "SweepTick": "SweepTickRole"}
+FUNCTIONS |= {"CatchUpTick": "CatchUpTickRole", "CompareTick": "CompareTickRole"}
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,8 @@ class TestRights:
             "InboxWorkerRole": [{"Fn::GetAtt": ["InboxQueue", "Arn"]}],
             "OutboxWorkerRole": [{"Fn::GetAtt": ["OutboxQueue", "Arn"]}],
             "SweepTickRole": [],
+            "CatchUpTickRole": [],
+            "CompareTickRole": [],
         }
 
 
@@ -213,12 +216,14 @@ class TestAlarms:
             ("ApproximateAgeOfOldestMessage", "OutboxQueue"),
         ):
             expected.add((metric, json.dumps({"Fn::GetAtt": [queue, "QueueName"]})))
-        assert watched == expected | {("Invocations", json.dumps({"Ref": "SweepTick"}))}
+        ticks = ("SweepTick", "CatchUpTick", "CompareTick")
+        assert watched == expected | {("Invocations", json.dumps({"Ref": name})) for name in ticks}
 
     def test_what_the_code_counts_raises_one_above_zero(self, resources: dict[str, Any]) -> None:
         alarms = of_type(resources, "AWS::CloudWatch::Alarm")
         own = {one["MetricName"]: one for one in alarms.values() if one.get("Namespace") == "Purser"}
-        assert set(own) == {"EventsParked", "InvoicesPendingTooLong"}
+        events = {"EventsParked", "EventsNotListedAnyMore"}
+        assert set(own) == {*events, "InvoicesPendingTooLong", "DriftOpen", "DriftNotCompared"}
         for alarm in own.values():
             assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
             assert alarm["Dimensions"] == [{"Name": "service", "Value": _observe.SERVICE}]

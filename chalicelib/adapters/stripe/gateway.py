@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.stripe.errors import declined, translated
+from chalicelib.adapters.stripe.listing import event_of, listed
 from chalicelib.adapters.stripe.objects import (
     card_of,
     customer_of,
@@ -27,6 +28,7 @@ from chalicelib.books.billing.gateway import (
     Charge,
     CustomerState,
     DisputeState,
+    ListedEvent,
     NewCard,
     Payment,
     PaymentRefused,
@@ -36,8 +38,10 @@ from chalicelib.books.billing.gateway import (
     Setup,
     Unanswered,
     UnknownTestCard,
+    Window,
 )
 from chalicelib.kernel.meter import count_stripe_call
+from chalicelib.kernel.pages import Page
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -217,6 +221,25 @@ class StripeGateway:
     def checkout_payment_id(self, session_id: str) -> str | None:
         found = self._found("checkout/sessions", session_id)
         return None if found is None else found.get("payment_intent")
+
+    def events(self, window: Window, cursor: str | None) -> Page[ListedEvent]:
+        return listed(self._client.v1.events.list, event_of, window, cursor)
+
+    def undelivered_events(self, window: Window, cursor: str | None) -> Page[ListedEvent]:
+        return listed(self._client.v1.events.list, event_of, window, cursor, delivery_success=False)
+
+    def payments_made(self, window: Window, cursor: str | None) -> Page[Payment]:
+        expand = ["data.latest_charge"]
+        return listed(self._client.v1.payment_intents.list, payment_of, window, cursor, expand=expand)
+
+    def refunds_made(self, window: Window, cursor: str | None) -> Page[RefundState]:
+        return listed(self._client.v1.refunds.list, refund_of, window, cursor)
+
+    def disputes_made(self, window: Window, cursor: str | None) -> Page[DisputeState]:
+        return listed(self._client.v1.disputes.list, dispute_of, window, cursor)
+
+    def customers_made(self, window: Window, cursor: str | None) -> Page[CustomerState]:
+        return listed(self._client.v1.customers.list, customer_of, window, cursor)
 
     def _found(self, kind: str, ident: str, *expand: str) -> Mapping[str, Any] | None:
         """An object as it is now, or None where Stripe does not know it.

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.money import Money
+from chalicelib.kernel.pages import Page
 
 
 class PaymentDeclined(DomainError):
@@ -203,6 +204,25 @@ class CustomerState:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEvent:
+    """An event as the processor lists it: what a webhook of it says, and its body."""
+
+    id: str
+    type: str
+    object_id: str | None
+    previous_customer: str | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When something was created at the processor: at or after `since` and before `until`, in whole seconds."""
+
+    since: datetime
+    until: datetime
+
+
 class Gateway(Protocol):
     """The processor. Reads answer None for what it does not know. `account` names the processor's account.
 
@@ -269,4 +289,26 @@ class Gateway(Protocol):
 
     def checkout_payment_id(self, session_id: str) -> str | None:
         """The payment of a hosted checkout session, once it has one."""
+        ...
+
+    def events(self, window: Window, cursor: str | None) -> Page[ListedEvent]:
+        """A page of the events of a window, newest first. Kept for 30 days only.
+
+        Of this list and those below: `cursor` is the page before's `next_cursor`. Raises PaymentRefused where what it
+        names is gone.
+        """
+        ...
+
+    def undelivered_events(self, window: Window, cursor: str | None) -> Page[ListedEvent]:
+        """A page of the events that some endpoint has not taken (yet)."""
+        ...
+
+    def payments_made(self, window: Window, cursor: str | None) -> Page[Payment]: ...
+
+    def refunds_made(self, window: Window, cursor: str | None) -> Page[RefundState]: ...
+
+    def disputes_made(self, window: Window, cursor: str | None) -> Page[DisputeState]: ...
+
+    def customers_made(self, window: Window, cursor: str | None) -> Page[CustomerState]:
+        """A page of the customers of a window that were not deleted."""
         ...

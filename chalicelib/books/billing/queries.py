@@ -12,7 +12,7 @@ from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
-from chalicelib.kernel.ids import sortable
+from chalicelib.kernel.ids import new_id, sortable
 from chalicelib.kernel.pages import Page
 
 
@@ -107,6 +107,22 @@ def invoices_named(table: Table, user_id: int, invoice_ids: Iterable[int]) -> li
     return [load(Invoice, found[key]) for key in wanted if key in found]
 
 
+def invoices_made(
+    table: Table, academy_id: int, *, since: datetime, until: datetime, limit: int, cursor: str | None
+) -> Page[Invoice]:
+    """A page of an academy's invoices made at or after `since` and before `until`, oldest first, by their ids' time."""
+    first, last = (new_id(at, lambda bits: 0) for at in (since, until))
+    ref = store.invoices_ref(academy_id)
+    page = table.query_ref_between(ref, sortable(max(first, 0)), sortable(max(last - 1, 0)), limit=limit, cursor=cursor)
+    return Page(tuple(load(Invoice, row) for row in page.items), page.next_cursor)
+
+
+def invoice_of_academy(table: Table, academy_id: int, invoice_id: int) -> Invoice | None:
+    """An academy's invoice, whoever bought; one that was made this moment may be missing."""
+    page = table.query_ref(store.invoices_ref(academy_id), prefix=sortable(invoice_id), limit=1)
+    return load(Invoice, page.items[0]) if page.items else None
+
+
 def read_customer(row: Row | None, user_id: int, account: str, now: datetime) -> StoredCustomer:
     """The customer of a row; a person without one is a customer that the processor does not know yet."""
     if row is None:
@@ -154,10 +170,10 @@ def next_number(row: Row | None) -> int:
 
 def academy_invoice(table: Table, academy_id: int, invoice_id: int) -> StoredInvoice:
     """An academy's invoice, whoever it is of. One of this moment may be missing. Raises InvoiceNotFound."""
-    found = table.query_ref(store.invoices_ref(academy_id), prefix=sortable(invoice_id), limit=1)
-    if not found.items:
+    found = invoice_of_academy(table, academy_id, invoice_id)
+    if found is None:
         raise InvoiceNotFound
-    return invoice(table, load(Invoice, found.items[0]).buyer.user_id, invoice_id)
+    return invoice(table, found.buyer.user_id, invoice_id)
 
 
 def due_invoices(table: Table, now: datetime) -> list[Key]:

@@ -40,6 +40,18 @@ class Event(Document):
     body_stored: bool = True
 
 
+def arrived(ident: str, kind: str, *, object_id: str | None, previous_customer: str | None, now: datetime) -> Event:
+    """An event as it is stored first, whoever brought it."""
+    return Event(
+        id=ident,
+        type=kind,
+        object_id=object_id,
+        previous_customer=previous_customer,
+        received_at=now,
+        tried_since=now,
+    )
+
+
 def after_failure(event: Event, error: str, now: datetime) -> Event:
     """The event after a try that did not succeed: tried again later, doubling, and parked after about three days."""
     attempts = event.attempts + 1

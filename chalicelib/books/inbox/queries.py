@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +40,12 @@ def events(table: Table, status: EventStatus, *, limit: int, cursor: str | None 
     """A page of events of one status, newest first."""
     page = table.query_ref(store.status_ref(status), limit=limit, newest_first=True, cursor=cursor)
     return Page(tuple(load(Event, row) for row in page.items), page.next_cursor)
+
+
+def received(table: Table, event_ids: Iterable[str]) -> frozenset[str]:
+    """Which of these events the inbox has."""
+    found = table.get_many([store.event_key(event_id) for event_id in event_ids])
+    return frozenset(key.pk.removeprefix("INBOX#") for key in found)
 
 
 def due(table: Table, now: datetime) -> list[str]:

@@ -64,7 +64,7 @@ def content(holder: Holder, doc: str) -> dict[str, Any]:
 
 
 def digest(value: Mapping[str, Any]) -> str:
-    """SHA-256 of a value as canonical JSON, in hex."""
+    """SHA-256 of a value that was read from JSON, as canonical JSON, in hex."""
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
 
 

@@ -23,8 +23,8 @@ from chalicelib.flows.checkout.save_card import forget_card, forget_customer, ke
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.record_refunds import record_dispute, record_refunds
 from chalicelib.flows.fulfillment.settle import Waiting, settle
+from chalicelib.flows.reconcile.metadata import named, number
 from chalicelib.kernel.errors import DomainError
-from chalicelib.kernel.ids import ID_MAX
 
 TRIES_MAX = 3
 
@@ -108,7 +108,7 @@ def _settle_payment(context: Context, payment_id: str, handled: Write) -> bool:
 
 def _setup(context: Context, event: Event) -> None:
     setup = _known(context.gateway.setup(_object(event)), _object(event))
-    user_id = _number(setup.metadata.get("user_id"))
+    user_id = number(setup.metadata.get("user_id"))
     if user_id is None and setup.customer_id is not None:
         user_id = billing_queries.user_of_customer(context.table, context.gateway.account, setup.customer_id)
     if user_id is None:
@@ -198,17 +198,17 @@ HANDLERS: Mapping[str, Callable[[Context, Event], None]] = {
 
 def invoice_of_payment(context: Context, payment: Payment) -> StoredInvoice:
     """The invoice that a payment's metadata names. The metadata is ours, read from the processor and not the event."""
-    invoice_id, user_id = _number(payment.metadata.get("invoice_id")), _number(payment.metadata.get("user_id"))
-    if invoice_id is None or user_id is None:
+    name = named(payment.metadata)
+    if name is None:
         raise NotKnownYet(f"payment {payment.id} names no invoice")
     try:
-        stored = billing_queries.invoice(context.table, user_id, invoice_id)
+        stored = billing_queries.invoice(context.table, name.user_id, name.invoice_id)
     except InvoiceNotFound as error:
-        raise NotKnownYet(f"payment {payment.id} names the unknown invoice {invoice_id}") from error
+        raise NotKnownYet(f"payment {payment.id} names the unknown invoice {name.invoice_id}") from error
     reference = stored.invoice.payment
     same_customer = reference is not None and reference.customer_id == payment.customer_id
     if reference is None or not same_customer or reference.payment_id not in (None, payment.id):
-        raise NotKnownYet(f"payment {payment.id} is not the one of invoice {invoice_id}")
+        raise NotKnownYet(f"payment {payment.id} is not the one of invoice {name.invoice_id}")
     return stored
 
 
@@ -226,12 +226,6 @@ def _object(event: Event) -> str:
     if event.object_id is None:
         raise NotKnownYet("the event names no object")
     return event.object_id
-
-
-def _number(text: str | None) -> int | None:
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 16:
-        return None
-    return int(text) if int(text) <= ID_MAX else None
 
 
 def _why(error: Exception) -> str:
