@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """What may happen at a call of each kind; named twice is twice as likely."""
 
-FAULTY_ACTS = 0.4
+FAULTY_ACTS = 0.5
 IN_A_ROW = (1, 1, 1, 2, 3, 10)
 CALLS_MAX = 16
 SKEW_SECONDS_MAX = 3

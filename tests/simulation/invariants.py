@@ -30,7 +30,7 @@ ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PE
 HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60
 TRANSIENT = frozenset({409, 503})
 LIVE = frozenset({"ACTIVE", "FREE_TRIAL", "FULLY_PAID", "PAYMENT_ISSUE"})
-NO_CARD = "payment-method-required"
+DECLINED = '"slug":"card-error"'
 OWN = ("USER#", "LEDGER#USER#", "IDEMPOTENCY#", "LEDGER#TEAM#", "ACADEMY#")
 
 
@@ -64,9 +64,7 @@ class Watch:
         once = sent.key is not None or sent.path.endswith("/pay") or "/consumptionsession/" in sent.path
         if not once or reply.status in TRANSIENT:
             return
-        final = reply.status in (200, 201) or (
-            reply.status == 402 and sent.key is not None and NO_CARD not in reply.text
-        )
+        final = reply.status in (200, 201) or (reply.status == 402 and sent.key is not None and DECLINED in reply.text)
         if sent.final is None:
             sent.final = reply if final else None
             return
