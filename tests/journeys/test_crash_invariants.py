@@ -57,6 +57,11 @@ def _two_customers(world: World) -> None:
     customers["cus_again"] = {**customer, "id": "cus_again"}
 
 
+def _card_of_nobody(world: World) -> None:
+    for method in world.standin.world.store.objects["payment_method"].values():
+        method["customer"] = None
+
+
 def _charged_twice(world: World) -> None:
     intents = world.standin.world.store.objects["payment_intent"]
     ((_, intent),) = intents.items()
@@ -77,6 +82,7 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "a dispute that nobody recorded": (_disputed, "shows the disputes set()"),
     "somebody who was told nothing": (lambda w: _remove(w, "MESSAGE"), "has no receipt"),
     "two customers at once": (_two_customers, "is 2 customers"),
+    "a card that was taken away": (_card_of_nobody, "is not theirs at Stripe"),
     "something that is still due": (lambda w: _set(w, _row(w, "SUB#"), due_shard="x#1", due_at=1), "still due"),
     "a count of lots": (lambda w: _set(w, _row(w, "BAL#"), lots=9), "counts 9 lots"),
 }
