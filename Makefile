@@ -16,7 +16,7 @@ NO_PYTHON = Python 3.11 or newer is needed, with its venv module (Debian: apt-ge
 # A part of a larger run: says its name, and how long it took.
 part = @printf '== %s\n' '$(1)'; began=$$(date +%s); $(2) && printf '   %s: %s s\n' '$(1)' "$$(($$(date +%s) - began))"
 
-.PHONY: help venv run demo test simulate lint types bench verify-statement admin clean
+.PHONY: help venv run demo test simulate mutations lint types bench verify-statement admin clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: lint types  ## every check and every test
 
 simulate: $(ENVIRONMENTS)  ## the backend under faults: SEEDS=FROM-TO (a thousand fresh ones), STEPS=200
 	@$(PYTHON) -m tests.simulation --seeds '$(SEEDS)' --steps $(or $(STEPS),200)
+
+mutations: $(ENVIRONMENTS)  ## each guard of the backend removed, and how many seeds until the simulation sees it
+	@$(PYTHON) -m tests.simulation.mutations
 
 lint: $(ENVIRONMENTS)  ## style, formatting and the rule of imports
 	$(call part,ruff check,$(PYTHON) -m ruff check --quiet $(OURS))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
-from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
+from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
 from chalicelib.books.billing.refunds import amount_returned, is_disputed
 from chalicelib.books.consumption.model import Session
 from chalicelib.books.inbox.model import Event, EventStatus
@@ -322,10 +322,11 @@ class _Books:
         return wrong + [f"a hash names the session {ident}" for ident in hashed if ident not in made]
 
     def customers(self) -> list[str]:
-        """A person is one living customer of Stripe at most.
+        """A person is one living customer of Stripe at most, and is charged with a card that is attached to it.
 
         Beside those that a crash left a day before: Stripe has forgotten their key by then. Nothing may be theirs.
         """
+        methods = {method["id"]: method["customer"] for method in self.world.at_stripe("payment_method")}
         used = {
             thing["customer"]
             for kind in ("payment_intent", "setup_intent", "payment_method")
@@ -336,6 +337,11 @@ class _Books:
             if "deleted" not in customer:
                 living.setdefault(customer["metadata"].get("user_id"), []).append(customer)
         wrong = []
+        for known in (load(Customer, row) for row in self.of("CUSTOMER#")):
+            if known.card is not None and methods.get(known.card.payment_method_id) != known.customer_id:
+                wrong.append(
+                    f"the card {known.card.payment_method_id} of person {known.user_id} is not theirs at Stripe"
+                )
         for user_id, found in living.items():
             last = max(customer["created"] for customer in found)
             kept = [one for one in found if one["id"] in used or one["created"] > last - STRIPE_KEYS_KEPT_SECONDS]

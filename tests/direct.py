@@ -7,6 +7,7 @@ that comes in its midst (Lambda never does either, and the local server gives ea
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from chalice.app import Request
@@ -29,7 +30,7 @@ class DirectWorld(World):
         headers: dict[str, str] | None = None,
     ) -> Reply:
         plain, _, query = path.partition("?")
-        template = _dispatch.template_of(plain)
+        template = _template_of(plain)
         if template is None:
             raise LookupError(f"nothing serves {path}")
         sent = {name.replace("_", "-").lower(): value for name, value in (headers or {}).items()}
@@ -50,6 +51,10 @@ class DirectWorld(World):
         }
         response = _dispatch.respond(_dispatch.route_of(template, method), Request(event)).to_dict([])
         return Reply(response["statusCode"], dict(response["headers"]), response["body"])
+
+
+_template_of = lru_cache(maxsize=1024)(_dispatch.template_of)
+"""The served path of an address: a world asks for the same few again and again."""
 
 
 def _variables(template: str, path: str) -> dict[str, str] | None:

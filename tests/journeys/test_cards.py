@@ -49,6 +49,16 @@ class TestSavingACard:
         assert last4(person) == "4242"
         check_books(world)
 
+    def test_what_was_taken_away_at_stripe_does_not_come_back_with_the_news_of_its_setup(self, world: World) -> None:
+        person = world.paying()
+        (method,) = world.at_stripe("payment_method")
+        at_stripe(world, "POST", f"/v1/payment_methods/{method['id']}/detach")
+        world.deliver()
+        world.queue.inbox.reverse()
+        world.work()
+        assert last4(person) is None
+        check_books(world)
+
     def test_the_last_one_counts(self, world: World) -> None:
         person = world.paying()
         assert person.save_card("5555555555554444").status == 200

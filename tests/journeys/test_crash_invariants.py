@@ -72,6 +72,11 @@ def _no_heads(world: World) -> None:
     commit(world.table, [Update(key=row.key, actions=heads, condition=anyway, refused=never("no condition"))])
 
 
+def _card_of_nobody(world: World) -> None:
+    for method in world.standin.world.store.objects["payment_method"].values():
+        method["customer"] = None
+
+
 def _charged_twice(world: World) -> None:
     intents = world.standin.world.store.objects["payment_intent"]
     ((_, intent),) = intents.items()
@@ -96,6 +101,7 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "a head that got lost": (_no_heads, "which nothing leads to"),
     "a head of nothing": (lambda w: _set(w, _row(w, "BAL#"), head_1=1), "is led by 1, which is no entry"),
     "two customers at once": (_two_customers, "is 2 customers"),
+    "a card that was taken away": (_card_of_nobody, "is not theirs at Stripe"),
     "something that is still due": (lambda w: _set(w, _row(w, "SUB#"), due_shard="x#1", due_at=1), "still due"),
     "a count of lots": (lambda w: _set(w, _row(w, "BAL#"), lots=9), "counts 9 lots"),
 }

@@ -17,6 +17,7 @@ from tests.simulation.actors import (
     join,
     look,
     pay,
+    rush,
     save_card,
     staff,
     sweep,
@@ -28,7 +29,7 @@ from tests.simulation.stage import Stage
 Actor = Callable[[Stage], None]
 
 CAST: tuple[tuple[Actor, int], ...] = (
-    (check.act, 5),
+    (check.act, 7),
     (pay.act, 22),
     (buy.act, 14),
     (again.act, 9),
@@ -50,13 +51,13 @@ CAST: tuple[tuple[Actor, int], ...] = (
 
 INTERRUPTING: tuple[tuple[Actor, int], ...] = (
     (again.act, 10),
-    (pay.act, 5),
+    (pay.act, 7),
     (buy.act, 3),
-    (consume.act, 4),
+    (consume.act, 5),
     (cancel.act, 4),
-    (save_card.act, 3),
-    (deliver.act, 6),
-    (work.act, 8),
+    (save_card.act, 5),
+    (rush.act, 14),
+    (work.act, 4),
     (sweep.act, 5),
     (bank.act, 3),
     (dashboard.act, 2),

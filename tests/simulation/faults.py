@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """What may happen at a call of each kind; named twice is twice as likely."""
 
-FAULTY_ACTS = 0.4
+FAULTY_ACTS = 0.5
 IN_A_ROW = (1, 1, 1, 2, 3, 10)
 CALLS_MAX = 16
 SKEW_SECONDS_MAX = 3
@@ -52,7 +52,8 @@ AIMS: tuple[tuple[frozenset[str], int], ...] = (
     (frozenset(("queue", "mail", "Query of an index")), 3),
 )
 """What a plan aims at, so that rare calls fail as often: kinds of calls, and at most the how-manieth of them."""
-INTERRUPTED_ACTS = 0.25
+INTERRUPTED_ACTS = 0.35
+INTERRUPTED_AT_MAX = 9
 DEPTH_MAX = 2
 SLOW_SECONDS_MAX = 20
 
@@ -97,7 +98,7 @@ def drawn(rng: random.Random, name: str, *, depth: int) -> Act:
     first, count = rng.randint(1, calls_max), rng.choice(IN_A_ROW)
     if faulty:
         act.aim, act.faults = aim, frozenset(range(first, first + count))
-    another = rng.randint(1, CALLS_MAX)
+    another = rng.randint(1, INTERRUPTED_AT_MAX)
     if rng.random() < INTERRUPTED_ACTS and depth < DEPTH_MAX:
         act.another = another
     return act

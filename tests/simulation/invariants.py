@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.books.billing.model import PAID_STATUSES
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
+from chalicelib.flows.checkout.check import bag_id_of
 
 if TYPE_CHECKING:
     from tests.simulation.faults import Act
@@ -26,9 +27,12 @@ Key = tuple[str, str]
 NONE = {"N": "0"}
 SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1}
 """What opens an unlimited lot, and what closes it."""
+CARDS_PER_HOUR, DECLINES_PER_HOUR = 4, 2
+ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PER_HOUR}
+HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60
 TRANSIENT = frozenset({409, 503})
 LIVE = frozenset({"ACTIVE", "FREE_TRIAL", "FULLY_PAID", "PAYMENT_ISSUE"})
-NO_CARD = "payment-method-required"
+DECLINED = '"slug":"card-error"'
 OWN = ("USER#", "LEDGER#USER#", "IDEMPOTENCY#", "LEDGER#TEAM#", "ACADEMY#")
 
 
@@ -57,18 +61,25 @@ class Watch:
         """A customer has an answer: no failure of ours, and the same as before where the request is the same."""
         if reply.status >= 500 and (reply.status != 503 or not act.struck):
             self._wrong.append(f"{sent.method} {sent.path} of person {customer.user_id}: {reply.status} {reply.text}")
+        if sent.path == "/v2/payments/pay" and reply.status == 400 and "plan-already-" in reply.text:
+            self._own_plan(customer, sent)
         once = sent.key is not None or sent.path.endswith("/pay") or "/consumptionsession/" in sent.path
         if not once or reply.status in TRANSIENT:
             return
-        final = reply.status in (200, 201) or (
-            reply.status == 402 and sent.key is not None and NO_CARD not in reply.text
-        )
+        final = reply.status in (200, 201) or (reply.status == 402 and sent.key is not None and DECLINED in reply.text)
         if sent.final is None:
             sent.final = reply if final else None
             return
         before, now = _outcome(sent.final), _outcome(reply)
         if before != now:
             self._wrong.append(f"{sent.method} {sent.path} was answered {before} and then {now}")
+
+    def _own_plan(self, customer: Customer, sent: Sent) -> None:
+        """Whoever pays a bag again is told what came of it, not that the plan is theirs already by this very bag."""
+        bag_id = bag_id_of(sent.body["token"])
+        bag = self._stage.memory.get((f"USER#{customer.user_id}", f"BAG#{bag_id:016d}"))
+        if bag is not None and "invoice_id" in bag:
+            self._wrong.append(f"the bag {bag_id} of person {customer.user_id} was refused for its own plan")
 
     def looked(self) -> list[str]:
         """What is wrong with what changed since the last look."""
@@ -104,6 +115,8 @@ class Watch:
             self._counted(key, new, coupon.how_many_offers)
         elif sk.startswith("CLAIM#COUPON#"):
             self._counted(key, new, self._coupon(int(sk.rpartition("#")[2])).how_many_per_person)
+        elif sk in ATTEMPTS_MAX:
+            self._attempts(key, new)
         elif kind in ("SUB", "FIN"):
             self._holding(pk, old, new)
 
@@ -174,9 +187,18 @@ class Watch:
         if len(live) > 1:
             self._wrong.append(f"{plan} is held {len(live)} times: {live}")
         if old is None and holding.get("trial_ends_at") is not None:
-            self._trials[plan] += 1
-            if self._trials[plan] > 1:
-                self._wrong.append(f"{plan} was tried {self._trials[plan]} times")
+            invoice = self._stage.memory.get((pk, f"INVOICE#{holding['id']:016d}")) or {}
+            card = json.loads(invoice["delivery"]["S"])["plan"]["trial_fingerprint"]
+            for trial in (plan, (card, plan[1])):
+                self._trials[trial] += trial[0] is not None
+                if self._trials[trial] > 1:
+                    self._wrong.append(f"{trial} was tried {self._trials[trial]} times")
+
+    def _attempts(self, key: Key, new: Item) -> None:
+        since = self._stage.now.timestamp() - HOUR_SECONDS + CLOCKS_DIFFER_SECONDS
+        counted = [name for name, at in new.items() if name.startswith("try_") and int(at["N"]) > since]
+        if len(counted) > ATTEMPTS_MAX[key[1]]:
+            self._wrong.append(f"{key} has {len(counted)} attempts within an hour")
 
     def _stripe(self) -> None:
         events = self._stage.standin.world.events

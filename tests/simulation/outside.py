@@ -38,9 +38,8 @@ class FaultyEngine(Engine):
 
     def _make_api_call(self, operation: str, request: Request) -> Request:
         kind = "Query of an index" if "IndexName" in request else operation
-        if self._outside.acts:
-            partitions = _partitions(request)
-            self._outside.acts[-1].touched.update(partitions)
+        if self._outside.acts and self._outside.acts[-1].who is not None:
+            self._outside.acts[-1].touched.update(_partitions(request))
         told = self._outside.told is not None
         real = super()._make_api_call
         return self._outside.meet(

@@ -165,6 +165,7 @@ def _deliver_and_work(stage: Stage) -> None:
 
 def _next_due(stage: Stage) -> int | None:
     """When a row or a webhook is next due; None where nothing waits."""
-    waiting = [int(item["due_at"]["N"]) for item in stage.memory.copy() if "due_shard" in item]
+    shards = stage.memory.indexes["due"].partitions.values()
+    waiting = [places[0][0] for places in shards if places]
     delivery = stage.standin.world.deliveries.due_at()
     return min([*waiting, *([] if delivery is None else [delivery])], default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,7 +30,7 @@ from tests.simulation import faults, shops
 from tests.simulation.defects import Defects
 from tests.simulation.engine import TABLE_NAME, EngineTable
 from tests.simulation.faults import Act, Crash, Outside
-from tests.simulation.invariants import Watch
+from tests.simulation.invariants import CARDS_PER_HOUR, DECLINES_PER_HOUR, Watch
 from tests.simulation.outside import FaultyEngine, FaultyMailer, FaultyQueue, FaultyStripe
 from tests.world import STRIPE_KEY, WEBHOOK_SECRET, Reply
 
@@ -38,6 +38,7 @@ ACT_SECONDS_MAX = 0.5
 PEOPLE_AT_FIRST, PAYING_AT_FIRST = 6, 4
 OPERATOR_ID = 1000
 REMEMBERED_MAX = 12
+ANOTHER_TAB = 0.75
 TOKEN_LIFE = timedelta(days=4000)
 SETTINGS = {
     "table": TABLE_NAME,
@@ -49,6 +50,8 @@ SETTINGS = {
     "stripe_webhook_secrets": (WEBHOOK_SECRET,),
     "jwt_secret": "j" * 40,
     "trial_once_per_card": True,
+    "card_attempts_per_hour": CARDS_PER_HOUR,
+    "declines_per_hour": DECLINES_PER_HOUR,
 }
 
 
@@ -138,7 +141,9 @@ class Stage(DirectWorld):
 
     def ask(self, customer: Customer, sent: Sent) -> Reply | None:
         """A customer's request. None where the process that served it died."""
-        name = f"person {customer.user_id}: {sent.method} {sent.path} {json.dumps(sent.body)} {sent.headers or ''}"
+        name = f"person {customer.user_id}: {sent.method} {sent.path}"
+        if self.told is not None:
+            name += f" {json.dumps(sent.body)} {sent.headers or ''}"
         reply: Reply | None = self.act(
             name,
             lambda: self.call(sent.method, sent.path, body=sent.body, token=customer.token, headers=dict(sent.headers)),
@@ -154,8 +159,13 @@ class Stage(DirectWorld):
         customer.sent = [*customer.sent[-REMEMBERED_MAX:], sent]
         return self.ask(customer, sent)
 
-    def somebody(self) -> Customer:
-        return self.rng.choice(self.people)
+    def somebody(self, of: Sequence[Customer] | None = None) -> Customer:
+        """One of the people; in the midst of another's request mostly that one again, from another tab."""
+        people = self.people if of is None else of
+        at_it: Customer | None = self.outside.acts[-1].who if self.outside.acts else None
+        if at_it is not None and at_it in people and self.rng.random() < ANOTHER_TAB:
+            return at_it
+        return self.rng.choice(people)
 
     def join(self, academy_id: int) -> Customer:
         """A new person, at one of the academies."""
@@ -177,10 +187,10 @@ class Stage(DirectWorld):
         self._tell(f"at Stripe: {path} {body} -> {status} {'' if status == 200 else answer}")
         self.outside.counts["at Stripe itself"] += status == 200
 
-    def at_api(self, method: str, path: str) -> None:
+    def at_api(self, method: str, path: str, form: str = "") -> None:
         """Somebody calls Stripe's API past us."""
         headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
-        status, _ = self.standin.handle(method, path, "", headers, int(self.now.timestamp()))
+        status, _ = self.standin.handle(method, path, form, headers, int(self.now.timestamp()))
         self._tell(f"at Stripe: {method} {path} -> {status}")
         self.outside.counts["at Stripe itself"] += status == 200
 

@@ -55,16 +55,18 @@ def payment_of(intent: Found) -> Payment:
 
 
 def setup_of(intent: Found) -> Setup:
-    """A SetupIntent with `payment_method` expanded."""
+    """A SetupIntent with `payment_method` expanded. It has no card any more that was taken off its customer since."""
     status = _status(intent, intent.get("last_setup_error") or {})
-    method = intent.get("payment_method")
-    usable = status is PaymentStatus.SUCCEEDED and isinstance(method, Mapping) and method.get("type") == "card"
+    found = intent.get("payment_method")
+    method: Found = found if isinstance(found, Mapping) else {}
+    customer_id = _id(intent.get("customer"))
+    attached = method.get("type") == "card" and _id(method.get("customer")) == customer_id
     return Setup(
         id=intent["id"],
         status=status,
-        customer_id=_id(intent.get("customer")),
+        customer_id=customer_id,
         client_secret=intent.get("client_secret"),
-        card=card_of(method) if usable and isinstance(method, Mapping) else None,
+        card=card_of(method) if attached and status is PaymentStatus.SUCCEEDED else None,
         metadata=dict(intent.get("metadata") or {}),
     )
 

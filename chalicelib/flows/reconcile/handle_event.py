@@ -113,6 +113,8 @@ def _setup(context: Context, event: Event) -> None:
         user_id = billing_queries.user_of_customer(context.table, context.gateway.account, setup.customer_id)
     if user_id is None:
         raise NotKnownYet(f"setup {setup.id} belongs to no customer of ours")
+    if setup.card is None and setup.status is PaymentStatus.SUCCEEDED:
+        return  # its card was taken away since
     stored = _customer(context, user_id)
     if stored.customer_id != setup.customer_id:
         raise NotKnownYet(f"setup {setup.id} belongs to no customer of ours")

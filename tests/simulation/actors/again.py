@@ -8,5 +8,5 @@ from tests.simulation.stage import Stage
 def act(stage: Stage) -> None:
     ready = [person for person in stage.people if person.sent]
     if ready:
-        customer = stage.rng.choice(ready)
+        customer = stage.somebody(ready)
         stage.ask(customer, stage.rng.choice(customer.sent))

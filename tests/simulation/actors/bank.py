@@ -1,10 +1,15 @@
-"""Bank: the holder of a card authenticates or does not, and the network decides what was processing."""
+"""Bank: a holder authenticates or does not, the network decides what was processing; or a page tries another card."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from tests.simulation.stage import Stage
 
 SUCCESS = 0.7
+FAILED_AUTHENTICATION = "payment_intent_authentication_failure"
+AGAIN = 0.5
+"""How often whoever holds the secret of a failed payment confirms it with another card, past us."""
 
 
 def act(stage: Stage) -> None:
@@ -16,7 +21,16 @@ def act(stage: Stage) -> None:
         if thing["status"] == "requires_action"
     ]
     asked += [("process", thing) for thing in stage.at_stripe("payment_intent") if thing["status"] == "processing"]
-    if asked:
+    failed = [thing for thing in stage.at_stripe("payment_intent") if _secret_is_out(thing)]
+    if failed and rng.random() < AGAIN:
+        stage.at_api("POST", f"/v1/payment_intents/{rng.choice(failed)['id']}/confirm", "payment_method=pm_card_visa")
+    elif asked:
         verb, thing = rng.choice(asked)
         success = rng.random() < SUCCESS
         stage.at_dashboard(f"/_control/{verb}/{thing['id']}", {"success": success})
+
+
+def _secret_is_out(payment: dict[str, Any]) -> bool:
+    """A payment that failed when its customer, who was given its secret for that, did not authenticate."""
+    error = payment["last_payment_error"] or {}
+    return payment["status"] == "requires_payment_method" and error.get("code") == FAILED_AUTHENTICATION

@@ -9,7 +9,7 @@ def act(stage: Stage) -> None:
     ready = [person for person in stage.people if person.uses]
     if not ready:
         return
-    customer = stage.rng.choice(ready)
+    customer = stage.somebody(ready)
     service, session_id = stage.rng.choice(customer.uses)
     path = f"/v1/payments/me/service/{service}/consumptionsession/{session_id}/cancel"
     stage.ask(customer, Sent("PUT", path))

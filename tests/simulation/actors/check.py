@@ -8,6 +8,7 @@ from tests.simulation.shops import COUPONS, PLANS
 from tests.simulation.stage import Sent, Stage
 
 BAGS_KEPT_MAX = 4
+WITH_A_COUPON = 0.7
 SEATS = (None, None, 6)
 
 
@@ -15,7 +16,7 @@ def act(stage: Stage) -> None:
     customer, rng = stage.somebody(), stage.rng
     plan = rng.choice(list(PLANS[customer.academy_id]))
     body: dict[str, Any] = {"type": rng.choice(("BAG", "PREVIEW")), "plans": [plan], "country_code": "US"}
-    if rng.random() < 0.5:
+    if rng.random() < WITH_A_COUPON:
         body["coupons"] = [rng.choice(COUPONS[customer.academy_id])]
     if plan == "team":
         body["team_seats"] = rng.choice(SEATS)

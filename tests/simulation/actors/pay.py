@@ -9,6 +9,7 @@ from tests.simulation.shops import PLANS
 from tests.simulation.stage import Sent, Stage
 
 CHECKED_FIRST = 0.5
+LATEST = 0.7
 
 
 def act(stage: Stage) -> None:
@@ -22,8 +23,9 @@ def pay(stage: Stage) -> None:
     ready = [person for person in stage.people if person.bags]
     if not ready:
         return
-    customer = max(ready, key=lambda person: person.bags[-1]["token"]) if rng.random() < 0.7 else rng.choice(ready)
-    bag = customer.bags[-1] if rng.random() < 0.7 else rng.choice(customer.bags)
+    latest = max(ready, key=lambda person: person.bags[-1]["token"])
+    customer = latest if rng.random() < LATEST and not stage.outside.acts else stage.somebody(ready)
+    bag = customer.bags[-1] if rng.random() < LATEST else rng.choice(customer.bags)
     body: dict[str, Any] = {"token": bag["token"]}
     way = PLANS[customer.academy_id][bag["plan"]]
     if way == "period":

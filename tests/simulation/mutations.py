@@ -1,0 +1,73 @@
+"""`make mutations`: each guard removed, one at a time, and the number of seeds until the simulation sees it.
+
+A simulation that cannot fail proves nothing. The table is for docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from tests.simulation.guards import GUARDS, Guard
+from tests.simulation.run import STEPS, run
+
+SEEDS_MAX = 200
+WRONG_MAX = 110
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What became of one guard's removal. `seeds` is None where no seed saw it."""
+
+    guard: str
+    seeds: int | None
+    wrong: str
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutations", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=SEEDS_MAX, help="after so many a guard counts as not missed")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--only", default="", help="guards whose name has this in it")
+    given = parser.parse_args()
+    began = time.monotonic()
+    wanted = [(number, given.seeds, given.steps) for number, one in enumerate(GUARDS) if given.only in one.name]
+    found = []
+    with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
+        for one in pool.imap_unordered(_try, wanted, chunksize=1):
+            found.append(one)
+            tell(f"| {one.guard} | {one.seeds or '-'} | {one.wrong or _of(one.guard).elsewhere} |")
+    unexplained = [one for one in found if one.seeds is None and not _of(one.guard).elsewhere]
+    tell(f"{len(found)} guards, {sum(1 for one in found if one.seeds)} missed, {time.monotonic() - began:.0f} s")
+    return 1 if unexplained else 0
+
+
+def caught(guard: Guard, *, seeds_max: int, steps: int = STEPS) -> Caught:
+    """Run seeds from 1 on without the guard until one fails."""
+    with guard.removed():
+        for seed in range(1, seeds_max + 1):
+            result = run(seed, steps=steps)
+            if result.wrong:
+                return Caught(guard.name, seed, result.wrong[0][:WRONG_MAX].replace("|", "/"))
+    return Caught(guard.name, None, "")
+
+
+def tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def _try(work: tuple[int, int, int]) -> Caught:
+    number, seeds_max, steps = work
+    return caught(GUARDS[number], seeds_max=seeds_max, steps=steps)
+
+
+def _of(name: str) -> Guard:
+    return next(guard for guard in GUARDS if guard.name == name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""The simulation can fail: a guard that is removed is missed. `make mutations` tries all of them, this a few."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.guards import GUARDS, Guard
+from tests.simulation.mutations import caught
+from tests.simulation.run import run
+
+GUARDS_MIN = 25
+SEEDS_MAX = 30
+MISSED_SOON = (
+    "a balance names its holder",
+    "what a refund takes back is taken",
+    "a paid invoice is no declined attempt",
+    "pending events are swept",
+    "units are taken only where enough are left",
+)
+
+
+class TestGuards:
+    def test_are_many_and_have_names_of_their_own(self) -> None:
+        assert len(GUARDS) >= GUARDS_MIN
+        assert len({guard.name for guard in GUARDS}) == len(GUARDS)
+
+    def test_are_all_there_again_after_they_were_removed(self) -> None:
+        for guard in GUARDS:
+            with guard.removed():
+                assert guard.name
+        assert run(1, steps=40).wrong == []
+
+    @pytest.mark.parametrize("guard", [one for one in GUARDS if one.name in MISSED_SOON], ids=lambda one: one.name)
+    def test_are_missed_within_a_few_seeds(self, guard: Guard) -> None:
+        assert caught(guard, seeds_max=SEEDS_MAX).seeds is not None
