@@ -19,6 +19,7 @@ def main(folder: Path) -> int:
     """Compile all of `folder` in place; answers 1 and says which on standard error if something does not."""
     for entry in sorted(folder.iterdir()):
         ours = entry.name in OUR_SOURCES
+        _remove_bytecode(entry)
         if not _compile(entry, beside=not ours):
             sys.stderr.write(f"{entry.name} does not compile with Python {sys.version}\n")
             return 1
@@ -42,6 +43,12 @@ def _compile(entry: Path, *, beside: bool) -> bool:
     else:
         return True
     return bool(done)
+
+
+def _remove_bytecode(entry: Path) -> None:
+    """What a developer's own runs have left: of sources that are there no more, too."""
+    for compiled in sorted(entry.rglob("*.pyc")) if entry.is_dir() else ():
+        compiled.unlink()
 
 
 def _remove_sources(entry: Path) -> None:

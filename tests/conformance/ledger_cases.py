@@ -18,7 +18,7 @@ from tests.conformance.cases import Case, rows_of
 from tests.conformance.things import HOLDER, NOW, SECOND, TEAM, UNIT, a_grant
 
 PAGE = store.balance_key(HOLDER, UNIT, 0)
-ORIGIN = a_grant().origin.model_dump_json()
+ORIGIN = a_grant().origin.model_dump_json(exclude_none=True)
 SOON = NOW + timedelta(hours=1)
 
 
