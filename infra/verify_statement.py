@@ -218,10 +218,21 @@ class _Account:
         }
         if self.account["totals"] != totals:
             wrong.append(f"its totals are {self.account['totals']}, its entries say {totals}")
-        left = sum(lot["remaining"] for lot in self.account["lots"] if lot["remaining"] >= 0)
+        left = sum(max(0, lot["remaining"]) + max(0, lot["frozen"]) for lot in self.account["lots"])
         if left != balance:
             wrong.append(f"its entries leave {balance}, its lots have {left}")
         return wrong
+
+    def _ended_early(self) -> set[str]:
+        """The lots that a refund ended before their time, and that no later entry began again."""
+        ended: set[str] = set()
+        for entry in self.shown:
+            named = {one["lot_id"] for one in entry["content"]["portions"] if not one["units"]}
+            if entry["content"]["kind"] == "reverse":
+                ended |= {one["lot_id"] for one in entry["content"]["portions"]}
+            elif entry["content"]["kind"] == "restore":
+                ended -= named
+        return ended
 
     def lots(self) -> list[str]:
         """What each lot has left, and what it was. Of a lot whose beginning is not shown there is nothing to say."""
@@ -235,31 +246,45 @@ class _Account:
             sign = -1 if entry["content"]["units"] < 0 else 1
             for one in entry["content"]["portions"]:
                 known.setdefault(one["lot_id"], one)
-                left[one["lot_id"]] = left.get(one["lot_id"], 0) + (0 if one.get("unlimited") else sign * one["units"])
+                moved = _switched(entry["content"]["kind"]) if one.get("unlimited") else sign * one["units"]
+                left[one["lot_id"]] = left.get(one["lot_id"], 0) + moved
+        ended = self._ended_early()
         for ident, lot in lots.items():
             if ident not in known:
                 wrong.append(f"lot {ident} comes from nowhere")
                 continue
             was = known[ident]
-            units = -1 if was.get("unlimited") else left[ident]
-            if lot["remaining"] != units:
-                wrong.append(f"lot {ident} has {lot['remaining']}, its entries leave {units}")
-            if _facts(lot) != _facts_of(was):
+            units = -left[ident] if was.get("unlimited") else left[ident]
+            has = lot["remaining"] + lot["frozen"]
+            if has != units:
+                wrong.append(f"lot {ident} has {has}, its entries leave {units}")
+            if _facts(lot) != _facts_of(was) or not _lives(lot, was, early=ident in ended):
                 wrong.append(f"lot {ident} is not what was granted")
-        closed = {ident: units for ident, units in left.items() if ident not in lots}
-        gone = [ident for ident, units in closed.items() if units or known[ident].get("unlimited")]
+        gone = [ident for ident, units in left.items() if units and ident not in lots]
         return wrong + [f"lot {ident} is gone, its entries leave {left[ident]}" for ident in gone]
 
 
+def _switched(kind: str) -> int:
+    """What opens an unlimited lot, and what closes it: a use of it does neither."""
+    return {"grant": 1, "restore": 1, "reverse": -1}.get(kind, 0)
+
+
 def _facts(lot: Json) -> tuple[Any, ...]:
-    until = None if lot["valid_until"] is None else _second(lot["valid_until"])
-    return (lot["granted"], until, _second(lot["created_at"]), lot["source"], lot["invoice"])
+    return (lot["granted"], _second(lot["created_at"]), lot["source"], lot["invoice"])
 
 
 def _facts_of(portion: Json) -> tuple[Any, ...]:
-    until = None if portion.get("expires_at") is None else _second(portion["expires_at"])
     origin = portion["origin"]
-    return (portion["granted"], until, _second(portion["created_at"]), origin["source"], origin["invoice_id"])
+    return (portion["granted"], _second(portion["created_at"]), origin["source"], origin["invoice_id"])
+
+
+def _lives(lot: Json, portion: Json, *, early: bool) -> bool:
+    """Whether the lot is good for as long as was granted. `early`: it ended before, with a plan that was cancelled."""
+    granted = None if portion.get("expires_at") is None else _second(portion["expires_at"])
+    until = None if lot["valid_until"] is None else _second(lot["valid_until"])
+    if not early:
+        return until == granted
+    return granted is None or (until is not None and until <= granted)
 
 
 def _in_order(entries: list[Json]) -> list[str]:

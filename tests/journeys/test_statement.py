@@ -20,6 +20,7 @@ from chalicelib.dynamo.writes import Update, anyway, commit, never
 from chalicelib.entrypoints.academy import statement as route
 from chalicelib.flows.statement import read
 from tests.books import check_books
+from tests.journeys.test_catalog import staff
 from tests.moto_table import all_rows
 from tests.shop import CHAT, MENTORING
 from tests.statements import statement_of, verified, wrong_with
@@ -257,3 +258,31 @@ class TestWhileOthersWrite:
         code, told = verified(tmp_path, statement)
         assert code == 0, told
         assert of_service(statement, MENTORING)["totals"]["spent"] == 4  # the first of the two, which was read again
+
+
+class TestMoneyThatWentBack:
+    """What refunds and disputes do to the ledger, a statement shows and the script believes."""
+
+    def test_in_part_and_disputed(self, world: World, user: Person, tmp_path: Path) -> None:
+        bought = next(i for i in world.at_stripe("payment_intent") if i["amount"] == 45000)
+        world.control(f"/_control/refund/{bought['id']}", {"amount": 20000})
+        world.control(f"/_control/dispute/{bought['id']}", {"outcome": "open"})
+        world.settle()
+        found = of_service(statement_of(user), MENTORING)
+        assert sorted((lot["remaining"], lot["frozen"]) for lot in found["lots"]) == [(0, 6)]
+        assert verified(tmp_path, statement_of(user))[0] == 0
+
+    @pytest.mark.parametrize("amount", [None, 1000])
+    def test_for_a_plan_that_is_cancelled(self, world: World, user: Person, tmp_path: Path, amount: int | None) -> None:
+        clerk = staff(world, "issue_refund")
+        invoice = next(i for i in user.invoices() if i["amount"] == 59.99)
+        body = {"academy": world.academy_id, "plan_action": "cancel_now", **({"amount": 10} if amount else {})}
+        path = f"/v1/payments/academy/invoice/{invoice['id']}/refund"
+        assert clerk.post(path, body, Idempotency_Key="k").status == 201
+        code, said = verified(tmp_path, statement_of(user))
+        assert code == 0, said
+        (made,) = world.at_stripe("refund")
+        world.control(f"/_control/fail_refund/{made['id']}", {})
+        world.settle()
+        code, said = verified(tmp_path, statement_of(user))
+        assert code == 0, said

@@ -76,9 +76,8 @@ def collection(coming: Entry, paid: Mapping[str, int]) -> list[Entry]:
 def reversal_entry(reversal: Reversal, *, cause: str, version: int, now: datetime) -> list[Entry]:
     if not reversal.portions:
         return []  # units were frozen or thawed, or are owed: none moved
-    back = reversal.moved < 0 or any(
-        lot.before is None and lot.after is not None for lot in reversal.lots if lot.portion.unlimited
-    )
+    again = any(lot.ends_otherwise and lot.begins_again for lot in reversal.lots)
+    back = reversal.moved < 0 or (reversal.moved == 0 and again)
     kind = EntryKind.RESTORE if back else EntryKind.REVERSE
     entry = Entry(
         id=f"{reversal.grant.id.removesuffix('grant')}{kind}_{version}",

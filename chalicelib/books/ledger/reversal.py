@@ -38,6 +38,19 @@ class LotChange:
     before: Lot | None
     after: Lot | None
 
+    @property
+    def ends_otherwise(self) -> bool:
+        """Whether it ends, begins again, or ends at another time."""
+        if self.before is None or self.after is None:
+            return self.portion.unlimited and self.before is not self.after
+        return self.before.expires_at != self.after.expires_at
+
+    @property
+    def begins_again(self) -> bool:
+        if self.before is None or self.after is None:
+            return self.after is not None
+        return (self.after.expires_at or FOREVER) > (self.before.expires_at or FOREVER)
+
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
@@ -90,7 +103,7 @@ def reversal(grant: Entry, balance: Balance, target: Target, *, invoice_id: int,
         balance=balance,
         lots=tuple(changes),
         moved=taken - taken_before,
-        portions=_moved_portions(counted, moves) + _switched(changes),
+        portions=_moved_portions(counted, moves) + _switched(changes, moves),
         owed_before=owed_before,
         owed=Owed(
             grant_id=grant.id,
@@ -157,10 +170,12 @@ def _moved_portions(counted: Sequence[Portion], moves: dict[str, int]) -> tuple[
     )
 
 
-def _switched(changes: Sequence[LotChange]) -> tuple[Portion, ...]:
-    """Unlimited lots that end or begin again: they move no countable units, and the entry names them."""
+def _switched(changes: Sequence[LotChange], moves: dict[str, int]) -> tuple[Portion, ...]:
+    """Lots that change without moving countable units: unlimited ones that end or begin again, and those that now end
+    at another time. The entry names them.
+    """
     return tuple(
         change.portion.model_copy(update={"units": 0})
         for change in changes
-        if change.portion.unlimited and (change.before is None) != (change.after is None)
+        if change.portion.lot_id not in moves and change.ends_otherwise
     )

@@ -42,10 +42,13 @@ class LineOut(Output):
 
 
 class OpenLotOut(Output):
-    """Units that came together, of which `remaining` are left (-1: unlimited), also where they have expired."""
+    """Units that came together, of which `remaining` are left (-1: unlimited), also where they have expired; `frozen`
+    ones cannot be used while their payment is disputed.
+    """
 
     id: str
     remaining: int
+    frozen: int
     granted: int
     created_at: Instant
     valid_until: Instant | None
@@ -158,6 +161,7 @@ def _lot_out(lot: Lot) -> OpenLotOut:
     return OpenLotOut(
         id=lot.id,
         remaining=lot.remaining,
+        frozen=lot.frozen,
         granted=lot.granted,
         created_at=lot.created_at,
         valid_until=lot.expires_at,
