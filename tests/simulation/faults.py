@@ -55,7 +55,8 @@ AIMS: tuple[tuple[frozenset[str], int], ...] = (
 INTERRUPTED_ACTS = 0.35
 INTERRUPTED_AT_MAX = 9
 DEPTH_MAX = 2
-SLOW_SECONDS_MAX = 20
+SLOW_SECONDS_MAX = 60
+OTHERS_GO_ON = 0.5
 
 
 class Crash(BaseException):
@@ -147,6 +148,9 @@ class Outside:
                 raise Crash
         if fault == SLOW:
             self.pass_time(self.rng.uniform(0, SLOW_SECONDS_MAX))
+            if self.rng.random() < OTHERS_GO_ON and len(self.acts) < DEPTH_MAX:
+                self._tell(act, ANOTHER, kind, what)
+                self.interrupt()
             return do()
         return otherwise(fault)
 

@@ -165,6 +165,10 @@ class Stage(DirectWorld):
             return at_it
         return self.rng.choice(people)
 
+    def has_card(self, customer: Customer) -> bool:
+        row = self.memory.get((f"USER#{customer.user_id}", "CUSTOMER#default"))
+        return row is not None and '"card":{' in row["doc"]["S"]
+
     def join(self, academy_id: int) -> Customer:
         """A new person, at one of the academies."""
         number = len(self.people) + 1
