@@ -68,12 +68,13 @@ class Act:
     """One process at work. `faults`: at which of its calls to `aim` something happens. `another`: at which of all its
     calls another acts.
 
-    `who` is the person whose request it is, if it is one's; `touched` the partitions that it named.
+    `who` is the person whose request `sent` is, if it is one's; `touched` the partitions that it named.
     """
 
     name: str
     skew_seconds: float = 0.0
     who: Any = None
+    sent: Any = None
     aim: frozenset[str] = frozenset()
     faults: frozenset[int] = frozenset()
     another: int = 0
