@@ -55,7 +55,8 @@ AIMS: tuple[tuple[frozenset[str], int], ...] = (
 INTERRUPTED_ACTS = 0.35
 INTERRUPTED_AT_MAX = 9
 DEPTH_MAX = 2
-SLOW_SECONDS_MAX = 20
+SLOW_SECONDS_MAX = 60
+OTHERS_GO_ON = 0.5
 
 
 class Crash(BaseException):
@@ -67,12 +68,13 @@ class Act:
     """One process at work. `faults`: at which of its calls to `aim` something happens. `another`: at which of all its
     calls another acts.
 
-    `who` is the person whose request it is, if it is one's; `touched` the partitions that it named.
+    `who` is the person whose request `sent` is, if it is one's; `touched` the partitions that it named.
     """
 
     name: str
     skew_seconds: float = 0.0
     who: Any = None
+    sent: Any = None
     aim: frozenset[str] = frozenset()
     faults: frozenset[int] = frozenset()
     another: int = 0
@@ -147,6 +149,9 @@ class Outside:
                 raise Crash
         if fault == SLOW:
             self.pass_time(self.rng.uniform(0, SLOW_SECONDS_MAX))
+            if self.rng.random() < OTHERS_GO_ON and len(self.acts) < DEPTH_MAX:
+                self._tell(act, ANOTHER, kind, what)
+                self.interrupt()
             return do()
         return otherwise(fault)
 

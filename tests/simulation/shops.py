@@ -21,7 +21,7 @@ PLANS = {
     2: {"n-basic": "period", "n-trial": "period"},
 }
 """Each academy's plans, and how they are paid."""
-COUPONS = {1: ("half", "gift", "few"), 2: ("n-half",)}
+COUPONS = {1: ("half", "half", "gift", "few"), 2: ("n-half",)}
 SERVICES = ("mentorship-service", "ai-chat")
 
 
@@ -36,9 +36,9 @@ def open_both(table: Table, now: datetime) -> None:
     plans = (BASIC, BOOTCAMP, TRIAL)
     put(
         table,
-        a_coupon(now, first, how_many_offers=4, plan_ids=plans),
-        a_coupon(now, first, id=501, slug="gift", discount_value=Decimal(1), how_many_offers=2, plan_ids=plans),
-        a_coupon(now, first, id=502, slug="few", discount_value=Decimal("0.1"), how_many_per_person=2, plan_ids=plans),
+        a_coupon(now, first, how_many_offers=1, plan_ids=plans),
+        a_coupon(now, first, id=501, slug="gift", discount_value=Decimal(1), how_many_offers=1, plan_ids=plans),
+        a_coupon(now, first, id=502, slug="few", discount_value=Decimal("0.1"), plan_ids=plans),
         ResourceSet(id=MENTOR_SET, academy_id=second, kind=SetKind.MENTORSHIP_SERVICE, slug="mentors", name="M"),
         a_price(second, id=950, price_per_unit=Decimal(30)),
         a_plan(now, second, id=BASIC + NEIGHBOUR_PLANS, slug="n-basic", cohort_set_id=None),
@@ -52,5 +52,5 @@ def open_both(table: Table, now: datetime) -> None:
             trial_duration=7,
             trial_duration_unit=Unit.DAY,
         ),
-        a_coupon(now, second, id=550, slug="n-half", how_many_offers=2, plan_ids=(BASIC + NEIGHBOUR_PLANS,)),
+        a_coupon(now, second, id=550, slug="n-half", how_many_offers=1, plan_ids=(BASIC + NEIGHBOUR_PLANS,)),
     )

@@ -113,13 +113,13 @@ class Stage(DirectWorld):
         self.faulty = True
         self.finished = Act("nothing yet")
 
-    def act(self, name: str, do: Callable[[], Any], *, who: Customer | None = None) -> Any:
+    def act(self, name: str, do: Callable[[], Any], *, who: Customer | None = None, sent: Sent | None = None) -> Any:
         """Do something as one process, with what the seed plans against it. None where it did not come through."""
         depth = len(self.outside.acts) + 1
         act = faults.drawn(self.chance, name, depth=depth)
         if not self.faulty:
             act = Act(name)
-        act.who = who
+        act.who, act.sent = who, sent
         self.pass_time(self.rng.uniform(0.001, ACT_SECONDS_MAX))
         self._tell(f"{'  ' * (depth - 1)}{name}")
         self.outside.acts.append(act)
@@ -148,6 +148,7 @@ class Stage(DirectWorld):
             name,
             lambda: self.call(sent.method, sent.path, body=sent.body, token=customer.token, headers=dict(sent.headers)),
             who=customer,
+            sent=sent,
         )
         if reply is not None:
             self._tell(f"{'  ' * len(self.outside.acts)}  {reply.status} {reply.text[:300]}")
@@ -166,6 +167,10 @@ class Stage(DirectWorld):
         if at_it is not None and at_it in people and self.rng.random() < ANOTHER_TAB:
             return at_it
         return self.rng.choice(people)
+
+    def has_card(self, customer: Customer) -> bool:
+        row = self.memory.get((f"USER#{customer.user_id}", "CUSTOMER#default"))
+        return row is not None and '"card":{' in row["doc"]["S"]
 
     def join(self, academy_id: int) -> Customer:
         """A new person, at one of the academies."""
