@@ -17,6 +17,7 @@ from tests.simulation.actors import (
     join,
     look,
     pay,
+    reconcile,
     rush,
     sale,
     save_card,
@@ -42,6 +43,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (deliver.act, 16),
     (work.act, 18),
     (sweep.act, 6),
+    (reconcile.act, 2),
     (bank.act, 5),
     (dashboard.act, 3),
     (staff.act, 3),
@@ -61,6 +63,7 @@ INTERRUPTING: tuple[tuple[Actor, int], ...] = (
     (rush.act, 14),
     (work.act, 4),
     (sweep.act, 5),
+    (reconcile.act, 1),
     (bank.act, 3),
     (dashboard.act, 2),
 )

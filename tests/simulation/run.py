@@ -8,7 +8,11 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from chalicelib.books.drift.model import DriftStatus
+from chalicelib.books.drift.queries import drifts
+from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
 from tests.simulation.actors.deliver import post
 from tests.simulation.actors.work import work
@@ -16,6 +20,7 @@ from tests.simulation.cast import CAST, INTERRUPTING, Actor
 from tests.simulation.stage import Stage, a_stage
 
 STEPS = 200
+RECONCILED_TIMES = 2
 ROUNDS_MAX = 400
 OF_CUSTOMERS = frozenset(
     {
@@ -127,7 +132,9 @@ def _draw(stage: Stage, place: str) -> None:
 
 
 def _end(stage: Stage) -> None:
-    """The network decides, everything is delivered, every deadline passes; then the books must add up."""
+    """The network decides, everything is delivered, every deadline passes; then the books must add up, and the
+    reconciler finds no difference.
+    """
     for intent in stage.at_stripe("payment_intent"):
         if intent["status"] == "processing":
             stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
@@ -142,6 +149,7 @@ def _end(stage: Stage) -> None:
             stage.complain(wrong)
     else:
         stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
+    _reconcile(stage)
     deleted = any(customer.get("deleted") for customer in stage.at_stripe("customer"))
     parked = OF_CUSTOMERS if deleted else frozenset[str]()
     for wrong in (*stage.watch.looked(), *what_is_wrong(stage, parked=parked)):
@@ -149,6 +157,17 @@ def _end(stage: Stage) -> None:
     if stage.told is not None:
         for item in stage.memory.copy():
             stage.told(repr(item))
+
+
+def _reconcile(stage: Stage) -> None:
+    """Whatever differs is mended, once it is old enough to be compared."""
+    stage.pass_time(timedelta(hours=1).total_seconds())
+    for _ in range(RECONCILED_TIMES):
+        stage.act("the reconciler", lambda: schedules.compare({}))
+        stage.pass_time(timedelta(minutes=16).total_seconds())
+        _deliver_and_work(stage)
+    for drift in drifts(stage.table, DriftStatus.OPEN, limit=100).items:
+        stage.complain(f"the reconciler finds {drift.difference!r}")
 
 
 def _deliver_and_work(stage: Stage) -> None:
