@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -37,6 +38,19 @@ class TestPendingInvoices:
         assert person.units("mentorship-service") == 10
         assert world.sweep()["invoices"] == 0
         world.advance(minutes=1)
+        world.sweep()
+        check_books(world)
+
+    def test_are_found_where_our_clock_is_ahead_of_stripes(self, world: World) -> None:
+        """The payment was made before the attempt, if one believes the clocks; a day later its key is forgotten."""
+        person = world.paying()
+        world.settle()
+        world.runtime.clock = lambda: world.now + timedelta(minutes=1)
+        lost(world, person)
+        world.advance(hours=24, minutes=1)
+        world.sweep()
+        assert person.units("mentorship-service") == 10
+        world.advance(minutes=2)
         world.sweep()
         check_books(world)
 

@@ -1,7 +1,7 @@
 """The guards of the backend, each with the patch that removes it: conditions, markers, keys, retries, sweeps.
 
-`tests/simulation/mutations.py` removes them one at a time and counts the seeds until that is seen. A guard that is
-never missed is either useless or held by another test: `elsewhere` says which.
+`mutations.py` removes them one at a time and counts the seeds until that is seen. A guard that is never missed is
+either useless or held by another test: `elsewhere.py` says which.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from chalicelib.flows.reconcile.metadata import named
 from chalicelib.flows.reconcile.receive import receive
 from chalicelib.flows.refunds import issue
 from chalicelib.kernel.errors import TryLater
+from local.stripe_standin.inprocess import InProcessClient
 from tests.simulation.engine import Engine
 
 Removal = Callable[[ExitStack], None]
@@ -45,11 +46,10 @@ _serial = itertools.count(1)
 
 @dataclass(frozen=True)
 class Guard:
-    """What is removed, and how. `elsewhere`: why no seed misses it, and what does."""
+    """What is removed, and how."""
 
     name: str
     remove: Removal
-    elsewhere: str = ""
 
     @contextmanager
     def removed(self) -> Iterator[None]:
@@ -107,11 +107,15 @@ def fresh_key(module: ModuleType) -> Removal:
 
 
 def fresh_charge_key(patches: ExitStack) -> None:
-    from chalicelib.adapters.stripe.gateway import StripeGateway
+    """Stripe is given another key each time that it is asked for the same charge."""
+    real = InProcessClient.request
 
-    real = StripeGateway.charge
-    again = lambda self, asked: real(self, replace(asked, key=f"fresh-{next(_serial)}"))  # noqa: E731
-    patches.enter_context(patch.object(StripeGateway, "charge", again))
+    def request(client: Any, method: str, url: str, headers: Any, post_data: Any = None, **more: Any) -> Any:
+        if method == "post" and url.endswith("/v1/payment_intents"):
+            headers = {**headers, "Idempotency-Key": f"fresh-{next(_serial)}"}
+        return real(client, method, url, headers, post_data, **more)
+
+    patches.enter_context(patch.object(InProcessClient, "request", request))
 
 
 def lost_list(patches: ExitStack) -> None:
@@ -244,9 +248,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("a refund that staff order has one key", fresh_key(issue)),
     Guard("a refund that was ordered is finished by the sweep", no_orders),
     Guard("a charge whose answer was lost is looked for in the list", lost_list),
-    Guard(
-        "a charge is not made again when its key may be forgotten", swapped(charge, "KEY_HOLDS", timedelta(days=999))
-    ),
+    Guard("a charge is not made again when its key may be gone", swapped(charge, "KEY_HOLDS", timedelta(days=999))),
     Guard("the list begins before the attempt, since clocks differ", swapped(charge, "CLOCKS_DIFFER", timedelta(0))),
     Guard("a purchase in flight is left alone for a while", swapped(charge, "IN_FLIGHT", timedelta(0))),
     # What comes from Stripe.

@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from tests.simulation.elsewhere import ELSEWHERE
 from tests.simulation.guards import GUARDS, Guard
 from tests.simulation.run import STEPS, run
 
@@ -44,8 +45,8 @@ def main() -> int:
     with multiprocessing.get_context("fork").Pool(os.cpu_count() or 1) as pool:
         for one in pool.imap_unordered(_try, wanted, chunksize=1):
             found.append(one)
-            tell(f"| {one.guard} | {one.seeds or '-'} | {one.wrong or _of(one.guard).elsewhere} |")
-    unexplained = [one for one in found if one.seeds is None and not _of(one.guard).elsewhere]
+            tell(f"| {one.guard} | {one.seeds or '-'} | {one.wrong or ELSEWHERE.get(one.guard, '')} |")
+    unexplained = [one for one in found if one.seeds is None and one.guard not in ELSEWHERE]
     tell(f"{len(found)} guards, {sum(1 for one in found if one.seeds)} missed, {time.monotonic() - began:.0f} s")
     return 1 if unexplained else 0
 
@@ -67,10 +68,6 @@ def tell(line: str) -> None:
 def _try(work: tuple[int, int, int]) -> Caught:
     number, seeds_max, steps = work
     return caught(GUARDS[number], seeds_max=seeds_max, steps=steps)
-
-
-def _of(name: str) -> Guard:
-    return next(guard for guard in GUARDS if guard.name == name)
 
 
 if __name__ == "__main__":

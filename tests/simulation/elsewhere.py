@@ -1,0 +1,52 @@
+"""Guards that no seed misses: what else holds then, and the test that was seen to fail without the guard, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ELSEWHERE: Mapping[str, str] = {
+    "a bag is paid once": "held by the invoice's version and the plan's claim; tests/stores/test_billing_store.py",
+    "a bag is reopened by its own purchase only": "held by the invoice's version; tests/stores/test_billing_store.py",
+    "an invoice is new": "ids of one person meet only within a millisecond; tests/stores/test_billing_store.py",
+    "a customer's row is changed as it was read (version)": (
+        "of two cards saved at once either may stay; tests/stores/test_billing_store.py"
+    ),
+    "attempts are counted one by one (version)": (
+        "two refused at once at the limit are rare; tests/stores/test_billing_store.py"
+    ),
+    "a claim is given back by its own purchase only": (
+        "held by the invoice's version; tests/stores/test_subscriptions_store.py"
+    ),
+    "a use that was not taken is not given back": "held by the invoice's version; tests/stores/test_catalog_store.py",
+    "a late payment claims again": "failed payments are closed first; tests/journeys/test_crash_workers.py",
+    "a lot is granted once, on a page with room": (
+        "held by the invoice's version, no page fills up; tests/stores/test_ledger_store.py"
+    ),
+    "an entry is written once": "held by the lot, the session, the invoice; tests/stores/test_ledger_store.py",
+    "a key's answer is kept once": "held by the invoice's version; tests/stores/test_idempotency_store.py",
+    "a key's answer is kept": "the same invoice is found by its id and told anew; tests/journeys/test_idempotency.py",
+    "the refund of a late payment has one key": (
+        "held by the list of refunds, which is read first: of use where that lags"
+    ),
+    "a charge is not made again when its key may be gone": "held by the list of payments: of use where that lags",
+    "the list begins before the attempt, since clocks differ": (
+        "needs a clock ahead, a death and a lost webhook at once; tests/journeys/test_sweeps.py"
+    ),
+    "a purchase in flight is left alone for a while": "held by the charge's key; tests/journeys/test_idempotency.py",
+    "an event is stored once": "what it causes happens once; tests/stores/test_inbox_store.py",
+    "an event is kept as it was read (version)": "what it causes happens once; tests/stores/test_inbox_store.py",
+    "a message is sent by one (version)": "a mail may come twice; tests/stores/test_outbox_store.py",
+    "events of payments are acted on": "the sweep finds every payment; tests/journeys/test_webhooks.py",
+    "events of setups are acted on": "which card is kept is no rule of the books; tests/journeys/test_cards.py",
+    "events of charges are acted on": "useless beside the events of refunds, which tell the same",
+    "events of refunds are acted on": (
+        "those of charges tell all but what fails; tests/journeys/test_refunds_and_disputes.py"
+    ),
+    "events of customers are acted on": "their cards are detached too; tests/journeys/test_cards.py",
+    "a payment is of its own customer's invoice only": "nobody forges metadata here; tests/journeys/test_webhooks.py",
+    "what collided is sent again": "whoever collided is told to try later; tests/stores/test_dynamo_writes.py",
+    "a transaction that is sent again has its token": (
+        "useless but for fewer refusals, as intended: whoever is refused reads again"
+    ),
+    "a purchase that lost a race begins again": "whoever lost is told to ask again: of use to the customer only",
+}
