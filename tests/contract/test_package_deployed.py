@@ -274,7 +274,7 @@ def real_stack(real_place: Place) -> dict[str, str]:
             del template["Resources"][alarm]
         return template
 
-    folder = PROJECT / "build" / "package" / "test"
+    folder = PROJECT / "build" / "package" / "deployed"
     package(PROJECT, folder, stage="test")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(release, "deployable_template", emulated)
