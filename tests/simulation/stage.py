@@ -6,6 +6,7 @@ ids, tokens, pauses. So a step that is left out changes no other step's choices,
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -229,6 +230,7 @@ _openings: list[Opening] = []
 def a_stage(rng: random.Random) -> Iterator[Stage]:
     """A stage with two academies and their first people. Everything random comes from `rng` as long as it lasts."""
     rng.seed("opening")
+    gc.enable()  # app.py leaves it off until its first answer, and no answer of the simulation goes through it
     with ExitStack() as while_it_lasts:
         _from_one_source(while_it_lasts, rng)
         stage = Stage(rng)
