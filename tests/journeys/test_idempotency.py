@@ -58,6 +58,23 @@ class TestTheSameRequestAgain:
         assert again.headers["Content-Type"] == "application/problem+json"
         assert person.buy(headers={"Idempotency-Key": "another"}).status == 201
 
+    def test_replays_a_decline_that_another_request_ran_into(self, world: World) -> None:
+        """The bag's first payment had no key and no answer; the second had one, and was told of the first's decline."""
+        person = world.person()
+        assert person.save_card("4000000000000341").status == 200
+        bag = person.check("basic").json
+        world.misbehave(rules=[{"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 2}])
+        assert person.pay(bag, chosen_period="MONTH").status == 202
+        world.advance(seconds=26)
+        first = person.pay(bag, chosen_period="MONTH", headers=KEY)
+        assert person.save_card().status == 200
+        again = person.pay(bag, chosen_period="MONTH", headers=KEY)
+        assert (first.status, again.status, first.text) == (402, 402, again.text)
+        assert replayed(again)
+        assert person.pay(bag, chosen_period="MONTH", headers={"Idempotency-Key": "another"}).status == 200
+        world.settle()
+        check_books(world)
+
     def test_is_remembered_after_thirty_days(self, world: World) -> None:
         person = world.paying()
         first = person.buy(headers=KEY)

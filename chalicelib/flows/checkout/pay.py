@@ -28,7 +28,7 @@ from chalicelib.flows.checkout.take_over import give_way, take_over, with_anothe
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery
 from chalicelib.flows.fulfillment.fulfill import Begun, fulfill
-from chalicelib.flows.fulfillment.settle import Outcome, Settled
+from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.periods import Unit
@@ -155,10 +155,10 @@ def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> d
 
 
 def _again(context: Context, buyer: Buyer, invoice_id: int, keyed: Keyed | None) -> Outcome:
-    """Somebody paid this bag, or is paying it. A key that comes late to it keeps the same answer."""
+    """Somebody paid this bag, or is paying it. A key that comes late to it keeps the same answer, also a decline."""
     outcome = resume(context, billing_queries.invoice(context.table, buyer.user_id, invoice_id))
-    if keyed is not None and isinstance(outcome, Settled):
-        answer = keyed.render(outcome)
+    if keyed is not None and not isinstance(outcome, Waiting):
+        answer = keyed.render(outcome.error if isinstance(outcome, Refused) else outcome)
         commit(
             context.table,
             [idempotency.answered_at_once(keyed, answer, subject=outcome.invoice.id, now=context.now)],
