@@ -83,6 +83,19 @@ class TestAnotherCard:
         assert refused(old, 410, "purchase-given-up")
         assert sorted(statuses(world)) == ["canceled", "succeeded"]
 
+    def test_under_a_key_keeps_what_came_of_that_card(self, world: World) -> None:
+        """The bank declined the first card meanwhile, and nobody heard: that is no answer to the second one."""
+        person, bag, waiting = left_open(world)
+        assert person.save_card(MASTERCARD).status == 200
+        world.misbehave(webhooks={"drop": True})
+        authenticate(world, waiting["client_secret"], success=False)
+        headers = {"Idempotency_Key": "with-another-card"}
+        paid = person.pay(bag, chosen_period="MONTH", headers=headers)
+        assert (paid.status, paid.json["id"] != waiting["id"]) == (200, True)
+        again = person.pay(bag, chosen_period="MONTH", headers=headers)
+        assert (again.status, again.json["id"]) == (200, paid.json["id"])
+        assert sorted(statuses(world)) == ["canceled", "succeeded"]
+
 
 class TestAnotherBag:
     def test_is_quoted_and_takes_over(self, world: World) -> None:

@@ -105,9 +105,9 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
         if stored is None or stored.bag.token != command.token:
             raise BagNotFound
         if stored.invoice_id is not None:
-            outcome = _again(context, buyer, stored.invoice_id, keyed)
+            outcome = resume(context, billing_queries.invoice(context.table, buyer.user_id, stored.invoice_id))
             if not with_another_card(_customer(context, buyer, rows), outcome):
-                return outcome
+                return _kept_late(context, outcome, keyed)
             take_over(context, billing_queries.invoice(context.table, buyer.user_id, stored.invoice_id))
             continue
         try:
@@ -154,15 +154,12 @@ def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> d
     return context.table.get_many(keys)
 
 
-def _again(context: Context, buyer: Buyer, invoice_id: int, keyed: Keyed | None) -> Outcome:
+def _kept_late(context: Context, outcome: Outcome, keyed: Keyed | None) -> Outcome:
     """Somebody paid this bag, or is paying it. A key that comes late to it keeps the same answer, also a decline."""
-    outcome = resume(context, billing_queries.invoice(context.table, buyer.user_id, invoice_id))
     if keyed is not None and not isinstance(outcome, Waiting):
         answer = keyed.render(outcome.error if isinstance(outcome, Refused) else outcome)
-        commit(
-            context.table,
-            [idempotency.answered_at_once(keyed, answer, subject=outcome.invoice.id, now=context.now)],
-        )
+        kept = idempotency.answered_at_once(keyed, answer, subject=outcome.invoice.id, now=context.now)
+        commit(context.table, [kept])
     return outcome
 
 
