@@ -58,6 +58,11 @@ def turned(values: Values, turns: int = 1, **also: Any) -> Values:
     return {**values, "turns": turns, **also}
 
 
+def disputed(values: Values, turns: int = 1) -> Values:
+    """The page with its grant `a` frozen."""
+    return {**values, "turns": turns, "frozen_a#grant": 100}
+
+
 def reversed_(read: Values, target: Target, *, before: int = 0) -> Sequence[Write]:
     """The writes of somebody who read the page so."""
     one = reversal(GRANT, balance(read), target, invoice_id=100, reversed_before=before)
@@ -119,13 +124,13 @@ REVERSALS = (
         name="freezing moves nothing",
         writes=reversed_(headed(page(a=lot(5)), ONE), Target(due=0, frozen=True)),
         before={PAGE: headed(page(a=lot(5)), ONE)},
-        after={PAGE: headed(turned(page(a=frozen(5))), ONE)},
+        after={PAGE: headed(disputed(page(a=frozen(5))), ONE)},
     ),
     Case(
         of=store.reversal_writes,
         name="thawing",
-        writes=reversed_(turned(page(a=frozen(5))), Target(due=0)),
-        before={PAGE: turned(page(a=frozen(5)))},
+        writes=reversed_(disputed(page(a=frozen(5))), Target(due=0)),
+        before={PAGE: disputed(page(a=frozen(5)))},
         after={PAGE: turned(page(a=lot(5)), 2)},
     ),
     *(
@@ -193,6 +198,20 @@ REVERSALS = (
         given_back(owing(page(), 2, collect=False), portion("a", 1)),
         before=owing(page(), 2, collect=False),
         after=owing(page(), 1, collect=False),
+    ),
+    passing(
+        store.give_back_writes,
+        "what is disputed, to a lot that is frozen",
+        given_back(disputed(page(a=frozen(5))), portion("a", 2)),
+        before=disputed(page(a=frozen(5))),
+        after=disputed(page(a=frozen(7))),
+    ),
+    passing(
+        store.give_back_writes,
+        "what is disputed, to a lot that was closed",
+        given_back(disputed(page()), portion("a", 2)),
+        before=disputed(page()),
+        after=disputed(page(a=frozen(2))),
     ),
     Case(
         of=store.give_back_writes,

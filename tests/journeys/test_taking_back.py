@@ -100,6 +100,23 @@ class TestADispute:
         assert person.units("mentorship-service") == 0
         check_books(world)
 
+    @pytest.mark.parametrize("used", [4, 10])
+    def test_freezes_uses_that_come_back(self, world: World, used: int) -> None:
+        """Whether something of the grant was left or not. A use of the one unit once took the frozen ones with it."""
+        person, _ = bought(world)
+        sessions = use(person, "mentorship-service", used)
+        dispute(world, "open")
+        world.settle()
+        path = USE.format(service="mentorship-service")
+        assert person.put(f"{path}/{sessions[0]}/cancel").status == 200
+        assert person.units("mentorship-service") == 0
+        assert refused(person.put(path), 402, "insufficient-credits")
+        check_books(world)
+        dispute(world, "won")
+        world.settle()
+        assert person.units("mentorship-service") == 11 - used
+        check_books(world)
+
     def test_tells_staff_once(self, world: World) -> None:
         clerk, other = staff(world, "issue_refund"), staff(world, "read_invoice")
         bought(world)

@@ -43,15 +43,16 @@ def lots_of(grant: Entry, **left: int) -> tuple[Lot, ...]:
     )
 
 
-def a_page(lots: tuple[Lot, ...], *owed: Owed) -> Balance:
-    return Balance(holder_kind="USER", holder_id=1, unit=UNIT, page=0, lots=lots, owed=owed)
+def a_page(lots: tuple[Lot, ...], *owed: Owed, disputed: bool = False) -> Balance:
+    invoices = (1,) if disputed else ()
+    return Balance(holder_kind="USER", holder_id=1, unit=UNIT, page=0, lots=lots, owed=owed, disputed=invoices)
 
 
 def after(page: Balance, one: Reversal) -> Balance:
     """The page once the reversal is written."""
     changed = {change.portion.lot_id for change in one.lots}
     kept = [lot for lot in page.lots if lot.id not in changed] + [c.after for c in one.lots if c.after is not None]
-    return a_page(tuple(kept), *([one.owed] if one.owed.units else []))
+    return a_page(tuple(kept), *([one.owed] if one.owed.units else []), disputed=one.frozen)
 
 
 def units(page: Balance) -> dict[str, int]:
@@ -138,7 +139,7 @@ class TestReversal:
                     used += number
                     left = lot.model_copy(update={"remaining": lot.remaining - number})
                     others = [one for one in page.lots if one.id != lot.id]
-                    page = a_page((*others, *([left] if left.remaining else [])), *page.owed)
+                    page = a_page((*others, *([left] if left.remaining else [])), *page.owed, disputed=frozen)
                 continue
             before = due
             due = number if step == "due" else due

@@ -123,7 +123,9 @@ class Owed(Document):
 
 
 class Balance(Document):
-    """One page of an account's open lots, as it was read. `turns` counts the reversals of its grants; `heads` are the
+    """One page of an account's open lots, as it was read.
+
+    `turns` counts the reversals of its grants, `disputed` are the invoices whose grants are frozen; `heads` are the
     hashes of the entries that no later one names.
     """
 
@@ -134,6 +136,7 @@ class Balance(Document):
     lots: tuple[Lot, ...]
     owed: tuple[Owed, ...] = ()
     turns: int = 0
+    disputed: tuple[int, ...] = ()
     heads: tuple[str, ...] = ()
 
     @property

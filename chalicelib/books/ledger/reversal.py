@@ -67,10 +67,20 @@ class Reversal:
     owed_before: int
     owed: Owed
     taken: int
+    frozen: bool
+
+    @property
+    def freezes_otherwise(self) -> bool:
+        """Whether the payment is disputed now and was not, or the other way round."""
+        return self.frozen != (self.owed.invoice_id in self.balance.disputed)
 
     @property
     def changes(self) -> bool:
-        return any(lot.before != lot.after for lot in self.lots) or self.owed.units != self.owed_before
+        return (
+            self.freezes_otherwise
+            or any(lot.before != lot.after for lot in self.lots)
+            or self.owed.units != self.owed_before
+        )
 
 
 def granted_units(grant: Entry) -> int:
@@ -112,6 +122,7 @@ def reversal(grant: Entry, balance: Balance, target: Target, *, invoice_id: int,
             collect=before.collect if before is not None else target.collect,
         ),
         taken=taken,
+        frozen=target.frozen,
     )
 
 

@@ -4,7 +4,8 @@ A page has `doc` (its unit), `lots` (how many it holds) and one attribute for ea
 remaining (-1 unlimited), `h` held, `z` frozen (absent: none), `g` granted, `e` expiry in unix seconds (0 never), `c`
 creation in unix milliseconds, and its origin. Times in lots are whole seconds, so that a condition compares what a
 reader saw. `owed_<entry>` is a map of what a refund took back of that grant and was spent before: `n` units, `c`
-whether they are collected, `i` the invoice. `owes` sums up what is to be collected, `turns` counts the reversals.
+whether they are collected, `i` the invoice. `owes` sums up what is to be collected, `turns` counts the reversals, and
+`frozen_<entry>` is the invoice of a grant whose payment is disputed, also where nothing of it is left.
 
 Beside them stands `head_<hash>` for each entry that no later entry names (`chain.py`). Whoever writes an entry makes it
 a head in place of its parents, in the update that moves its units and without a condition: such updates commute, so
@@ -27,6 +28,7 @@ LOT = "lot_"
 OWED = "owed_"
 OWES = "owes"
 TURNS = "turns"
+FROZEN = "frozen_"
 HEAD = "head_"
 
 
@@ -42,6 +44,7 @@ def read_balance(holder: Holder, row: Row) -> Balance:
         lots=tuple(sorted(lots, key=lambda lot: (lot.created_at, lot.id))),
         owed=tuple(_read_owed(name, value) for name, value in sorted(row.values.items()) if name.startswith(OWED)),
         turns=int(str(row.values.get(TURNS, 0))),
+        disputed=tuple(int(str(value)) for name, value in row.values.items() if name.startswith(FROZEN)),
         heads=tuple(sorted(name.removeprefix(HEAD) for name in row.values if name.startswith(HEAD))),
     )
 
@@ -76,14 +79,15 @@ def lot_of_grant(grant: Grant, units: int, now: datetime) -> dict[str, Any]:
     )
 
 
-def lot_of_portion(portion: Portion, units: int) -> dict[str, Any]:
+def lot_of_portion(portion: Portion, units: int, *, frozen: bool) -> dict[str, Any]:
     """A lot that was closed, with units of a portion that came from it."""
     if portion.created_at is None or portion.origin is None:
         raise Defect(f"the portion of lot {portion.lot_id} does not say what the lot was")
     return lot_map(
         Lot(
             id=portion.lot_id,
-            remaining=units,
+            remaining=0 if frozen else units,
+            frozen=units if frozen else 0,
             granted=portion.granted,
             expires_at=portion.expires_at,
             created_at=portion.created_at,

@@ -20,7 +20,18 @@ from chalicelib.books.ledger.model import (
     Unit,
 )
 from chalicelib.books.ledger.reversal import LotChange, Reversal
-from chalicelib.books.ledger.rows import HEAD, LOT, OWED, OWES, TURNS, lot_map, lot_of_grant, lot_of_portion, owed_map
+from chalicelib.books.ledger.rows import (
+    FROZEN,
+    HEAD,
+    LOT,
+    OWED,
+    OWES,
+    TURNS,
+    lot_map,
+    lot_of_grant,
+    lot_of_portion,
+    owed_map,
+)
 from chalicelib.dynamo.expressions import Action, Condition, Path
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never
@@ -167,15 +178,18 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
     actions: list[Action] = [Path("doc").set(entry.unit.model_dump_json())]
     conditions: list[Condition] = [anyway if balance is None else _turns_as_read(balance)]
     opened = 0
+    disputed = balance.disputed if balance is not None else ()
     for portion in counted:
-        attribute, remaining = Path([LOT + portion.lot_id]), Path([LOT + portion.lot_id, "r"])
+        attribute = Path([LOT + portion.lot_id])
+        frozen = portion.origin is not None and portion.origin.invoice_id in disputed
         units = portion.units - kept.get(portion.lot_id, 0)
         if portion.lot_id in open_ids:
+            left = Path([LOT + portion.lot_id, "z" if frozen else "r"])
             conditions.append(attribute.exists())
-            actions += [remaining.set(remaining + units)] if units else []
+            actions += [left.set(left + units)] if units else []
         else:
             conditions.append(~attribute.exists())
-            actions += [attribute.set(lot_of_portion(portion, units))] if units else []
+            actions += [attribute.set(lot_of_portion(portion, units, frozen=frozen))] if units else []
             opened += bool(units)
     if opened:
         actions.append(Path("lots").add(opened))
@@ -242,6 +256,9 @@ def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: 
         actions.append(_owes(reversal.owed, reversal.owed.units))
         if reversal.owed.collect:
             actions.append(Path(OWES).add(reversal.owed.units - reversal.owed_before))
+    if reversal.freezes_otherwise:
+        frozen = Path([FROZEN + reversal.grant.id])
+        actions.append(frozen.set(reversal.owed.invoice_id) if reversal.frozen else frozen.remove())
     moving = reversal_entry(reversal, cause=cause, version=version, now=now)
     entries, linking = _linked(holder, reversal.balance.heads, *moving)
     moved = Update(
