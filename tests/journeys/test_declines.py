@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from chalicelib.books.billing.gateway import Charge, Payment, PaymentRefused, PaymentServiceBusy
 from tests.books import check_books
 from tests.world import Person, Reply, World
 
@@ -262,3 +264,29 @@ class TestTheLimitOfCards:
         for _ in range(11):
             assert refused(person.post("/v2/payments/card", body), 400, "missing-card-information")
         assert person.save_card().status == 200
+
+
+class TestACallThatStoodStill:
+    @pytest.mark.parametrize("refusal", [PaymentServiceBusy, PaymentRefused])
+    def test_does_not_say_that_nothing_was_charged_where_another_one_paid(
+        self, world: World, refusal: type[Exception]
+    ) -> None:
+        person = world.paying()
+        bag = person.check("basic").json
+        real = world.runtime.gateway.charge
+        others: list[Reply] = []
+
+        def stands_still(asked: Charge) -> Payment:
+            if others:
+                return real(asked)
+            others.append(Reply(0, {}, ""))
+            world.advance(seconds=30)
+            others.append(person.pay(bag, chosen_period="MONTH"))
+            raise refusal
+
+        with patch.object(world.runtime.gateway, "charge", stands_still):
+            first = person.pay(bag, chosen_period="MONTH")
+        assert (first.status, others[1].status) == (200, 200)
+        assert first.json["id"] == others[1].json["id"]
+        world.settle()
+        check_books(world)

@@ -14,7 +14,7 @@ import pytest
 
 from app import app
 from tests.books import check_books
-from tests.moto_table import all_rows
+from tests.moto_table import all_rows, answering, refusal
 from tests.shop import open_shop
 from tests.world import WEBHOOK_SECRET, Person, Reply, World, a_world
 
@@ -48,6 +48,16 @@ def seen(operator: Person, ident: str = "evt_1") -> Any:
     answer = operator.get(f"/ops/inbox/{ident}")
     assert answer.status == 200, answer.text
     return answer.json
+
+
+class TestStoring:
+    def test_an_event_that_could_not_be_stored_is_not_acknowledged(self, world: World) -> None:
+        """So that Stripe delivers it again."""
+        with answering(world.table, *[refusal("ThrottlingException", "PutItem")] * 3):
+            assert post(world, an_event()).status == 503
+        assert stored(world) == [] and world.queue.inbox == []
+        assert post(world, an_event()).status == 200
+        assert stored(world) == world.queue.inbox == ["evt_1"]
 
 
 class TestSignatures:

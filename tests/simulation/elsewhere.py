@@ -49,4 +49,11 @@ ELSEWHERE: Mapping[str, str] = {
         "useless but for fewer refusals, as intended: whoever is refused reads again"
     ),
     "a purchase that lost a race begins again": "whoever lost is told to ask again: of use to the customer only",
+    "an event is acknowledged only when it is stored": (
+        "most of what an event tells another one tells too, or a sweep finds; tests/journeys/test_webhooks.py"
+    ),
+    "a key opens one purchase": "held by the count of attempts and by the bag; tests/stores/test_idempotency_store.py",
+    "units are taken only where enough are left": (
+        "needs two at the last unit of a lot at once; tests/stores/test_ledger_store.py"
+    ),
 }

@@ -61,12 +61,17 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     except PaymentDeclined as declined:
         return _refused(context, stored, declined, keyed)
     except PaymentRefused as refusal:
-        reject(context, stored, refusal.slug, beside=[*_uncounted(invoice), *_kept(context, keyed, refusal, invoice)])
+        beside = [*_uncounted(invoice), *_kept(context, keyed, refusal, invoice)]
+        ended = reject(context, stored, refusal.slug, beside=beside)
+        if ended.status in PAID_STATUSES:
+            return Settled(ended)  # this call stood still so long that another one paid
         raise
     except (PaymentServiceBusy, PaymentUnauthorized) as refusal:
         # It was never looked at: the same key may try again.
         released = [] if keyed is None else [idempotency.released(keyed)]
-        void(context, stored, refusal.slug, beside=released)
+        ended = void(context, stored, refusal.slug, beside=released)
+        if ended.status in PAID_STATUSES:
+            return Settled(ended)
         raise
     except Unanswered:
         return Waiting(_left_open(context, stored), PaymentStatus.PROCESSING)
