@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
 from chalicelib.flows.checkout.check import bag_id_of
+from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
 
 if TYPE_CHECKING:
     from tests.simulation.faults import Act
@@ -195,8 +197,10 @@ class Watch:
                     self._wrong.append(f"{trial} was tried {self._trials[trial]} times")
 
     def _attempts(self, key: Key, new: Item) -> None:
+        """Attempts that began within the hour; one that waited for its bank and was declined after all counts later."""
         since = self._stage.now.timestamp() - HOUR_SECONDS + CLOCKS_DIFFER_SECONDS
-        counted = [name for name, at in new.items() if name.startswith("try_") and int(at["N"]) > since]
+        tries = {name: int(at["N"]) for name, at in new.items() if name.startswith("try_")}
+        counted = [name for name, at in tries.items() if at > since and at <= _began(name)]
         if len(counted) > ATTEMPTS_MAX[key[1]]:
             self._wrong.append(f"{key} has {len(counted)} attempts within an hour")
 
@@ -235,6 +239,12 @@ class Watch:
                 if invoice is not None and invoice["buyer"]["user_id"] == user_id:
                     continue
             self._wrong.append(f"{act.name} touched {partition}")
+
+
+def _began(attempt: str) -> int:
+    """The second in which an attempt began, out of its id."""
+    milliseconds = int(attempt.removeprefix("try_")) >> RANDOM_BITS
+    return int((EPOCH + timedelta(milliseconds=milliseconds)).timestamp())
 
 
 def _outcome(reply: Reply) -> tuple[int, Any]:
