@@ -93,8 +93,7 @@ def grant_writes(
     for grant in grants:
         conditions.append(~Path([LOT + grant.lot_id]).exists())
     actions += [Path([LOT + grant.lot_id]).set(lot_of_grant(grant, left, now)) for grant, left in opened]
-    debt = 0 if owing is None else owing.debt
-    conditions.append(Path(OWES) == debt if debt else ~Path(OWES).exists() | (Path(OWES) == 0))
+    conditions.append(_debt_as_read(0 if owing is None else owing.debt))
     if paid and owing is not None:
         collecting, as_read = _pay_debts(owing, sum(paid.values()))
         actions += collecting
@@ -112,7 +111,7 @@ def grant_writes(
 
 def _pay_debts(owing: Balance, units: int) -> tuple[list[Action], list[Condition]]:
     """Take units off what a page owes, the first debt first."""
-    actions: list[Action] = [Path(OWES).add(-units)]
+    actions = [_debt_now(owing.debt - units)]
     conditions: list[Condition] = []
     for owed in owing.owed:
         part = min(units, owed.units) if owed.collect else 0
@@ -121,6 +120,16 @@ def _pay_debts(owing: Balance, units: int) -> tuple[list[Action], list[Condition
             actions.append(_owes(owed, owed.units - part))
             units -= part
     return actions, conditions
+
+
+def _debt_as_read(debt: int) -> Condition:
+    as_read: Condition = (Path(OWES) == debt) if debt else ~Path(OWES).exists()
+    return as_read
+
+
+def _debt_now(debt: int) -> Action:
+    action: Action = Path(OWES).set(debt) if debt else Path(OWES).remove()
+    return action
 
 
 def _owes(owed: Owed, units: int) -> Action:
@@ -193,12 +202,16 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
             opened += bool(units)
     if opened:
         actions.append(Path("lots").add(opened))
+    collected_now = 0
     for owed in balance.owed if balance is not None else ():
         part = sum(kept.get(portion.lot_id, 0) for portion in counted if _of_payment(portion, owed))
         if part:
             conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
             actions.append(_owes(owed, owed.units - part))
-            actions += [Path(OWES).add(-part)] if owed.collect else []
+            collected_now += part if owed.collect else 0
+    if collected_now and balance is not None:
+        conditions.append(_debt_as_read(balance.debt))
+        actions.append(_debt_now(balance.debt - collected_now))
     heads = () if balance is None else balance.heads
     entries, linking = _linked(holder, heads, entry, *collection(entry, kept))
     update = Update(
@@ -255,7 +268,9 @@ def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: 
         conditions.append(_owed_as_read(reversal))
         actions.append(_owes(reversal.owed, reversal.owed.units))
         if reversal.owed.collect:
-            actions.append(Path(OWES).add(reversal.owed.units - reversal.owed_before))
+            debt = reversal.balance.debt
+            conditions.append(_debt_as_read(debt))
+            actions.append(_debt_now(debt + reversal.owed.units - reversal.owed_before))
     if reversal.freezes_otherwise:
         frozen = Path([FROZEN + reversal.grant.id])
         actions.append(frozen.set(reversal.owed.invoice_id) if reversal.frozen else frozen.remove())

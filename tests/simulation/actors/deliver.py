@@ -10,7 +10,7 @@ from tests.simulation.stage import Stage
 AT_ONCE_MAX = 5
 NEVER = 0.05
 TWICE = 0.1
-WITH_A_NET = ("payment_intent.",)
+WITH_A_NET = ("payment_intent.", "charge.", "refund.")
 """Types of events that may be lost for ever: something else finds what they tell."""
 
 
