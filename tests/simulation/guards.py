@@ -128,6 +128,17 @@ def lost_list(patches: ExitStack) -> None:
         patches.enter_context(patch.object(module, "find_payment", by_id_only))
 
 
+def entries_twice(patches: ExitStack) -> None:
+    """An entry may be written over."""
+    real = ledger._linked
+
+    def freed(*arguments: Any, **named: Any) -> Any:
+        puts, actions = real(*arguments, **named)
+        return [replace(put, condition=anyway) for put in puts], actions
+
+    patches.enter_context(patch.object(ledger, "_linked", freed))
+
+
 def one_try(patches: ExitStack) -> None:
     patches.enter_context(patch.object(writes, "ATTEMPTS_MAX", 1))
 
@@ -226,6 +237,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("a late payment claims again", late_without_claims),
     # The ledger.
     Guard("a lot is granted once, on a page with room", free(ledger, "grant_writes", only=0)),
+    Guard("an entry is written once", entries_twice),
     Guard("units are taken only where enough are left", free(ledger, "take_writes", only=0)),
     Guard("units go back to a lot as it was read", free(ledger, "give_back_writes", only=0)),
     Guard("a grant is reversed as its lots were read", free(ledger, "reversal_writes", only=0)),
