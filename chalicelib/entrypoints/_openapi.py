@@ -153,17 +153,18 @@ def _answers(route: Route, schemas: Schemas) -> Json:
         if route.keyed:
             answer["headers"]["Idempotent-Replayed"] = {"$ref": "#/components/headers/Idempotent-Replayed"}
         if kind is not None:
-            schema = {"schema": schemas[_key(route), f"answer {status}"]}
-            answer["content"] = dict.fromkeys(_media_types(kind), schema)
+            answer["content"] = _content(kind, schemas[_key(route), f"answer {status}"])
         found[str(status)] = answer
     return found
 
 
-def _media_types(kind: Any) -> tuple[str, ...]:
-    """JSON, unless the answer is text: `Annotated[str, "text/html"]` says of what types."""
-    if get_origin(kind) is Annotated and get_args(kind)[0] is str:
-        return tuple(map(str, get_args(kind)[1:]))
-    return ("text/plain",) if kind is str else ("application/json",)
+def _content(kind: Any, schema: Json) -> Json:
+    """JSON, unless the answer is text. `Annotated[kind, "text/csv"]` says of what other types it may be."""
+    if get_origin(kind) is not Annotated:
+        return {"text/plain" if kind is str else "application/json": {"schema": schema}}
+    first, *types = get_args(kind)
+    text = {media_type: {"schema": {"type": "string"}} for media_type in types}
+    return text if first is str else {"application/json": {"schema": schema}, **text}
 
 
 def _refusals(route: Route, refused: dict[str, Json]) -> Json:
@@ -245,7 +246,8 @@ def _schemas(routes: list[Route]) -> tuple[Schemas, Json]:
 
 def _kinds(kind: Any) -> tuple[Any, ...]:
     """One by one: msgspec has no word for one struct or another that nothing in the JSON tells apart."""
-    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return get_args(bare) if isinstance(bare, UnionType) else (bare,)
 
 
 def _one_of(schemas: list[Json]) -> Json:

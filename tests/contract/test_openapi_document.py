@@ -15,6 +15,7 @@ from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, Query
 from chalicelib.entrypoints._openapi import document
 from chalicelib.entrypoints._refusals import refusals, routes
+from chalicelib.entrypoints.academy.statement_schemas import LinkOut, StatementOut
 from chalicelib.kernel.errors import DomainError, Kind
 from infra import errors_page
 from tests.http_calls import a_route
@@ -172,6 +173,18 @@ class TestAnOperation:
         for kind, media in ((str, ["text/plain"]), (of_two_types, ["text/css", "text/html"])):
             found, _ = self.described(look, method="GET", answers={200: kind})
             assert list(found["responses"]["200"]["content"]) == media
+
+    def test_that_answers_json_or_a_file_says_of_which_types(self) -> None:
+        def look(call: Call) -> Answer:
+            """Look."""
+            return Answer(200)
+
+        of_three_types = Annotated[StatementOut | LinkOut, "text/csv", "application/pdf"]
+        found, _ = self.described(look, method="GET", answers={200: of_three_types})
+        content = found["responses"]["200"]["content"]
+        assert list(content) == ["application/json", "text/csv", "application/pdf"]
+        assert len(content["application/json"]["schema"]["anyOf"]) == 2
+        assert content["text/csv"] == {"schema": {"type": "string"}}
 
     def test_open_to_everyone_asks_for_nothing(self) -> None:
         def look(call: Call) -> Answer:

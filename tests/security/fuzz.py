@@ -102,7 +102,7 @@ def furnish(url: str, headers: dict[str, str], academy_id: int, operator: str) -
         "plan_ref": [PLAN, "premium-bootcamp"],
         "service_ref": [SERVICE],
         "service_slug": [SERVICE],
-        "session_ref": [use["id"], "a-use"],
+        "session_ref": [str(use["id"]), "a-use"],
         "token": [open_bag["token"]],
         "user_id": [invoice["user"]["id"]],
     }

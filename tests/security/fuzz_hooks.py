@@ -9,6 +9,9 @@ from zlib import crc32
 
 import schemathesis
 
+TEXT_MAX = 60
+INTEGER_MAX = 2**31
+"""Within what every schema of such a name allows."""
 THINGS: dict[str, list[Any]] = json.loads(os.environ["FUZZ_THINGS"])
 
 
@@ -34,7 +37,17 @@ def _mapped(given: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _existing(name: str, value: Any) -> Any:
-    """The value, or by its own checksum one that there is: the same for the same value, so that a seed repeats."""
+    """The value, or by its own checksum one that there is: the same for the same value, so that a seed repeats.
+
+    A value that the schema may forbid stays, or a request that is wrong by intent would be sent without its fault.
+    """
     known = THINGS.get(name)
     drawn = crc32(repr(value).encode(errors="surrogatepass"))
-    return known[drawn // 2 % len(known)] if known and drawn % 2 else value
+    if not known or not drawn % 2:
+        return value
+    found = known[drawn // 2 % len(known)]
+    return found if type(value) is type(found) and _is_modest(value) else value
+
+
+def _is_modest(value: int | str) -> bool:
+    return 0 < len(value) <= TEXT_MAX if isinstance(value, str) else 0 <= value <= INTEGER_MAX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, json_text, route
@@ -41,7 +42,7 @@ class StatementQuery(Query):
     "GET",
     "/v1/payments/me/statement",
     access=Access.PERSON,
-    answers={200: StatementOut | LinkOut},
+    answers={200: Annotated[StatementOut | LinkOut, "text/csv", "application/pdf"]},
     errors=(StatementTooLong, HistoryTooLong),
 )
 def get_statement(call: Call, query: StatementQuery) -> Answer:
