@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from chalicelib.books.billing.model import Dispute, Invoice, Refund
+from chalicelib.books.billing.model import Buyer, Dispute, Invoice, Refund
 from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
+
+Rows = Sequence[tuple[str, str]]
 
 
 def receipt(invoice: Invoice, now: datetime) -> Message:
@@ -25,14 +28,9 @@ def receipt(invoice: Invoice, now: datetime) -> Message:
         facts.append(("Paid with", f"{invoice.payment.card_brand} ending in {invoice.payment.card_last4}"))
     if invoice.coupons:
         facts.append(("Coupons", ", ".join(coupon.slug for coupon in invoice.coupons)))
-    name = invoice.buyer.first_name or "there"
-    return Message(
-        id=derived("receipt", invoice.id),
-        to=invoice.buyer.email,
-        subject=f"Your receipt, {invoice.total}",
-        text=_text(name, "Thank you for your purchase.", rows, facts),
-        html=_html(name, "Thank you for your purchase.", rows, facts),
-        created_at=now,
+    subject = f"Your receipt, {invoice.total}"
+    return _mail(
+        derived("receipt", invoice.id), invoice.buyer, subject, "Thank you for your purchase.", facts, now, rows=rows
     )
 
 
@@ -43,15 +41,8 @@ def returned(invoice: Invoice, amount: Money, now: datetime) -> Message:
         "Nothing more needs to be done."
     )
     facts = [("Invoice", str(invoice.id)), ("Returned", str(amount))]
-    name = invoice.buyer.first_name or "there"
-    return Message(
-        id=derived("returned", invoice.id),
-        to=invoice.buyer.email,
-        subject=f"We are returning your payment of {amount}",
-        text=_text(name, sentence, [], facts),
-        html=_html(name, sentence, [], facts),
-        created_at=now,
-    )
+    subject = f"We are returning your payment of {amount}"
+    return _mail(derived("returned", invoice.id), invoice.buyer, subject, sentence, facts, now)
 
 
 def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
@@ -63,16 +54,9 @@ def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
         ("Date", refund.created_at.strftime("%Y-%m-%d %H:%M UTC")),
         ("Refunded", str(amount)),
     ]
-    name = invoice.buyer.first_name or "there"
     sentence = "We are returning money to the card that you paid with. Your bank may take a few days to show it."
-    return Message(
-        id=derived("credit-note", refund.id),
-        to=invoice.buyer.email,
-        subject=f"Your refund of {amount}",
-        text=_text(name, sentence, [], facts),
-        html=_html(name, sentence, [], facts),
-        created_at=now,
-    )
+    subject = f"Your refund of {amount}"
+    return _mail(derived("credit-note", refund.id), invoice.buyer, subject, sentence, facts, now)
 
 
 def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetime) -> Message:
@@ -80,14 +64,8 @@ def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetim
     amount = Money(refund.amount, invoice.currency)
     sentence = "A refund did not reach the customer's bank. What it had taken back was given back; please look at it."
     facts = [("Refund", refund.id), ("Credit note", refund.number or ""), *_about(invoice, amount)]
-    return Message(
-        id=derived("refund-failed", refund.id, person.user_id),
-        to=person.email,
-        subject=f"A refund of {amount} failed",
-        text=_text(person.first_name or "there", sentence, [], facts),
-        html=_html(person.first_name or "there", sentence, [], facts),
-        created_at=now,
-    )
+    subject = f"A refund of {amount} failed"
+    return _mail(derived("refund-failed", refund.id, person.user_id), person, subject, sentence, facts, now)
 
 
 def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) -> Message:
@@ -95,12 +73,27 @@ def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) 
     amount = Money(dispute.amount, invoice.currency)
     sentence = "A customer disputes a payment. What it bought is frozen until the dispute is decided."
     facts = [("Dispute", dispute.id), ("Reason", dispute.reason), *_about(invoice, amount)]
+    subject = f"A payment of {amount} is disputed"
+    return _mail(derived("disputed", dispute.id, person.user_id), person, subject, sentence, facts, now)
+
+
+def _mail(
+    ident: str,
+    to: Buyer | Person,
+    subject: str,
+    sentence: str,
+    facts: Rows,
+    now: datetime,
+    rows: Rows = (),
+) -> Message:
+    """To somebody by their first name: the sentence, then the rows, then the facts."""
+    name = to.first_name or "there"
     return Message(
-        id=derived("disputed", dispute.id, person.user_id),
-        to=person.email,
-        subject=f"A payment of {amount} is disputed",
-        text=_text(person.first_name or "there", sentence, [], facts),
-        html=_html(person.first_name or "there", sentence, [], facts),
+        id=ident,
+        to=to.email,
+        subject=subject,
+        text=_text(name, sentence, rows, facts),
+        html=_html(name, sentence, rows, facts),
         created_at=now,
     )
 
@@ -109,14 +102,14 @@ def _about(invoice: Invoice, amount: Money) -> list[tuple[str, str]]:
     return [("Invoice", str(invoice.id)), ("Amount", str(amount)), ("Customer", str(invoice.buyer.user_id))]
 
 
-def _text(name: str, sentence: str, rows: list[tuple[str, str]], facts: list[tuple[str, str]]) -> str:
+def _text(name: str, sentence: str, rows: Rows, facts: Rows) -> str:
     lines = [f"Hello {name},", "", sentence, ""]
     lines += [f"{description}: {amount}" for description, amount in rows]
     lines += [""] + [f"{label}: {value}" for label, value in facts]
     return "\n".join(lines) + "\n"
 
 
-def _html(name: str, sentence: str, rows: list[tuple[str, str]], facts: list[tuple[str, str]]) -> str:
+def _html(name: str, sentence: str, rows: Rows, facts: Rows) -> str:
     cells = "".join(
         f"<tr><td>{escape(left)}</td><td style='text-align:right'>{escape(right)}</td></tr>"
         for left, right in [*rows, *facts]
