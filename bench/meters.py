@@ -7,7 +7,7 @@ botocore takes inside pynamodb is botocore's.
 - botocore: every API call of a client, from its arguments to the parsed answer, signing and socket included
 - pynamodb: `Connection.dispatch` around that; for expressions, turning values into its operands (`Value`) and
   serializing conditions and updates
-- stripe: a service's request, from its parameters to the object, or a raw one, socket included, and `to_dict`
+- stripe: a raw request, from its parameters to the plain JSON, socket included
 
 All the rest is our own, and counted against us: Chalice, pydantic, msgspec, Powertools, JSON, and making and
 combining the other objects of pynamodb's expressions (`Path(...)`, `a & b`). What the wrappers take themselves is
@@ -68,16 +68,13 @@ class Meters:
     @contextmanager
     def installed(self) -> Iterator[None]:
         self._calibrate()
-        service = stripe._stripe_service.StripeService
         with (
             patch.object(Connection, "dispatch", self._wrapped(PYNAMODB, Connection.dispatch)),
             patch.object(Condition, "serialize", self._wrapped(PYNAMODB, Condition.serialize)),
             patch.object(Update, "serialize", self._wrapped(PYNAMODB, Update.serialize)),
             patch.object(Value, "__init__", self._wrapped(PYNAMODB, Value.__init__)),
             patch.object(botocore.client.BaseClient, "_make_api_call", self._wrapped_client()),
-            patch.object(service, "_request", self._wrapped(STRIPE, service._request)),
             patch.object(stripe.StripeClient, "raw_request", self._wrapped(STRIPE, stripe.StripeClient.raw_request)),
-            patch.object(stripe.StripeObject, "to_dict", self._wrapped(STRIPE, stripe.StripeObject.to_dict)),
         ):
             yield
 

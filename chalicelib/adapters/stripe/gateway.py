@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.stripe.errors import declined, translated
-from chalicelib.adapters.stripe.listing import event_of, listed
+from chalicelib.adapters.stripe.listing import event_of, listed, listed_all
 from chalicelib.adapters.stripe.objects import (
     card_of,
     customer_of,
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_SECONDS = 4
 CHARGE_TIMEOUT_SECONDS = 8
 CALL_RETRIES = 1
-PAYMENTS_LISTED_MAX = 100
 ID_FORM = re.compile(r"[A-Za-z0-9_]{1,255}")
 
 
@@ -95,10 +94,8 @@ class StripeGateway:
         )
 
     def create_customer(self, *, key: str, email: str, name: str, user_id: int) -> str:
-        count_stripe_call()
-        params: Any = {"email": email, "name": name, "metadata": {"user_id": str(user_id)}}
-        with translated():
-            return str(self._client.v1.customers.create(params, {"idempotency_key": key}).id)
+        params = {"email": email, "name": name, "metadata": {"user_id": str(user_id)}}
+        return str(self._ask("post", "customers", params, key=key)["id"])
 
     def customer(self, customer_id: str) -> CustomerState | None:
         found = self._found("customers", customer_id)
@@ -114,8 +111,7 @@ class StripeGateway:
 
     def set_up_card(self, new: NewCard, *, customer_id: str, key: str, metadata: Mapping[str, str]) -> Setup:
         method = self._method_of(new, key)
-        count_stripe_call()
-        params: Any = {
+        params = {
             "customer": customer_id,
             "payment_method": method,
             "payment_method_types": ["card"],
@@ -124,15 +120,11 @@ class StripeGateway:
             "metadata": dict(metadata),
             "expand": ["payment_method"],
         }
-        with translated():
-            created = self._client.v1.setup_intents.create(params, {"idempotency_key": key})
-        return setup_of(created.to_dict())
+        return setup_of(self._ask("post", "setup_intents", params, key=key))
 
     def set_expiry(self, payment_method_id: str, *, month: int, year: int, key: str) -> None:
-        count_stripe_call()
-        params: Any = {"card": {"exp_month": month, "exp_year": year}}
-        with translated():
-            self._client.v1.payment_methods.update(payment_method_id, params, {"idempotency_key": f"{key}-expiry"})
+        params = {"card": {"exp_month": month, "exp_year": year}}
+        self._ask("post", f"payment_methods/{_checked(payment_method_id)}", params, key=f"{key}-expiry")
 
     def setup(self, setup_id: str) -> Setup | None:
         found = self._found("setup_intents", setup_id, "payment_method")
@@ -150,9 +142,11 @@ class StripeGateway:
         for attempt in (1, 2):
             count_stripe_call()
             try:
-                options: Any = {"idempotency_key": charge.key, "max_network_retries": 0}
-                created = self._charging_client.v1.payment_intents.create(_intent_params(charge), options)
-                return payment_of(created.to_dict())
+                once = {"idempotency_key": charge.key, "max_network_retries": 0}
+                path = "/v1/payment_intents"
+                return payment_of(
+                    self._charging_client.raw_request("post", path, **once, **_intent_params(charge)).data
+                )
             except stripe.CardError as error:
                 raise declined(error) from error
             except (stripe.APIConnectionError, stripe.APIError) as error:
@@ -173,42 +167,25 @@ class StripeGateway:
         return None if found is None else payment_of(found)
 
     def payments_since(self, customer_id: str, since: datetime) -> list[Payment]:
-        params: Any = {
-            "customer": customer_id,
-            "created": {"gte": int(since.timestamp())},
-            "limit": PAYMENTS_LISTED_MAX,
-            "expand": ["data.latest_charge"],
-        }
-        count_stripe_call()
-        with translated():
-            page = self._client.v1.payment_intents.list(params)
-            return [payment_of(found.to_dict()) for found in page.auto_paging_iter()]
+        made = {"customer": customer_id, "created": {"gte": int(since.timestamp())}}
+        found = listed_all(self._ask, "payment_intents", made | {"expand": ["data.latest_charge"]})
+        return [payment_of(payment) for payment in found]
 
     def cancel_payment(self, payment_id: str, *, key: str) -> Payment:
-        count_stripe_call()
-        params: Any = {"expand": ["latest_charge"]}
-        with translated():
-            found = self._client.v1.payment_intents.cancel(payment_id, params, {"idempotency_key": key})
-        return payment_of(found.to_dict())
+        path = f"payment_intents/{_checked(payment_id)}/cancel"
+        return payment_of(self._ask("post", path, {"expand": ["latest_charge"]}, key=key))
 
     def refund(self, payment_id: str, ask: RefundAsk) -> RefundState:
-        count_stripe_call()
-        params: Any = {"payment_intent": payment_id, "amount": ask.amount.minor, "metadata": dict(ask.metadata)}
-        if ask.reason is not None:
-            params["reason"] = ask.reason
-        with translated():
-            found = self._client.v1.refunds.create(params, {"idempotency_key": ask.key})
-        return refund_of(found.to_dict())
+        params = {"payment_intent": payment_id, "amount": ask.amount.minor, "metadata": dict(ask.metadata)}
+        reason = {} if ask.reason is None else {"reason": ask.reason}
+        return refund_of(self._ask("post", "refunds", params | reason, key=ask.key))
 
     def refund_state(self, refund_id: str) -> RefundState | None:
         found = self._found("refunds", refund_id)
         return None if found is None else refund_of(found)
 
     def refunds_of(self, payment_id: str) -> list[RefundState]:
-        count_stripe_call()
-        params: Any = {"payment_intent": payment_id, "limit": PAYMENTS_LISTED_MAX}
-        with translated():
-            return [refund_of(found.to_dict()) for found in self._client.v1.refunds.list(params).auto_paging_iter()]
+        return [refund_of(refund) for refund in listed_all(self._ask, "refunds", {"payment_intent": payment_id})]
 
     def charge_payment_id(self, charge_id: str) -> str | None:
         found = self._found("charges", charge_id)
@@ -223,42 +200,49 @@ class StripeGateway:
         return None if found is None else found.get("payment_intent")
 
     def events(self, window: Window, cursor: str | None) -> Page[ListedEvent]:
-        return listed(self._client.v1.events.list, event_of, window, cursor)
+        return listed(self._ask, "events", event_of, window, cursor)
 
     def undelivered_events(self, window: Window, cursor: str | None) -> Page[ListedEvent]:
-        return listed(self._client.v1.events.list, event_of, window, cursor, delivery_success=False)
+        return listed(self._ask, "events", event_of, window, cursor, delivery_success=False)
 
     def payments_made(self, window: Window, cursor: str | None) -> Page[Payment]:
         expand = ["data.latest_charge"]
-        return listed(self._client.v1.payment_intents.list, payment_of, window, cursor, expand=expand)
+        return listed(self._ask, "payment_intents", payment_of, window, cursor, expand=expand)
 
     def refunds_made(self, window: Window, cursor: str | None) -> Page[RefundState]:
-        return listed(self._client.v1.refunds.list, refund_of, window, cursor)
+        return listed(self._ask, "refunds", refund_of, window, cursor)
 
     def disputes_made(self, window: Window, cursor: str | None) -> Page[DisputeState]:
-        return listed(self._client.v1.disputes.list, dispute_of, window, cursor)
+        return listed(self._ask, "disputes", dispute_of, window, cursor)
 
     def customers_made(self, window: Window, cursor: str | None) -> Page[CustomerState]:
-        return listed(self._client.v1.customers.list, customer_of, window, cursor)
+        return listed(self._ask, "customers", customer_of, window, cursor)
 
     def _found(self, kind: str, ident: str, *expand: str) -> Mapping[str, Any] | None:
-        """An object as it is now, or None where Stripe does not know it.
-
-        Read as the plain JSON that it is: making the library's objects of it takes as long as all else of the call.
-        """
+        """An object as it is now, or None where Stripe does not know it."""
         import stripe
 
         if ID_FORM.fullmatch(ident) is None:
             return None
+        try:
+            return self._ask("get", f"{kind}/{ident}", {"expand": expand})
+        except PaymentRefused as refused:
+            error = refused.__cause__
+            if isinstance(error, stripe.InvalidRequestError) and (
+                error.http_status == 404 or error.code == "resource_missing"
+            ):
+                return None
+            raise
+
+    def _ask(self, method: str, path: str, params: Mapping[str, Any], *, key: str | None = None) -> Mapping[str, Any]:
+        """One answer of Stripe, read as the plain JSON that it is.
+
+        Making the library's objects of it takes as long as all else of the call.
+        """
         count_stripe_call()
+        options = {} if key is None else {"idempotency_key": key}
         with translated():
-            try:
-                answer = self._client.raw_request("get", f"/v1/{kind}/{ident}", expand=expand)
-            except stripe.InvalidRequestError as error:
-                if error.http_status == 404 or error.code == "resource_missing":
-                    return None
-                raise
-        found: Mapping[str, Any] = answer.data
+            found: Mapping[str, Any] = self._client.raw_request(method, f"/v1/{path}", **options, **params).data
         return found
 
     def _method_of(self, new: NewCard, key: str) -> str:
@@ -266,17 +250,21 @@ class StripeGateway:
         if new.number is not None:
             return TEST_CARDS[new.number]
         if new.token is not None:
-            count_stripe_call()
-            params: Any = {"type": "card", "card": {"token": new.token}}
-            with translated():
-                created = self._client.v1.payment_methods.create(params, {"idempotency_key": f"{key}-method"})
-            return str(created.id)
+            params = {"type": "card", "card": {"token": new.token}}
+            return str(self._ask("post", "payment_methods", params, key=f"{key}-method")["id"])
         if new.payment_method is None:
             raise PaymentRefused
         return new.payment_method
 
 
-def _intent_params(charge: Charge) -> Any:
+def _checked(ident: str) -> str:
+    """An id that is put into a path. Raises PaymentRefused where it is none."""
+    if ID_FORM.fullmatch(ident) is None:
+        raise PaymentRefused
+    return ident
+
+
+def _intent_params(charge: Charge) -> dict[str, Any]:
     params: dict[str, Any] = {
         "amount": charge.amount.minor,
         "currency": charge.amount.code.lower(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 
@@ -49,7 +50,12 @@ def act(stage: Stage) -> None:
 
 
 def _without_defaults(read: Document) -> str:
-    defaults = {field.name: field.default for field in msgspec.structs.fields(read)}
+    defaults = _defaults(type(read))
     values = msgspec.to_builtins(read)
     kept = {name: value for name, value in values.items() if getattr(read, name) != defaults[name]}
     return msgspec.json.encode(kept).decode()
+
+
+@cache
+def _defaults(form: type[Document]) -> Mapping[str, object]:
+    return {field.name: field.default for field in msgspec.structs.fields(form)}
