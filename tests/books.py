@@ -92,7 +92,7 @@ class _Books:
                 for intent in self.world.at_stripe("payment_intent")
                 if intent["status"] == "succeeded" and intent["metadata"].get("invoice_id") == str(invoice.id)
             ]
-            expected = int(invoice.status in PAID_STATUSES and invoice.amount > 0)
+            expected = int(invoice.is_paid and invoice.amount > 0)
             if len(paid) != expected:
                 wrong.append(f"invoice {invoice.id} is {invoice.status} and was charged {len(paid)} times")
             wrong += [
@@ -145,8 +145,9 @@ class _Books:
             for entry in self.granted[ident]:
                 for portion in entry.portions:
                     got[entry.unit.service_id] += portion.granted
-            undelivered = invoice.status is InvoiceStatus.REFUNDED and not got
-            paid = invoice.status in PAID_STATUSES and not undelivered
+            paid = invoice.is_paid and not invoice.undelivered
+            if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
+                wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
             if got != (wanted if paid else Counter()):
                 wrong.append(f"invoice {ident} is {invoice.status}, sells {dict(wanted)} and granted {dict(got)}")
             if (ident in self.holdings) != (paid and delivery.plan is not None):

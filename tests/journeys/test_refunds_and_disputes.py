@@ -10,11 +10,15 @@ import pytest
 
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.gateway import RefundState
-from chalicelib.entrypoints import workers
+from chalicelib.books.drift.model import DriftKind, DriftStatus
+from chalicelib.books.drift.queries import drifts
+from chalicelib.entrypoints import schedules, workers
 from chalicelib.entrypoints._wiring import runtime
 from chalicelib.flows.fulfillment.reject import reject, void
 from chalicelib.flows.fulfillment.settle import settle
 from tests.books import check_books
+from tests.journeys.test_catalog import staff
+from tests.journeys.test_staff_refunds import refund
 from tests.world import Person, World
 
 DISPUTED_CARD = "4000000000000259"
@@ -211,6 +215,40 @@ class TestMoneyThatComesTooLate:
         assert sorted(i["status"] for i in person.invoices()) == ["FULFILLED", "REFUNDED"]
         assert person.units("ai-chat") == 5000
         assert sum("returning" in mail.subject for mail, _ in world.mailer.sent) == 1
+        check_books(world)
+
+    def test_is_owed_where_the_bank_sends_its_refund_back(self, world: World, late: tuple[Person, str, Any]) -> None:
+        """Neither delivered nor given back: the invoice says so, staff are told, and may refund it again."""
+        person, payment, bag = late
+        clerk = staff(world, "issue_refund")
+        assert person.pay(bag, chosen_period="MONTH").status == 200
+        world.control(f"/_control/process/{payment}", {"success": True})
+        world.settle()
+        (sent_back,) = world.at_stripe("refund")
+        world.control(f"/_control/fail_refund/{sent_back['id']}", {})
+        world.settle()
+        (owed,) = person.invoices(status="REJECTED")
+        assert owed["amount_refunded"] == 0.0
+        assert [mail.subject for mail, _ in world.mailer.sent if "failed" in mail.subject]
+        check_books(world)
+        world.advance(hours=1)
+        schedules.compare({})
+        (found,) = drifts(world.table, DriftStatus.OPEN, limit=10).items
+        assert (found.difference.kind, found.difference.invoice_id) == (DriftKind.CHARGED_NOT_FULFILLED, owed["id"])
+        for _ in range(2):  # nothing delivers it behind the staff's back, nor gives it back twice
+            world.advance(hours=12)
+            world.sweep()
+            world.settle()
+        assert person.units("ai-chat") == 5000
+        assert len(world.at_stripe("refund")) == 1
+        issued = refund(clerk, owed["id"])
+        assert (issued.status, issued.json["status"], issued.json["amount"]) == (201, "SUCCEEDED", 59.99)
+        world.settle()
+        assert [i["id"] for i in person.invoices(status="REFUNDED")] == [owed["id"]]
+        assert person.units("ai-chat") == 5000
+        world.advance(hours=1)
+        schedules.compare({})
+        assert not drifts(world.table, DriftStatus.OPEN, limit=10).items
         check_books(world)
 
     def test_goes_back_less_what_somebody_refunded_already(self, world: World, late: tuple[Person, str, Any]) -> None:

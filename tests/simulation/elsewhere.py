@@ -19,6 +19,12 @@ ELSEWHERE: Mapping[str, str] = {
     ),
     "a use that was not taken is not given back": "held by the invoice's version; tests/stores/test_catalog_store.py",
     "a late payment claims again": "failed payments are closed first; tests/journeys/test_crash_workers.py",
+    "what was not delivered is never called fulfilled": (
+        "failed payments are closed first; tests/journeys/test_refunds_and_disputes.py"
+    ),
+    "what came too late is decided once": (
+        "failed payments are closed first; tests/journeys/test_refunds_and_disputes.py"
+    ),
     "a lot is granted once, on a page with room": (
         "held by the invoice's version, no page fills up; tests/stores/test_ledger_store.py"
     ),

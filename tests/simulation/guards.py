@@ -17,6 +17,8 @@ from unittest.mock import patch
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
+from chalicelib.books.billing.refunds import paid_status
 from chalicelib.books.catalog import store as catalog
 from chalicelib.books.consumption import store as consumption
 from chalicelib.books.idempotency import store as idempotency
@@ -31,7 +33,7 @@ from chalicelib.dynamo import writes
 from chalicelib.dynamo.writes import Delete, Put, Update, anyway
 from chalicelib.entrypoints import stripe_webhook
 from chalicelib.flows.checkout import begin, charge, pay, save_card
-from chalicelib.flows.fulfillment import fulfill, reverse, settle
+from chalicelib.flows.fulfillment import fulfill, record_refunds, reverse, settle
 from chalicelib.flows.reconcile import handle_event, sweep
 from chalicelib.flows.reconcile.metadata import named
 from chalicelib.flows.reconcile.receive import receive
@@ -208,6 +210,22 @@ def late_without_claims(patches: ExitStack) -> None:
     patches.enter_context(patch.object(fulfill, "claim_writes", lambda invoice, delivery: []))
 
 
+def undelivered_is_no_matter(patches: ExitStack) -> None:
+    """Whether something was delivered for the money is not looked at."""
+    real = paid_status
+
+    def trusting(invoice: Invoice) -> InvoiceStatus:
+        return real(invoice.model_copy(update={"undelivered": False}))
+
+    for module in (settle, record_refunds):
+        patches.enter_context(patch.object(module, "paid_status", trusting))
+
+
+def undelivered_is_tried_again(patches: ExitStack) -> None:
+    """An invoice that was given up and whose money came late is settled each time that somebody looks."""
+    patches.enter_context(patch.object(Invoice, "is_paid", property(lambda invoice: invoice.status in PAID_STATUSES)))
+
+
 def begun_without_claims(patches: ExitStack) -> None:
     patches.enter_context(patch.object(begin, "claim_writes", lambda invoice, delivery: []))
 
@@ -235,6 +253,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard("a use that was not taken is not given back", free(catalog, "return_coupon")),
     Guard("a purchase claims when it begins", begun_without_claims),
     Guard("a late payment claims again", late_without_claims),
+    Guard("what was not delivered is never called fulfilled", undelivered_is_no_matter),
+    Guard("what came too late is decided once", undelivered_is_tried_again),
     # The ledger.
     Guard("a lot is granted once, on a page with room", free(ledger, "grant_writes", only=0)),
     Guard("an entry is written once", entries_twice),

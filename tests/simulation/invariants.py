@@ -160,7 +160,8 @@ class Watch:
         fixed = ("amount", "currency", "buyer", "bag_id", "lines", "academy_id")
         if any(before[name] != invoice[name] for name in fixed):
             self._wrong.append(f"the invoice {invoice['id']} sells something else than before")
-        if before["status"] in PAID_STATUSES and invoice["status"] not in PAID_STATUSES:
+        delivered = before["status"] in PAID_STATUSES and not before.get("undelivered")
+        if delivered and (invoice["status"] not in PAID_STATUSES or invoice.get("undelivered")):
             self._wrong.append(f"the invoice {invoice['id']} was {before['status']} and is {invoice['status']}")
         refunded = sum(
             refund["amount"] for refund in invoice["refunds"] if refund["status"] not in ("failed", "canceled")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from chalicelib.books.drift.model import DriftKind, DriftStatus
+from chalicelib.books.billing.model import Invoice
+from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
 from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
@@ -168,8 +169,20 @@ def _reconcile(stage: Stage) -> None:
         stage.pass_time(timedelta(minutes=16).total_seconds())
         _deliver_and_work(stage)
     for drift in drifts(stage.table, DriftStatus.OPEN, limit=100).items:
-        if drift.difference.kind is not DriftKind.DUPLICATE_CUSTOMER:  # a death leaves one now and then; see books.py
-            stage.complain(f"the reconciler finds {drift.difference!r}")
+        difference = drift.difference
+        if difference.kind is DriftKind.DUPLICATE_CUSTOMER:
+            continue  # a death leaves one now and then; see books.py
+        if difference.kind is DriftKind.CHARGED_NOT_FULFILLED and _is_owed(stage, difference):
+            continue  # the bank sent back what was refunded for want of delivery: staff must find another way
+        stage.complain(f"the reconciler finds {difference!r}")
+
+
+def _is_owed(stage: Stage, difference: Difference) -> bool:
+    item = stage.memory.get((f"USER#{difference.user_id}", f"INVOICE#{difference.invoice_id:016d}"))
+    if item is None:
+        return False
+    invoice = Invoice.model_validate_json(item["doc"]["S"])
+    return invoice.undelivered and any(not refund.holds for refund in invoice.refunds)
 
 
 def _deliver_and_work(stage: Stage) -> None:

@@ -202,7 +202,8 @@ class Invoice(Document):
     """What is owed and for what. `payment` is None where nothing is to be charged.
 
     `reversed_units`: for each entry that granted what was bought, the units of it that refunds and lost disputes have
-    taken back, those included that had been spent.
+    taken back, those included that had been spent. `undelivered`: the money came when what it was for was gone, so that
+    nothing was delivered and all of it is to go back.
     """
 
     id: int
@@ -229,6 +230,12 @@ class Invoice(Document):
     disputes: tuple[Dispute, ...] = ()
     reversed_units: Mapping[str, int] = {}
     whence: Whence | None = None
+    undelivered: bool = False
+
+    @property
+    def is_paid(self) -> bool:
+        """Its money was taken, whatever became of it since."""
+        return self.undelivered or self.status in PAID_STATUSES
 
     @property
     def total(self) -> Money:

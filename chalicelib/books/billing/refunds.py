@@ -41,5 +41,5 @@ def paid_status(invoice: Invoice) -> InvoiceStatus:
         return InvoiceStatus.DISPUTED
     returned = amount_returned(invoice)
     if returned == 0:
-        return InvoiceStatus.FULFILLED
+        return InvoiceStatus.REJECTED if invoice.undelivered else InvoiceStatus.FULFILLED
     return InvoiceStatus.REFUNDED if returned >= invoice.amount else InvoiceStatus.PARTIALLY_REFUNDED

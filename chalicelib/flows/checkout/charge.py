@@ -17,7 +17,7 @@ from chalicelib.books.billing.gateway import (
     PaymentUnauthorized,
     Unanswered,
 )
-from chalicelib.books.billing.model import IN_FLIGHT, PAID_STATUSES, Invoice, InvoiceStatus, PaymentRef
+from chalicelib.books.billing.model import IN_FLIGHT, Invoice, InvoiceStatus, PaymentRef
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.idempotency import store as idempotency
@@ -63,14 +63,14 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     except PaymentRefused as refusal:
         beside = [*_uncounted(invoice), *_kept(context, keyed, refusal, invoice)]
         ended = reject(context, stored, refusal.slug, beside=beside)
-        if ended.status in PAID_STATUSES:
+        if ended.is_paid:
             return Settled(ended)  # this call stood still so long that another one paid
         raise
     except (PaymentServiceBusy, PaymentUnauthorized) as refusal:
         # It was never looked at: the same key may try again.
         released = [] if keyed is None else [idempotency.released(keyed)]
         ended = void(context, stored, refusal.slug, beside=released)
-        if ended.status in PAID_STATUSES:
+        if ended.is_paid:
             return Settled(ended)
         raise
     except Unanswered:
@@ -84,7 +84,7 @@ def resume(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     Raises PurchaseInFlight while another call may still be at work on it, PurchaseGivenUp where nothing came of it.
     """
     invoice = stored.invoice
-    if invoice.status in PAID_STATUSES:
+    if invoice.is_paid:
         return Settled(invoice)
     if invoice.status is InvoiceStatus.VOIDED:
         raise PurchaseGivenUp
@@ -145,7 +145,7 @@ def _settled(context: Context, stored: StoredInvoice, payment: Payment, keyed: K
 def _refused(context: Context, stored: StoredInvoice, declined: PaymentDeclined, keyed: Keyed | None) -> Outcome:
     beside = _kept(context, keyed, declined, stored.invoice)
     invoice = reject(context, stored, declined.decline_code or declined.code or "declined", beside=beside)
-    return Settled(invoice) if invoice.status in PAID_STATUSES else Refused(invoice, declined)
+    return Settled(invoice) if invoice.is_paid else Refused(invoice, declined)
 
 
 def _left_open(context: Context, stored: StoredInvoice) -> Invoice:

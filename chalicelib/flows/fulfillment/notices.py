@@ -62,7 +62,10 @@ def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
 def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetime) -> Message:
     """Tells staff that a refund did not reach the customer, once for each of them."""
     amount = Money(refund.amount, invoice.currency)
-    sentence = "A refund did not reach the customer's bank. What it had taken back was given back; please look at it."
+    rest = "What it had taken back was given back; please look at it."
+    if invoice.undelivered:
+        rest = "Nothing was delivered for that payment: the customer is owed this money. Please refund it again."
+    sentence = f"A refund did not reach the customer's bank. {rest}"
     facts = [("Refund", refund.id), ("Credit note", refund.number or ""), *_about(invoice, amount)]
     subject = f"A refund of {amount} failed"
     return _mail(derived("refund-failed", refund.id, person.user_id), person, subject, sentence, facts, now)

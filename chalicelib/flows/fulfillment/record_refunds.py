@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.gateway import DisputeState, RefundState
-from chalicelib.books.billing.model import PAID_STATUSES, Dispute, Invoice, Refund, Standing
+from chalicelib.books.billing.model import Dispute, Invoice, Refund, Standing
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.billing.refunds import CLOSED_DISPUTES, paid_status
 from chalicelib.books.ledger import store as ledger
@@ -41,7 +41,7 @@ def record_refunds(context: Context, user_id: int, invoice_id: int, payment_id: 
     """
     for attempt in range(TRIES_MAX):
         stored = billing_queries.invoice(context.table, user_id, invoice_id)
-        if stored.invoice.status not in PAID_STATUSES:
+        if not stored.invoice.is_paid:
             return None
         states = context.gateway.refunds_of(payment_id)
         change = _refunded(context, stored.invoice, states)
@@ -61,7 +61,7 @@ def record_dispute(context: Context, user_id: int, invoice_id: int, dispute_id: 
     """
     for attempt in range(TRIES_MAX):
         stored = billing_queries.invoice(context.table, user_id, invoice_id)
-        if stored.invoice.status not in PAID_STATUSES:
+        if not stored.invoice.is_paid:
             return None
         found = context.gateway.dispute(dispute_id)
         if found is None:

@@ -9,7 +9,7 @@ from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus, RefundAsk
-from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus, Refund
+from chalicelib.books.billing.model import Invoice, InvoiceStatus, Refund
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.billing.refunds import paid_status
 from chalicelib.books.outbox import store as outbox
@@ -68,7 +68,7 @@ def settle(
     moves its version, and then both are looked at again, so that a late answer never overwrites a newer one.
     """
     for number in range(TRIES_MAX):
-        if stored.invoice.status in PAID_STATUSES:
+        if stored.invoice.is_paid:
             return Settled(stored.invoice)
         if number:
             payment = context.gateway.payment(payment.id) or payment
@@ -150,6 +150,7 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, 
     changed = invoice.model_copy(
         update={
             "refunds": refunds,
+            "undelivered": True,
             "paid_at": payment.paid_at or context.now,
             "payment": None
             if reference is None
@@ -157,12 +158,9 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, 
         }
     )
     changed = changed.model_copy(update={"status": paid_status(changed)})
-    writes: list[Write] = [
-        billing.changed_invoice(changed, version=stored.version),
-        outbox.new(returned(changed, payment.amount, context.now)),
-        *cause,
-    ]
-    commit(context.table, writes)
+    message = returned(changed, payment.amount, context.now)
+    commit(context.table, [billing.changed_invoice(changed, version=stored.version), outbox.new(message), *cause])
+    context.queue.nudge_outbox(message.id)
     return changed
 
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib.books.billing.gateway import DisputeState, Payment, PaymentStatus, RefundState
-from chalicelib.books.billing.model import PAID_STATUSES, Dispute, Invoice, Refund
+from chalicelib.books.billing.model import Dispute, Invoice, InvoiceStatus, Refund
 from chalicelib.books.drift.model import Difference, DriftKind
 from chalicelib.flows.reconcile.metadata import Named, named
 from chalicelib.kernel.money import Money
@@ -59,8 +59,10 @@ def of_payment(payment: Payment, name: Named, invoice: Invoice | None) -> Differ
     elif reference is None or _received(payment) != invoice.total or payment.amount != invoice.total:
         owed = Money(0, invoice.currency) if reference is None else invoice.total
         kind, expected, found = DriftKind.AMOUNT, _minor(owed), _minor(_received(payment))
-    elif invoice.status not in PAID_STATUSES:
+    elif not invoice.is_paid:
         kind, expected, found = DriftKind.CHARGED_NOT_FULFILLED, "FULFILLED", str(invoice.status)
+    elif invoice.undelivered and invoice.status not in (InvoiceStatus.REFUNDED, InvoiceStatus.DISPUTED):
+        kind, expected, found = DriftKind.CHARGED_NOT_FULFILLED, "REFUNDED", str(invoice.status)
     else:
         return None
     return _difference(kind, invoice, expected, found, payment_id=payment.id)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing.gateway import CustomerState, DisputeState, Payment, PaymentStatus, RefundState
-from chalicelib.books.billing.model import PAID_STATUSES, Invoice
+from chalicelib.books.billing.model import Invoice
 from chalicelib.books.billing.queries import InvoiceNotFound, StoredInvoice
 from chalicelib.books.drift.model import Difference, Drift, DriftKind
 from chalicelib.flows.checkout.charge import CLOCKS_DIFFER
@@ -60,7 +60,7 @@ def _payment(context: Context, payment: Payment) -> list[Drift]:
     difference = of_payment(payment, name, invoice)
     if difference is None or (difference.kind in TAKEN_FOR_NOTHING and _went_back(context, payment)):
         return []
-    if difference.kind is not DriftKind.CHARGED_NOT_FULFILLED or stored is None:
+    if difference.kind is not DriftKind.CHARGED_NOT_FULFILLED or stored is None or stored.invoice.undelivered:
         return [listed(context, difference).drift]
     twins = _twins(context, stored.invoice, payment)
     if twins:
@@ -115,7 +115,7 @@ def _invoice(context: Context, user_id: int, invoice_id: int) -> list[Drift]:
     """The other direction: whether what was delivered was paid, and what was given back in our books at all."""
     stored = _stored(context, user_id, invoice_id)
     invoice = None if stored is None else stored.invoice
-    if invoice is None or invoice.status not in PAID_STATUSES or invoice.amount == 0:
+    if invoice is None or not invoice.is_paid or invoice.amount == 0:
         return []
     reference = invoice.payment
     if reference is not None and reference.account != context.gateway.account:
@@ -187,7 +187,7 @@ def _paid_by(context: Context, payment: Payment) -> Invoice | None:
     """The delivered invoice that a payment paid, as it is now."""
     name = named(payment.metadata)
     stored = None if name is None else _stored(context, name.user_id, name.invoice_id)
-    if stored is None or stored.invoice.status not in PAID_STATUSES or stored.invoice.payment is None:
+    if stored is None or not stored.invoice.is_paid or stored.invoice.payment is None:
         return None
     return stored.invoice if stored.invoice.payment.payment_id == payment.id else None
 

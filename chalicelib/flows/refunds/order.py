@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from chalicelib.books.billing.model import PAID_STATUSES, Invoice, PlanAction, RefundLine, RefundOrder
+from chalicelib.books.billing.model import Invoice, PlanAction, RefundLine, RefundOrder
 from chalicelib.books.billing.refunds import RefundExceedsInvoice, amount_left, is_disputed
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.money import Money
@@ -65,7 +65,7 @@ def order_of(invoice: Invoice, command: IssueRefund, *, order_id: int, now: date
     """The order, or what it lacks: InvoiceNotPaid, InvoiceDisputed, AmountOrLines, InvalidRefundAmount,
     InvoiceLineNotFound, TooManyRefunds, RefundExceedsInvoice.
     """
-    if invoice.status not in PAID_STATUSES or invoice.amount == 0 or invoice.payment is None:
+    if not invoice.is_paid or invoice.amount == 0 or invoice.payment is None:
         raise InvoiceNotPaid
     if is_disputed(invoice):
         raise InvoiceDisputed
