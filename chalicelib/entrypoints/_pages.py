@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from chalicelib.dynamo.table import InvalidCursor
 from chalicelib.entrypoints._http import Call
 from chalicelib.kernel.pages import PAGE_ITEMS_MAX, Page
 
@@ -31,6 +32,34 @@ def read_page(read: Callable[[int, str | None], Page[T]], *, limit: int, offset:
         if cursor is None or len(found) >= wanted:
             break
     return Page(tuple(found), cursor)
+
+
+def chained(*reads: Callable[[int, str | None], Page[T]]) -> Callable[[int, str | None], Page[T]]:
+    """Several lists as one, each after the one before it is at its end. Its cursors say in which list they are."""
+
+    def read(size: int, cursor: str | None) -> Page[T]:
+        number, _, inner = (cursor or "0.").partition(".")
+        if not (number.isascii() and number.isdigit() and len(number) == 1 and int(number) < len(reads)):
+            raise InvalidCursor
+        place = int(number)
+        page = reads[place](size, inner or None)
+        if page.next_cursor is not None:
+            return Page(page.items, f"{place}.{page.next_cursor}")
+        return Page(page.items, f"{place + 1}." if place + 1 < len(reads) else None)
+
+    return read
+
+
+def filtered(
+    read: Callable[[int, str | None], Page[T]], wanted: Callable[[T], bool]
+) -> Callable[[int, str | None], Page[T]]:
+    """A list without what is not wanted: its pages are shorter than asked for, and `read_page` reads on."""
+
+    def some(size: int, cursor: str | None) -> Page[T]:
+        page = read(size, cursor)
+        return Page(tuple(item for item in page.items if wanted(item)), page.next_cursor)
+
+    return some
 
 
 def link_headers(call: Call, cursor: str | None) -> dict[str, str]:

@@ -80,6 +80,10 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/ops/inbox/{event_id}": "GET",
         "/ops/inbox/{event_id}/replay": "POST",
     },
+    "staff.financing": {
+        "/v1/payments/academy/financingoption": "GET POST",
+        "/v1/payments/academy/financingoption/{option_id}": "DELETE GET PUT",
+    },
     "stripe_webhook": {
         "/stripe/webhook": "POST",
     },

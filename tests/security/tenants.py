@@ -137,6 +137,10 @@ def two_tenants(world: World) -> Tenants:
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
+        "monthly_price": 299.0,
+        "how_many_months": 12,
+        "currency": "USD",
+        "option_id": a_financing_option(world, staff),
         "plan": BASIC,
         "plan_ref": "basic",
         "plans": [TEAM],
@@ -166,6 +170,15 @@ def two_tenants(world: World) -> Tenants:
         examples=examples,
         special=_special(world, owner, bag["token"], signed_in.email, staff.user_id),
     )
+
+
+def a_financing_option(world: World, staff: Person) -> int:
+    """One of academy 1 that no plan names."""
+    path = "/v1/payments/academy/financingoption"
+    body = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
+    made = staff.post(path, body, Academy=str(world.academy_id))
+    assert made.status == 201, made.text
+    return int(made.json["id"])
 
 
 def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: int) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ def creation(row: Document) -> list[Write]:
             store.slug_claim("plan", row.slug, ident=row.id, academy_id=row.academy_id),
             store.slug_claim("plan-id", str(row.id), ident=row.id, academy_id=row.academy_id),
             store.new(row),
+            store.links_moved(row.academy_id),
         ]
     if isinstance(row, Service):
         return [

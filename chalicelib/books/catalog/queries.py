@@ -80,6 +80,31 @@ def plans(
         cursor = page.next_cursor
 
 
+def all_plans(table: Table, academy_id: int) -> list[Plan]:
+    """Every plan of an academy, whatever its status: for staff's rare changes, never for a list."""
+    return [load(Plan, row) for row in table.query_all(keys.academy(academy_id), prefix="PLAN#")]
+
+
+def links_version(table: Table, academy_id: int) -> int:
+    """To be read before the plans whose links are looked at; `store.links_as_read` takes it."""
+    row = table.get(store.links_key(academy_id))
+    return 0 if row is None else row.version
+
+
+def financing_option(table: Table, academy_id: int, option_id: int) -> FinancingOption | None:
+    """An academy's own option, or else everyone's."""
+    found = table.get_many([store.option_key(owner, option_id) for owner in (academy_id, None)])
+    return next((load(FinancingOption, row) for row in found.values()), None)
+
+
+def financing_options(
+    table: Table, owner: int | None, *, limit: int, cursor: str | None = None
+) -> Page[FinancingOption]:
+    """A page of the options of an academy (None: of everyone's), newest first."""
+    page = table.query(keys.academy(owner or 0), prefix="OPTION#", limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(FinancingOption, row) for row in page.items), page.next_cursor)
+
+
 def offer(table: Table, found: Plan, *, add_ons: Iterable[int] = (), beside: Iterable[Key] = ()) -> Offer:
     """A plan with all that selling it needs, in one read. Raises PriceNotFound for an add-on without a price."""
     return offer_and_rows(table, found, add_ons=add_ons, beside=beside)[0]

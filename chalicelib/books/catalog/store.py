@@ -19,7 +19,7 @@ from chalicelib.books.catalog.model import (
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Condition, Path
 from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Put, Refused, Update, absent, at_version, never
+from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
 
@@ -130,6 +130,31 @@ def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> P
     if academy_id is not None:
         values["academy_id"] = academy_id
     return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
+
+
+def removed(row: Document, *, version: int) -> Delete:
+    """Take away the row that was read at `version`."""
+    return Delete(key=key_of(row), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
+
+
+def links_key(academy_id: int) -> Key:
+    """Counts how often an academy's plans changed what they name: options, sets, prices."""
+    return Key(keys.academy(academy_id), "LINKS")
+
+
+def links_moved(academy_id: int) -> Update:
+    """A plan names something else now. Written with every such change."""
+    return Update(
+        key=links_key(academy_id),
+        actions=(Path("version").add(1),),
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def links_as_read(academy_id: int, *, version: int) -> Check:
+    """No plan names anything else than when the academy's plans were read: what none of them names may go."""
+    return Check(key=links_key(academy_id), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
 
 
 def person_coupon_key(user_id: int, coupon_id: int) -> Key:
