@@ -12,7 +12,7 @@ from chalicelib.books.catalog.model import ResourceSet, SetKind
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Delete, anyway, commit, never
 from tests.shop import CHAT, COURSES, MENTOR_SET, MENTORING, a_price, a_service, put
-from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, everything, refused
+from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, every_page, everything, refused, table_calls
 from tests.world import Person, Reply, World
 
 PATH = "/v1/payments/academy/academyservice"
@@ -371,12 +371,7 @@ class TestReading:
         for number in range(3):
             made(staff, service=a_new_service(staff, f"s{number}"))
             world.advance(seconds=1)
-        seen, path = list[str](), f"{PATH}?limit=2"
-        while path:
-            page = staff.get(path)
-            seen += [price["service"]["slug"] for price in page.json]
-            link = page.headers.get("Link", "<>")
-            path = link[1 : link.index(">")]
+        seen = [price["service"]["slug"] for price in every_page(staff, f"{PATH}?limit=2")]
         assert seen == ["s2", "s1", "s0", "seat", "ai-chat", "mentorship-service"]
 
     @pytest.mark.parametrize(
@@ -406,15 +401,9 @@ class TestReading:
                 a_service(id=2000 + number, slug=f"s{number}"),
                 a_price(staff.academy_id, id=2000 + number, service_id=2000 + number),
             )
-        real, asked = Table.call, list[str]()
-
-        def call(table: Table, operation: str, request: Any) -> Any:
-            asked.append(operation)
-            return real(table, operation, request)
-
-        with patch.object(Table, "call", call):
+        with table_calls() as calls:
             assert len(staff.get(PATH).json) == 20
-        assert (asked.count("Query"), asked.count("BatchGetItem"), asked.count("Scan")) == (1, 1, 0)
+        assert (calls["Query"], calls["BatchGetItem"], calls["Scan"]) == (1, 1, 0)
 
 
 class TestTheExamplesOfTheDocument:

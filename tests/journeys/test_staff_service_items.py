@@ -10,7 +10,7 @@ import pytest
 from chalicelib.books.catalog.queries import service_items_by_id
 from chalicelib.dynamo.table import Table
 from tests.shop import CHAT, EVENTS, an_item, put
-from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, everything, refused
+from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, every_page, everything, refused, table_calls
 from tests.world import World
 
 PATH = "/v1/payments/academy/serviceitem"
@@ -263,25 +263,14 @@ class TestLists:
         for _ in range(3):
             made(staff)
             world.advance(seconds=1)
-        seen, path = list[int](), f"{PATH}?limit=2"
-        while path:
-            page = staff.get(path)
-            seen += [item["id"] for item in page.json]
-            link = page.headers.get("Link", "<>")
-            path = link[1 : link.index(">")]
+        seen = [item["id"] for item in every_page(staff, f"{PATH}?limit=2")]
         assert seen == ids(staff) and len(seen) == 6
 
     def test_cost_a_query_and_the_services_of_what_they_show(self, staff: Clerk, world: World) -> None:
         put(world.table, *(an_item(id=1000 + number, owner_id=staff.academy_id) for number in range(30)))
-        real, asked = Table.call, list[str]()
-
-        def call(table: Table, operation: str, request: Any) -> Any:
-            asked.append(operation)
-            return real(table, operation, request)
-
-        with patch.object(Table, "call", call):
+        with table_calls() as calls:
             assert len(staff.get(PATH).json) == 20
-        assert (asked.count("Query"), asked.count("BatchGetItem"), asked.count("Scan")) == (1, 1, 0)
+        assert (calls["Query"], calls["BatchGetItem"], calls["Scan"]) == (1, 1, 0)
 
 
 def test_an_item_of_an_older_release_is_everyones(staff: Clerk, world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
@@ -31,26 +31,15 @@ from chalicelib.entrypoints.academy.service_lists import (
     private_scopes,
     service_page,
 )
-from chalicelib.entrypoints.staff.inputs import StaffInput, omitted, sent, staff_of
+from chalicelib.entrypoints.staff.inputs import StaffInput, named, omitted, sent, staff_of
 from chalicelib.flows.catalog.define import define, redefine
 from chalicelib.kernel.ids import new_id
 
 PATH = "/v1/payments/academy/service"
 INVALID = (InvalidServiceSlug, InvalidSession, InvalidGroups)
 OFFERED = frozenset(PlanStatus) - {PlanStatus.DELETED}
-ALIASES = {"MENTORSHIP_SERVICE": ServiceType.MENTORSHIP_SERVICE_SET}
 GROUPS_MAX = 50
 
-TypeName = Literal["COHORT_SET", "MENTORSHIP_SERVICE_SET", "EVENT_TYPE_SET", "VOID", "SEAT", "MENTORSHIP_SERVICE"]
-ConsumerName = Literal[
-    "ADD_CODE_REVIEW",
-    "LIVE_CLASS_JOIN",
-    "EVENT_JOIN",
-    "JOIN_MENTORSHIP",
-    "READ_LESSON",
-    "AI_INTERACTION",
-    "NO_SET",
-]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -60,7 +49,14 @@ def _seconds(value: Any) -> Any:
     return int(value) if is_count else value
 
 
+def _type(value: Any) -> Any:
+    """Document 1 writes one of the types shorter (D50)."""
+    return ServiceType.MENTORSHIP_SERVICE_SET if value == "MENTORSHIP_SERVICE" else value
+
+
 Seconds = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=int | str)]
+TypeIn = Annotated[ServiceType, named(ServiceType), BeforeValidator(_type)]
+ConsumerIn = Annotated[Consumer, named(Consumer)]
 
 
 class PermissionIn(Input):
@@ -88,8 +84,8 @@ class ServiceChange(StaffInput):
     title: Annotated[str, Field(min_length=1, max_length=60)] = omitted()
     description: Annotated[str, Field(max_length=255)] = omitted()
     icon_url: Annotated[str, Field(max_length=2000, pattern=r"^https?://[^\s]+$")] | None = None
-    type: TypeName = omitted()
-    consumer: ConsumerName = omitted()
+    type: TypeIn = omitted()
+    consumer: ConsumerIn = omitted()
     private: bool = omitted()
     session_duration: Seconds | None = None
     groups: Annotated[list[GroupIn], Field(max_length=GROUPS_MAX)] = omitted()
@@ -170,10 +166,6 @@ def change_service(call: Call, service_ref: str, body: ServiceChange) -> Answer:
 def _fields(body: ServiceChange) -> dict[str, Any]:
     """What was sent, as the fields of a service."""
     found = sent(body)
-    if "type" in found:
-        found["type"] = ALIASES.get(body.type) or ServiceType(body.type)
-    if "consumer" in found:
-        found["consumer"] = Consumer(body.consumer)
     if "session_duration" in found:
         found["session_seconds"] = found.pop("session_duration")
     if "groups" in found:

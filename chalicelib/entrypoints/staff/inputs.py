@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -27,6 +28,12 @@ Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
+
+
+def named(kind: type[StrEnum]) -> BeforeValidator:
+    """A value of an enumeration by its name; everything else is refused by the field itself."""
+    values = {member.value: member for member in kind}
+    return BeforeValidator(lambda value: values.get(value, value) if isinstance(value, str) else value)
 
 
 class StaffInput(Input):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 from msgspec.structs import asdict
@@ -30,7 +30,7 @@ from chalicelib.entrypoints._pages import chained, filtered, link_headers, read_
 from chalicelib.entrypoints.academy.inputs import Ref
 from chalicelib.entrypoints.academy.queries import ListQuery, Slug, ref_of
 from chalicelib.entrypoints.academy.schemas import ServiceItemOut, service_item_out
-from chalicelib.entrypoints.staff.inputs import StaffInput, omitted, sent, staff_of
+from chalicelib.entrypoints.staff.inputs import StaffInput, named, omitted, sent, staff_of
 from chalicelib.flows.catalog.edit import Staff
 from chalicelib.flows.catalog.itemize import change_item, itemize
 from chalicelib.kernel.ids import new_id
@@ -41,7 +41,7 @@ PATH = "/v1/payments/academy/serviceitem"
 INVALID = (InvalidHowMany, InvalidUnitType, InvalidRenewal, InvalidSortPriority, InvalidFeatures)
 LANGUAGES_MAX = 50
 
-UnitName = Literal["DAY", "WEEK", "MONTH", "YEAR"]
+UnitIn = Annotated[Unit, named(Unit)]
 Line = Annotated[str, Field(max_length=200)]
 ItemAndService = tuple[ServiceItem, Service]
 
@@ -92,7 +92,7 @@ class ItemBody(StaffInput):
     is_renewable: bool = False
     is_team_allowed: bool = False
     renew_at: int = 1
-    renew_at_unit: UnitName = "MONTH"
+    renew_at_unit: UnitIn = Unit.MONTH
     features: Features = Field(default_factory=list)
 
 
@@ -204,7 +204,7 @@ def _item(call: Call, staff: Staff, service: Service, body: ItemBody) -> Service
         is_renewable=body.is_renewable,
         is_team_allowed=body.is_team_allowed,
         renew_at=body.renew_at,
-        renew_at_unit=Unit(body.renew_at_unit),
+        renew_at_unit=body.renew_at_unit,
         features=_features(body.features),
     )
 
