@@ -360,8 +360,21 @@ class TestReading:
         ]
         assert shown == [0.015, 0.015, 0.01, 0.02]
 
+    def test_shows_the_limit_of_the_country(self, staff: Clerk) -> None:
+        made(staff, max_amount=9, pricing_ratio_exceptions={"MX": {"ratio": 20, "max_amount": 180, "currency": "MXN"}})
+        shown = [staff.get(f"{PATH}/all-courses?country_code={country}").json for country in ("US", "MX")]
+        assert [(one["max_amount"], one["currency"]["code"]) for one in shown] == [(9.0, "USD"), (180.0, "MXN")]
+
     def test_of_a_seats_price_is_for_staff_too(self, staff: Clerk) -> None:
         assert staff.get(f"{PATH}/seat").json["price_per_unit"] == 199.0
+
+    def test_of_a_private_service_is_for_its_readers_and_operators(self, staff: Clerk, world: World) -> None:
+        a_new_service(staff, "ours", private=True)
+        made(staff, service="ours")
+        for person in (world.person(), clerk(world, "read_service").person):
+            refused(person.get(f"{PATH}/ours?academy={world.academy_id}"), 404, "service-not-found")
+        for person in (clerk(world, "read_academyservice").person, world.person(operator=True)):
+            assert person.get(f"{PATH}/ours?academy={world.academy_id}").status == 200
 
     def test_in_another_currency_finds_nothing(self, staff: Clerk) -> None:
         assert staff.get(f"{PATH}/ai-chat?currency__code=usd").status == 200
