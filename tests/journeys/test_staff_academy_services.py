@@ -1,4 +1,4 @@
-"""Academy services: what an academy sells a service for, with the numbers of document 3."""
+"""Academy services: what an academy sells a service for, with which limits and for which sets (document 3)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from chalicelib.books.catalog import store
 from chalicelib.books.catalog.model import ResourceSet, SetKind
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Delete, anyway, commit, never
-from tests.shop import CHAT, COURSES, MENTOR_SET, MENTORING, a_price, a_service, put
+from tests.pricing import PATH, PRICE, SERVICES, a_new_service, made, warned
+from tests.shop import CHAT, COURSES, MENTOR_SET, a_price, a_service, put
 from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, every_page, everything, refused, table_calls
-from tests.world import Person, Reply, World
+from tests.world import World
 
-PATH = "/v1/payments/academy/academyservice"
-SERVICES = "/v1/payments/academy/service"
-PRICE = {"service": COURSES, "currency": "USD", "price_per_unit": 0.10}
 EVENT_SET, OTHER_MENTORS = 61, 62
 
 
@@ -30,29 +28,6 @@ def staff(world: World) -> Clerk:
         ResourceSet(id=OTHER_MENTORS, academy_id=academy, kind=SetKind.MENTORSHIP_SERVICE, slug="experts", name="E"),
     )
     return clerk(world)
-
-
-def made(staff: Clerk, **changes: Any) -> Any:
-    answer = staff.post(PATH, {**PRICE, **changes})
-    assert answer.status == 201, answer.text
-    return answer.json
-
-
-def a_new_service(staff: Clerk, slug: str, **changes: Any) -> int:
-    """Of the academy, public and void."""
-    body = {"slug": slug, "title": slug, "type": "VOID", "private": False, **changes}
-    answer = staff.post(SERVICES, body)
-    assert answer.status == 201, answer.text
-    return int(answer.json["id"])
-
-
-def warned(answer: Any) -> list[str]:
-    return [warning["slug"] for warning in answer["warnings"]]
-
-
-def paid(answer: Reply) -> float:
-    assert answer.status == 201, answer.text
-    return float(answer.json["amount"])
 
 
 class TestMaking:
@@ -417,69 +392,3 @@ class TestReading:
         with table_calls() as calls:
             assert len(staff.get(PATH).json) == 20
         assert (calls["Query"], calls["BatchGetItem"], calls["Scan"]) == (1, 1, 0)
-
-
-class TestTheExamplesOfTheDocument:
-    @pytest.fixture
-    def customer(self, world: World) -> Person:
-        return world.paying()
-
-    def test_ai_chat_messages_are_paid_per_use(self, staff: Clerk, customer: Person) -> None:
-        service = a_new_service(staff, "ai-messages", consumer="AI_INTERACTION")
-        sold = made(
-            staff,
-            service=service,
-            price_per_unit=0.01,
-            bundle_size=100,
-            max_items=50000,
-            max_amount=500.00,
-            discount_ratio=1.0,
-        )
-        assert sold["warnings"] == []
-        refused(customer.buy("ai-messages", 99), 400, "the-amount-of-items-is-too-low")
-        assert paid(customer.buy("ai-messages", 100)) == 1.00
-        assert paid(customer.buy("ai-messages", 50000)) == 500.00
-        refused(customer.buy("ai-messages", 50001), 400, "the-amount-of-items-is-too-high")
-        customer.world.settle()
-        assert customer.units("ai-messages") == 50100
-
-    def test_mentorship_sessions_are_cheaper_in_bulk(self, staff: Clerk, customer: Person) -> None:
-        service = a_new_service(staff, "sessions", type="MENTORSHIP_SERVICE", consumer="JOIN_MENTORSHIP")
-        made(
-            staff,
-            service=service,
-            price_per_unit=50.00,
-            bundle_size=1,
-            max_items=20,
-            max_amount=800.00,
-            discount_ratio=0.90,
-            available_mentorship_service_sets=[OTHER_MENTORS],
-        )
-        assert paid(customer.buy("sessions", 1)) == 50.00
-        assert paid(customer.buy("sessions", 10)) == 450.00
-        assert paid(customer.buy("sessions", 17)) == 765.00
-        refused(customer.buy("sessions", 18), 400, "the-amount-is-too-high")
-        refused(customer.buy("sessions", 21), 400, "the-amount-of-items-is-too-high")
-
-    @pytest.mark.parametrize(
-        ("country", "unit", "ten"),
-        [("US", 1.00, 10.00), ("MX", 0.70, 7.00), ("ES", 0.85, 8.50), ("IN", 0.50, 5.00), ("BR", 0.60, 6.00)],
-    )
-    def test_regions_have_their_prices(
-        self, staff: Clerk, customer: Person, country: str, unit: float, ten: float
-    ) -> None:
-        service = a_new_service(staff, "abroad")
-        exceptions = {"MX": 0.70, "ES": 0.85, "IN": 0.50, "BR": 0.60}
-        printed = made(staff, service=service, price_per_unit=1.00, bundle_size=10, pricing_ratio_exceptions=exceptions)
-        assert warned(printed) == ["one-item-limit", "cap-below-bundle", "cap-below-bundle"]
-        path = f"{PATH}/abroad?country_code={country}&academy={staff.academy_id}"
-        assert customer.get(path).json["price_per_unit"] == staff.get(path).json["price_per_unit"] == unit
-        refused(customer.buy("abroad", 10, country_code=country), 400, "the-amount-of-items-is-too-high")
-        assert warned(staff.put(f"{PATH}/abroad", {"max_items": 100, "max_amount": 100}).json) == []
-        assert paid(customer.buy("abroad", 10, country_code=country)) == ten
-
-    def test_what_was_bought_keeps_its_price(self, staff: Clerk, customer: Person) -> None:
-        assert paid(customer.buy(how_many=10)) == 450.00
-        assert staff.put(f"{PATH}/{MENTORING}", {"price_per_unit": 60}).status == 200
-        assert [invoice["amount"] for invoice in customer.invoices()] == [450.00]
-        assert paid(customer.buy(how_many=10)) == 540.00
