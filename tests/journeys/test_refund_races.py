@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.flows.fulfillment import record_refunds
+from chalicelib.flows.fulfillment.reverse import reverse
 from tests.books import check_books
 from tests.journeys.test_catalog import staff
 from tests.journeys.test_staff_refunds import bought, refund, use
@@ -23,16 +24,16 @@ def clerk(world: World) -> Person:
 
 def in_between(happens: Callable[[], Any]) -> Any:
     """Once, between the time that a refund's consequences were computed and the time that they are written."""
-    real, done = record_refunds.reverse, list[bool]()
+    done = list[bool]()
 
-    def reverse(*arguments: Any, **named: Any) -> Any:
-        computed = real(*arguments, **named)
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        computed = reverse(*arguments, **named)
         if not done:
             done.append(True)
             happens()
         return computed
 
-    return patch.object(record_refunds, "reverse", reverse)
+    return patch.object(record_refunds, "reverse", interrupted)
 
 
 class TestUnits:
