@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from chalicelib.books.catalog import store
 from chalicelib.books.catalog.model import (
@@ -10,7 +11,6 @@ from chalicelib.books.catalog.model import (
     FinancingOption,
     Offer,
     Plan,
-    PlanStatus,
     PricedItem,
     ResourceSet,
     Service,
@@ -21,9 +21,9 @@ from chalicelib.books.catalog.model import (
 )
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
-from chalicelib.dynamo.table import Table, cursor_after
+from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
-from chalicelib.kernel.pages import PAGE_ITEMS_MAX, Page
+from chalicelib.kernel.pages import Page
 
 COUPONS_READ_MAX = 200
 
@@ -46,38 +46,38 @@ class PriceNotFound(DomainError):
     detail = "The academy does not sell the service {service}."
 
 
-def plan(table: Table, ref: int | str) -> Plan:
-    """A plan in any status, by id or slug. Raises PlanNotFound."""
+def plan(table: Table, ref: int | str, *, now: datetime) -> Plan:
+    """A plan in any status as it holds now, by id or slug. Raises PlanNotFound."""
+    row = table.get(plan_key_of(table, ref))
+    if row is None:
+        raise PlanNotFound
+    return load(Plan, row).at(now)
+
+
+def plan_key_of(table: Table, ref: int | str) -> Key:
+    """Where a plan is, by id or slug. Raises PlanNotFound."""
     claim = table.get(_plan_claim(ref))
     if claim is None:
         raise PlanNotFound
     ident, academy_id = store.claimed(claim)
-    row = table.get(store.plan_key(academy_id or 0, ident))
+    return store.plan_key(academy_id or 0, ident)
+
+
+def plan_version(table: Table, found: Plan, version: int) -> Plan:
+    """A plan as it held under a version, or will hold. `found` is the plan as it is stored. Raises PlanNotFound."""
+    for known in found.versions():
+        if known.version == version:
+            return known
+    row = table.get(store.plan_version_key(found, version))
     if row is None:
         raise PlanNotFound
     return load(Plan, row)
 
 
-def plans(
-    table: Table, academy_id: int, *, statuses: frozenset[PlanStatus], limit: int, cursor: str | None = None
-) -> Page[Plan]:
-    """A page of an academy's plans with one of these statuses, newest first."""
-    found: list[Plan] = []
-    while True:
-        page = table.query(
-            keys.academy(academy_id), prefix="PLAN#", limit=PAGE_ITEMS_MAX, newest_first=True, cursor=cursor
-        )
-        for number, row in enumerate(page.items):
-            loaded = load(Plan, row)
-            if loaded.status not in statuses:
-                continue
-            found.append(loaded)
-            if len(found) == limit:
-                exhausted = page.next_cursor is None and number == len(page.items) - 1
-                return Page(tuple(found), None if exhausted else cursor_after(row.key))
-        if page.next_cursor is None:
-            return Page(tuple(found), None)
-        cursor = page.next_cursor
+def plans(table: Table, academy_id: int, *, limit: int, now: datetime, cursor: str | None = None) -> Page[Plan]:
+    """A page of an academy's plans as they hold now, whatever their status, newest first: one read of that page."""
+    page = table.query(keys.academy(academy_id), prefix="PLAN#", limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(Plan, row).at(now) for row in page.items), page.next_cursor)
 
 
 def all_plans(table: Table, academy_id: int) -> list[Plan]:
@@ -115,46 +115,59 @@ def offer_and_rows(
 ) -> tuple[Offer, dict[Key, Row]]:
     """As `offer`, and the rows `beside` that the caller needs too, fetched in the same read."""
     wanted = tuple(add_ons)
+    rows = table.get_many([*_offer_keys(found, wanted), *beside])
+    return _offer(found, wanted, rows), rows
+
+
+def offers(table: Table, found: Sequence[Plan]) -> list[Offer]:
+    """Plans with all that selling them needs, in one read for a hundred rows."""
+    rows = table.get_many([key for plan in found for key in _offer_keys(plan, ())])
+    return [_offer(plan, (), rows) for plan in found]
+
+
+def _offer_keys(found: Plan, add_ons: tuple[int, ...]) -> list[Key]:
     academy_id = found.academy_id
     sets = [(kind, found.set_id(kind)) for kind in SetKind]
-    set_keys = [store.set_key(academy_id, kind, ident) for kind, ident in sets if ident is not None]
-    option_keys = [
-        store.option_key(owner, ident) for ident in found.financing_option_ids for owner in (academy_id, None)
+    priced = [*add_ons, *([found.seat_service_id] if found.seat_service_id is not None else [])]
+    return [
+        *(store.item_key(item.item_id) for item in found.items),
+        *(store.service_key(item.service_id) for item in found.items),
+        *(store.service_key(ident) for ident in add_ons),
+        *(store.price_key(academy_id, ident) for ident in priced),
+        *_option_keys(found),
+        *(store.set_key(academy_id, kind, ident) for kind, ident in sets if ident is not None),
     ]
-    priced = [*wanted, *([found.seat_service_id] if found.seat_service_id is not None else [])]
-    rows = table.get_many(
-        [
-            *(store.item_key(item.item_id) for item in found.items),
-            *(store.service_key(item.service_id) for item in found.items),
-            *(store.service_key(ident) for ident in wanted),
-            *(store.price_key(academy_id, ident) for ident in priced),
-            *option_keys,
-            *set_keys,
-            *beside,
-        ]
-    )
-    items = tuple(
-        PricedItem(
-            link_id=item.link_id,
-            item=load(ServiceItem, rows[store.item_key(item.item_id)]),
-            service=load(Service, rows[store.service_key(item.service_id)]),
-        )
-        for item in found.items
-    )
-    for ident in wanted:
+
+
+def _option_keys(found: Plan) -> list[Key]:
+    owners = (found.academy_id, None)
+    return [store.option_key(owner, ident) for ident in found.financing_option_ids for owner in owners]
+
+
+def _offer(found: Plan, add_ons: tuple[int, ...], rows: dict[Key, Row]) -> Offer:
+    academy_id = found.academy_id
+    for ident in add_ons:
         if store.price_key(academy_id, ident) not in rows:
             raise PriceNotFound(service=ident)
     seat_row = rows.get(store.price_key(academy_id, found.seat_service_id or 0))
-    complete = Offer(
+    set_ids = [(kind, found.set_id(kind)) for kind in SetKind]
+    set_keys = [store.set_key(academy_id, kind, ident) for kind, ident in set_ids if ident is not None]
+    return Offer(
         plan=found,
-        items=items,
-        financing_options=tuple(load(FinancingOption, rows[key]) for key in option_keys if key in rows),
+        items=tuple(
+            PricedItem(
+                link_id=item.link_id,
+                item=load(ServiceItem, rows[store.item_key(item.item_id)]),
+                service=load(Service, rows[store.service_key(item.service_id)]),
+            )
+            for item in found.items
+        ),
+        financing_options=tuple(load(FinancingOption, rows[key]) for key in _option_keys(found) if key in rows),
         sets=tuple(load(ResourceSet, rows[key]) for key in set_keys if key in rows),
         seat_price=None if seat_row is None else load(ServicePrice, seat_row),
-        add_on_prices=tuple(load(ServicePrice, rows[store.price_key(academy_id, ident)]) for ident in wanted),
-        add_on_services=tuple(load(Service, rows[store.service_key(ident)]) for ident in wanted),
+        add_on_prices=tuple(load(ServicePrice, rows[store.price_key(academy_id, ident)]) for ident in add_ons),
+        add_on_services=tuple(load(Service, rows[store.service_key(ident)]) for ident in add_ons),
     )
-    return complete, rows
 
 
 def service_id(table: Table, ref: int | str) -> int:

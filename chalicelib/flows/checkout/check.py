@@ -124,7 +124,7 @@ def _the_plan(context: Context, command: Check) -> Plan:
         raise MoreThanOnePlan
     ref = command.plans[0]
     try:
-        plan = catalog.plan(context.table, ref)
+        plan = catalog.plan(context.table, ref, now=context.now)
     except catalog.PlanNotFound as error:
         raise SomeItemsNotFound(items=ref) from error
     if plan.status not in FOR_SALE or command.academy_id not in (None, plan.academy_id):
