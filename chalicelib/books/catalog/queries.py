@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.books.catalog import store
 from chalicelib.books.catalog.model import (
+    Cohort,
     Coupon,
     FinancingOption,
     Offer,
@@ -48,10 +49,15 @@ class PriceNotFound(DomainError):
 
 def plan(table: Table, ref: int | str, *, now: datetime) -> Plan:
     """A plan in any status as it holds now, by id or slug. Raises PlanNotFound."""
-    row = table.get(plan_key_of(table, ref))
+    return stored_plan(table, plan_key_of(table, ref)).at(now)
+
+
+def stored_plan(table: Table, key: Key) -> Plan:
+    """A plan with what is to come of it, as it is stored. Raises PlanNotFound."""
+    row = table.get(key)
     if row is None:
         raise PlanNotFound
-    return load(Plan, row).at(now)
+    return load(Plan, row)
 
 
 def plan_key_of(table: Table, ref: int | str) -> Key:
@@ -82,7 +88,25 @@ def plans(table: Table, academy_id: int, *, limit: int, now: datetime, cursor: s
 
 def all_plans(table: Table, academy_id: int) -> list[Plan]:
     """Every plan of an academy, whatever its status: for staff's rare changes, never for a list."""
-    return [load(Plan, row) for row in table.query_all(keys.academy(academy_id), prefix="PLAN#")]
+    return [plan for plan, _ in all_plans_and_versions(table, academy_id)]
+
+
+def all_plans_and_versions(table: Table, academy_id: int) -> list[tuple[Plan, int]]:
+    """As `all_plans`, each with the version of its row."""
+    return [(load(Plan, row), row.version) for row in table.query_all(keys.academy(academy_id), prefix="PLAN#")]
+
+
+def all_prices(table: Table, academy_id: int) -> list[ServicePrice]:
+    """Every price of an academy: one for each service that it sells by the unit or the seat."""
+    return [load(ServicePrice, row) for row in table.query_all(keys.academy(academy_id), prefix="PRICE#")]
+
+
+def service_of(rows: Mapping[Key, Row], ident: int) -> Service:
+    """A service out of rows that were read. Raises ServiceNotFound."""
+    row = rows.get(store.service_key(ident))
+    if row is None:
+        raise ServiceNotFound(service=ident)
+    return load(Service, row)
 
 
 def links_version(table: Table, academy_id: int) -> int:
@@ -174,10 +198,16 @@ def service_id(table: Table, ref: int | str) -> int:
     """The id of a service given by id or slug. Raises ServiceNotFound for an unknown slug."""
     if isinstance(ref, int):
         return ref
-    claim = table.get(store.slug_key("service", ref))
-    if claim is None:
+    ident = known_service_id(table, ref)
+    if ident is None:
         raise ServiceNotFound(service=ref)
-    return store.claimed(claim)[0]
+    return ident
+
+
+def known_service_id(table: Table, slug: str) -> int | None:
+    """The id of the service with this slug, or None."""
+    claim = table.get(store.slug_key("service", slug))
+    return None if claim is None else store.claimed(claim)[0]
 
 
 def service(table: Table, ref: int | str) -> Service:
@@ -222,6 +252,24 @@ def sets(table: Table, academy_id: int, kind: SetKind, ids: Sequence[int]) -> tu
     """The sets of an academy with these ids; unknown ones are left out."""
     rows = table.get_many([store.set_key(academy_id, kind, ident) for ident in ids])
     return tuple(load(ResourceSet, row) for row in rows.values())
+
+
+def cohorts(table: Table, academy_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
+    """The cohorts of an academy with these ids; unknown ones are left out."""
+    rows = table.get_many(store.cohort_key(academy_id, ident) for ident in ids)
+    return {found.id: found for found in (load(Cohort, row) for row in rows.values())}
+
+
+def cohort_set_ids(table: Table, academy_id: int, *, cohort_id: int | None, syllabus: str | None) -> frozenset[int]:
+    """The sets of an academy with this cohort, or one of this syllabus, by which the plans with them are found."""
+    partition = keys.academy(academy_id)
+    wanted = {cohort_id} if cohort_id is not None else set()
+    if syllabus is not None:
+        every = [load(Cohort, row) for row in table.query_all(partition, prefix="COHORT#")]
+        of_it = {cohort.id for cohort in every if cohort.syllabus == syllabus}
+        wanted = of_it if cohort_id is None else wanted & of_it
+    sets = [load(ResourceSet, row) for row in table.query_all(partition, prefix=f"SET#{SetKind.COHORT}#")]
+    return frozenset(found.id for found in sets if wanted & set(found.member_ids))
 
 
 def coupons(table: Table, academy_id: int) -> list[tuple[Coupon, int]]:

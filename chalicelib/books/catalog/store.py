@@ -59,6 +59,11 @@ def plan_key(academy_id: int, plan_id: int) -> Key:
     return Key(keys.academy(academy_id), keys.ordered("PLAN", plan_id))
 
 
+def plan_id_of(key: Key) -> int:
+    """The id in a plan's key."""
+    return int(key.sk.rpartition("#")[2])
+
+
 def plan_version_key(plan: Plan, version: int) -> Key:
     """Where a version of a plan stays that does not hold any more."""
     return Key(keys.academy(plan.academy_id), f"{keys.ordered('PLANVERSION', plan.id)}#{version:06d}")

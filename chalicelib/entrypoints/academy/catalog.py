@@ -90,7 +90,7 @@ def list_service_items(call: Call, query: ItemsQuery) -> Answer:
     plan = catalog.plan(call.runtime.table, plan_ref_of(query.plan), now=call.now)
     if plan.status not in FOR_SALE and not _may_read(call, plan.academy_id, "read_subscription"):
         raise PlanNotFound
-    found = sorted(catalog.service_items(call.runtime.table, plan), key=lambda item: item.link_id)
+    found = catalog.service_items(call.runtime.table, plan)
     kept = [
         item_out(one)
         for one in found

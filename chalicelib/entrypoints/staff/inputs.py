@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from chalicelib.books.catalog.prices import PRICE_MAX
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
@@ -24,6 +24,16 @@ Number = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float
 """An exact decimal. Its bounds are its own."""
 Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
 """In major units."""
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("an instant is written as ISO 8601 has it, with its offset")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written, json_schema_input_type=AwareDatetime)]
+"""An instant, to the second or finer, with its offset from UTC."""
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
