@@ -114,6 +114,13 @@ CASES = (
 
 ASKED = (
     Asked(
+        of=subscriptions_queries.holders,
+        name="some and none",
+        rows=HAD,
+        ask=lambda table: [subscriptions_queries.holders(table, plan_id) for plan_id in (1001, 1002)],
+        answer=[1, 0],
+    ),
+    Asked(
         of=queries.plan_key_of,
         name="by id and by slug",
         rows=rows_of(PLAN_CLAIM, PLAN_ID_CLAIM),

@@ -27,6 +27,7 @@ from tests.conformance import (
     ledger_cases,
     refund_cases,
     staff_cases,
+    waiting_cases,
     work_cases,
 )
 from tests.conformance.cases import Case, try_case
@@ -39,6 +40,7 @@ CASES: tuple[Case, ...] = (
     *ledger_cases.CASES,
     *refund_cases.CASES,
     *staff_cases.CASES,
+    *waiting_cases.CASES,
     *work_cases.CASES,
 )
 WRITES = frozenset({Put, Update, Delete, Check})

@@ -26,6 +26,7 @@ from tests.world import Person, Reply, World
 PASSWORD = "correct horse battery staple"
 SERVICE = "mentorship-service"
 CARD = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "30", "cvc": "435"}
+OPTION = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
 SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}"
 
 
@@ -137,9 +138,7 @@ def two_tenants(world: World) -> Tenants:
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
-        "monthly_price": 299.0,
-        "how_many_months": 12,
-        "currency": "USD",
+        **OPTION,
         "option_id": a_financing_option(world, staff),
         "plan": BASIC,
         "plan_service_item": 2,
@@ -177,8 +176,7 @@ def two_tenants(world: World) -> Tenants:
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
     path = "/v1/payments/academy/financingoption"
-    body = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
-    made = staff.post(path, body, Academy=str(world.academy_id))
+    made = staff.post(path, OPTION, Academy=str(world.academy_id))
     assert made.status == 201, made.text
     return int(made.json["id"])
 

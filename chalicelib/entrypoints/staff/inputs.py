@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
+from chalicelib.books.catalog.model import CountryPrice
 from chalicelib.books.catalog.prices import PRICE_MAX
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._bodies import Input
@@ -37,6 +39,19 @@ Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written,
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
+
+
+def exceptions_out(countries: Mapping[str, CountryPrice]) -> dict[str, Any]:
+    """`pricing_ratio_exceptions` as they are sent: a number for a ratio alone."""
+    return {code: _exception_out(price) for code, price in sorted(countries.items())}
+
+
+def _exception_out(price: CountryPrice) -> Any:
+    ratio = {} if price.ratio is None else {"ratio": float(price.ratio)}
+    if ratio and not price.prices and price.currency is None:
+        return ratio["ratio"]
+    currency_of = {} if price.currency is None else {"currency": price.currency}
+    return {**ratio, **{name: float(amount) for name, amount in price.prices.items()}, **currency_of}
 
 
 class StaffInput(Input):

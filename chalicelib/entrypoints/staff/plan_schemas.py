@@ -17,7 +17,7 @@ from chalicelib.books.catalog.plans import (
     TITLE_CHARACTERS_MAX,
     Warned,
 )
-from chalicelib.books.catalog.prices import country_prices, sent_form
+from chalicelib.books.catalog.prices import country_prices
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.inputs import Ident
@@ -40,6 +40,7 @@ from chalicelib.entrypoints.staff.inputs import (
     Moment,
     Price,
     StaffInput,
+    exceptions_out,
     omitted,
     sent,
 )
@@ -238,7 +239,7 @@ def plan_out(
         seat_service_price=None if plan.seat_service_id is None else price_ids.get(plan.seat_service_id),
         seats_included=plan.seats_included,
         add_ons=[price_ids[ident] for ident in plan.add_on_service_ids if ident in price_ids],
-        pricing_ratio_exceptions=sent_form(plan.countries),
+        pricing_ratio_exceptions=exceptions_out(plan.countries),
         version=plan.version,
         applies_from=plan.applies_from or plan.created_at,
         upcoming=[revision.applies_from for revision in plan.upcoming],
