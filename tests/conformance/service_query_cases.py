@@ -151,22 +151,19 @@ ASKED = (
         answer=[(CHAT, [5]), (94, [])],
     ),
     Asked(
-        of=catalog.services_sold_for,
-        name="a cohort: by price, and by plan where its units are for cohorts",
+        of=catalog.set_ids_for,
+        name="a cohort, and a set of mentorship services",
         rows=ROWS,
         ask=lambda table: [
-            catalog.services_sold_for(table, academy, kind=SetKind.COHORT, slug=slug, statuses=OFFERED)
-            for academy, slug in ((ACADEMY, "miami"), (ACADEMY, "lisbon"), (OTHER, "miami"))
+            catalog.set_ids_for(table, academy, kind=kind, slug=slug)
+            for academy, kind, slug in (
+                (ACADEMY, SetKind.COHORT, "miami"),
+                (ACADEMY, SetKind.COHORT, "cohorts"),
+                (ACADEMY, SetKind.MENTORSHIP_SERVICE, "mentors"),
+                (ACADEMY, SetKind.EVENT_TYPE, "mentors"),
+                (OTHER, SetKind.COHORT, "miami"),
+            )
         ],
-        answer=[{CHAT, 96}, set(), set()],
-    ),
-    Asked(
-        of=catalog.services_sold_for,
-        name="a set of mentorship services that only a draft grants for",
-        rows=ROWS,
-        ask=lambda table: catalog.services_sold_for(
-            table, ACADEMY, kind=SetKind.MENTORSHIP_SERVICE, slug="mentors", statuses=OFFERED
-        ),
-        answer=frozenset(),
+        answer=[{5}, set(), {6}, set(), set()],
     ),
 )

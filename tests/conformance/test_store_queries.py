@@ -13,7 +13,15 @@ import pytest
 
 import chalicelib.books
 from chalicelib.dynamo.table import Table
-from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases, service_query_cases
+from tests.conformance import (
+    billing_query_cases,
+    drift_cases,
+    people_query_cases,
+    refund_cases,
+    service_query_cases,
+    staff_cases,
+    waiting_cases,
+)
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
 
@@ -23,6 +31,8 @@ ASKED: tuple[Asked, ...] = (
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
     *service_query_cases.ASKED,
+    *staff_cases.ASKED,
+    *waiting_cases.ASKED,
 )
 
 

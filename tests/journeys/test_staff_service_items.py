@@ -15,6 +15,7 @@ from tests.world import World
 
 PATH = "/v1/payments/academy/serviceitem"
 SERVICES = "/v1/payments/academy/service"
+LINKS = "/v1/payments/academy/plan/serviceitem"
 FEATURE = {"lang": "en", "title": "Chat", "one_line_desc": "Chat with AI mentors", "description": "As you like"}
 DEFAULTS = {
     "unit_type": "UNIT",
@@ -208,6 +209,15 @@ class TestTenants:
             for academy in (staff.academy_id, other.academy_id)
         ]
         assert linkable == [[mine, 1], [theirs, 1]]
+
+    def test_sell_none_of_anothers_by_a_plan(self, staff: Clerk, world: World) -> None:
+        mine, theirs = made(staff)["id"], made(clerk_elsewhere(world))["id"]
+        before = everything(world)
+        answer = staff.post(LINKS, {"plan": "basic", "service_item": [mine, theirs]})
+        refused(answer, 404, "service-item-not-found")
+        assert str(theirs) in answer.json["detail"] and str(mine) not in answer.json["detail"]
+        assert everything(world) == before
+        assert staff.post(LINKS, {"plan": "basic", "service_item": [mine, 1]}).json["total_created"] == 1
 
     def test_link_no_more_what_became_hidden(self, staff: Clerk, world: World) -> None:
         staff.post(SERVICES, {"slug": "shared", "title": "Shared", "private": False})

@@ -27,6 +27,7 @@ PASSWORD = "correct horse battery staple"
 SERVICE = "mentorship-service"
 OWN_SERVICE = "code-reviews"
 CARD = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "30", "cvc": "435"}
+OPTION = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
 SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}"
 
 
@@ -138,11 +139,11 @@ def two_tenants(world: World) -> Tenants:
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
-        "monthly_price": 299.0,
-        "how_many_months": 12,
-        "currency": "USD",
+        **OPTION,
         **of_the_catalog(world, staff),
         "plan": BASIC,
+        "plan_service_item": 2,
+        "service_item": [1],
         "plan_ref": "basic",
         "plans": [TEAM],
         "role": "support_staff",
@@ -187,8 +188,7 @@ def of_the_catalog(world: World, staff: Person) -> dict[str, Any]:
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
     path = "/v1/payments/academy/financingoption"
-    body = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
-    made = staff.post(path, body, Academy=str(world.academy_id))
+    made = staff.post(path, OPTION, Academy=str(world.academy_id))
     assert made.status == 201, made.text
     return int(made.json["id"])
 
@@ -210,6 +210,7 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "POST /v1/auth/login": {"email": email},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
+        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "bootcamp"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
         "POST /v1/payments/academy/academyservice": {"service": COURSES},
         "PUT /v1/payments/academy/service/{service_ref}": {"service_ref": OWN_SERVICE},

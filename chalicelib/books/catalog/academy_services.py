@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.books.catalog.model import ServicePrice, SetKind
+from chalicelib.books.catalog.plans import Warned
 from chalicelib.books.catalog.prices import checked_currency, checked_price
 from chalicelib.books.catalog.pricing import highest_amount, units_price
-from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.quantity import UNITS_MAX
@@ -42,13 +42,6 @@ class PriceFixed(DomainError):
     detail = "{fields} of an academy's price cannot change: the other amounts would mean something else."
 
 
-class Surprise(Document):
-    """A consequence that whoever set it may not have meant (D21)."""
-
-    slug: str
-    detail: str
-
-
 def checked_price_of_service(price: ServicePrice) -> ServicePrice:
     """The price as it is kept.
 
@@ -78,16 +71,16 @@ def changed_price(before: ServicePrice, changes: Mapping[str, Any]) -> ServicePr
     return after
 
 
-def surprises(price: ServicePrice) -> tuple[Surprise, ...]:
+def surprises(price: ServicePrice) -> tuple[Warned, ...]:
     """What follows from the price that nobody might expect: the defaults sell one unit, for at most 1.00."""
     return tuple(_surprises(price))
 
 
-def _surprises(price: ServicePrice) -> Iterator[Surprise]:
+def _surprises(price: ServicePrice) -> Iterator[Warned]:
     if price.max_items == 1:
-        yield Surprise(slug="one-item-limit", detail="At most one unit is sold at once (max_items is 1).")
+        yield Warned(slug="one-item-limit", detail="At most one unit is sold at once (max_items is 1).")
     if price.max_items < price.bundle_size:
-        yield Surprise(
+        yield Warned(
             slug="cap-below-bundle",
             detail=(
                 f"Nothing can be bought: at least {price.bundle_size} units are sold at once (bundle_size), "
@@ -98,7 +91,7 @@ def _surprises(price: ServicePrice) -> Iterator[Surprise]:
     if places:
         names = ["everywhere else" if place is None else place for place in places[:COUNTRIES_NAMED_MAX]]
         where = "" if places == [None] and not price.countries else f" ({', '.join(names)})"
-        yield Surprise(
+        yield Warned(
             slug="cap-below-bundle",
             detail=f"Nothing can be bought{where}: one bundle costs more than max_amount allows.",
         )

@@ -46,7 +46,7 @@ class AcademyServiceExists(DomainError):
 class SetNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "set-not-found"
-    detail = "The academy has no {kind} set {set}."
+    detail = "The academy has no {kind} set {ident}."
 
 
 class CouponUsedUp(DomainError):
@@ -69,6 +69,16 @@ def item_key(item_id: int) -> Key:
 
 def plan_key(academy_id: int, plan_id: int) -> Key:
     return Key(keys.academy(academy_id), keys.ordered("PLAN", plan_id))
+
+
+def plan_id_of(key: Key) -> int:
+    """The id in a plan's key."""
+    return int(key.sk.rpartition("#")[2])
+
+
+def plan_version_key(plan: Plan, version: int) -> Key:
+    """Where a version of a plan stays that does not hold any more."""
+    return Key(keys.academy(plan.academy_id), f"{keys.ordered('PLANVERSION', plan.id)}#{version:06d}")
 
 
 def price_key(academy_id: int, service_id: int) -> Key:
@@ -165,6 +175,26 @@ def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> P
     return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
 
 
+def past_version(plan: Plan) -> Put:
+    """Keep a version that something else takes the place of, so that what was sold under it can be shown."""
+    return Put(
+        key=plan_version_key(plan, plan.version),
+        values={"doc": plan.model_dump_json()},
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def still_there(key: Key) -> Check:
+    """A row that something begins to name is not taken away at the same time."""
+    return Check(key=key, condition=present, refused=lambda old: ChangedMeanwhile())
+
+
+def slug_given_up(kind: str, slug: str, *, ident: int) -> Delete:
+    """The slug is free again. Only whoever has it gives it up."""
+    return Delete(key=slug_key(kind, slug), condition=Path("id") == ident, refused=lambda old: ChangedMeanwhile())
+
+
 def removed(row: Document, *, version: int) -> Delete:
     """Take away the row that was read at `version`."""
     return Delete(key=key_of(row), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
@@ -175,7 +205,7 @@ def set_is_there(academy_id: int, kind: SetKind, set_id: int) -> Check:
     return Check(
         key=set_key(academy_id, kind, set_id),
         condition=present,
-        refused=lambda old: SetNotFound(kind=kind.replace("_", " "), set=set_id),
+        refused=lambda old: SetNotFound(kind=kind, ident=set_id),
     )
 
 

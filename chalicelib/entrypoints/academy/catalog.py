@@ -7,13 +7,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
-from chalicelib.books.catalog.model import Offer, Plan, PlanStatus
+from chalicelib.books.catalog.model import Plan, PlanStatus
 from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of, has_capability
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
-from chalicelib.entrypoints._pages import link_headers, read_page
+from chalicelib.entrypoints._pages import filtered, link_headers, read_page
 from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug, ref_of
 from chalicelib.entrypoints.academy.schemas import PlanOut, ServiceItemOut, item_out, plan_out
 from chalicelib.entrypoints.academy.service_lists import (
@@ -55,7 +55,9 @@ def list_services(call: Call, query: ServiceListQuery) -> Answer:
     academy_id = academy_id_of(call, None)
     sees_private = academy_id is not None and has_capability(call, academy_id, "read_service")
     scopes = (*private_scopes(academy_id), PUBLIC) if academy_id is not None and sees_private else (PUBLIC,)
-    return service_page(call, query, Seen(scopes=scopes, academy_id=academy_id, statuses=LISTED))
+    return service_page(
+        call, query, Seen(scopes=scopes, academy_id=academy_id, statuses=frozenset({PlanStatus.ACTIVE}))
+    )
 
 
 @route(
@@ -67,10 +69,10 @@ def list_services(call: Call, query: ServiceListQuery) -> Answer:
 )
 def list_service_items(call: Call, query: ItemsQuery) -> Answer:
     """What a plan that is for sale contains; its staff see it in every status."""
-    plan = catalog.plan(call.runtime.table, ref_of(query.plan))
+    plan = catalog.plan(call.runtime.table, ref_of(query.plan), now=call.now)
     if plan.status not in FOR_SALE and not has_capability(call, plan.academy_id, "read_subscription"):
         raise PlanNotFound
-    found = sorted(catalog.service_items(call.runtime.table, plan), key=lambda item: item.link_id)
+    found = catalog.service_items(call.runtime.table, plan)
     kept = [
         item_out(one)
         for one in found
@@ -86,10 +88,11 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
     table = call.runtime.table
 
     def read(size: int, cursor: str | None) -> Page[Plan]:
-        return catalog.plans(table, academy.id, statuses=LISTED, limit=size, cursor=cursor)
+        return catalog.plans(table, academy.id, limit=size, now=call.now, cursor=cursor)
 
-    page = read_page(read, limit=query.limit, offset=query.offset, cursor=query.cursor)
-    rendered = [plan_out(_offer(call, plan), academy, query.country_code) for plan in page.items]
+    listed = filtered(read, lambda plan: plan.status in LISTED)
+    page = read_page(listed, limit=query.limit, offset=query.offset, cursor=query.cursor)
+    rendered = [plan_out(offer, academy, query.country_code) for offer in catalog.offers(table, page.items)]
     return Answer(200, rendered, link_headers(call, page.next_cursor))
 
 
@@ -102,15 +105,11 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
 )
 def get_plan(call: Call, plan_ref: str, query: CountryQuery) -> Answer:
     """A plan that is for sale, by id or slug; unlisted ones too for whoever knows them."""
-    plan = catalog.plan(call.runtime.table, ref_of(plan_ref))
+    plan = catalog.plan(call.runtime.table, ref_of(plan_ref), now=call.now)
     if plan.status not in FOR_SALE or academy_id_of(call, None) not in (None, plan.academy_id):
         raise PlanNotFound
     academy = identity.academy(call.runtime.table, plan.academy_id)
-    return Answer(200, plan_out(_offer(call, plan), academy, query.country_code))
-
-
-def _offer(call: Call, plan: Plan) -> Offer:
-    return catalog.offer(call.runtime.table, plan)
+    return Answer(200, plan_out(catalog.offer(call.runtime.table, plan), academy, query.country_code))
 
 
 def _academy(call: Call) -> Academy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec.structs import asdict
@@ -15,8 +16,10 @@ from chalicelib.books.catalog.model import (
     Period,
     Plan,
     PricedItem,
+    ResourceSet,
     Service,
     ServiceItem,
+    SetKind,
 )
 from chalicelib.books.catalog.pricing import country_price
 from chalicelib.books.identity.model import Academy
@@ -269,7 +272,7 @@ def small_plan_out(offer: Offer, country: str | None) -> SmallPlanOut:
 
 def plan_out(offer: Offer, academy: Academy, country: str | None) -> PlanOut:
     plan = offer.plan
-    prices = {period: _period_price(plan, period, country) for period in Period}
+    prices = {period: period_price(plan, period, country) for period in Period}
     currencies = [code for _, code in prices.values() if code is not None]
     return PlanOut(
         **asdict(small_plan_out(offer, country)),
@@ -339,7 +342,8 @@ def refund_status(refund: Refund | None) -> str:
     return "PENDING" if refund is None else REFUND_STATUSES.get(refund.status, "PENDING")
 
 
-def _period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:
+def period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:
+    """What a period costs in a country, to be shown, and its currency; None, None where it is not offered."""
     if period not in plan.prices:
         return None, None
     field = f"price_per_{period.value.lower()}"
@@ -350,3 +354,8 @@ def _period_price(plan: Plan, period: Period, country: str | None) -> tuple[floa
 def _group_out(group: Group) -> GroupOut:
     permissions = [PermissionOut(name=found.name, codename=found.codename) for found in group.permissions]
     return GroupOut(name=group.name, permissions=permissions)
+
+
+def sets_out(sets: Sequence[ResourceSet], kind: SetKind) -> list[SetOut]:
+    """Those of one kind."""
+    return [SetOut(id=found.id, slug=found.slug, name=found.name) for found in sets if found.kind is kind]

@@ -17,6 +17,7 @@ from chalicelib.entrypoints._http import Answer, Call
 from chalicelib.entrypoints._pages import chained, filtered, link_headers, read_page
 from chalicelib.entrypoints.academy.queries import ListQuery, Slug
 from chalicelib.entrypoints.academy.schemas import AcademyOut, ServiceOut, academy_out, service_out
+from chalicelib.flows.catalog.sold_for import services_sold_for
 from chalicelib.kernel.documents import Frozen
 from chalicelib.kernel.pages import Page
 
@@ -60,7 +61,7 @@ def service_page(call: Call, query: ServiceListQuery, seen: Seen) -> Answer:
         return lambda size, cursor: catalog.services(table, scope, limit=size, cursor=cursor)
 
     read = chained(*(of(scope) for scope in seen.scopes))
-    tests = _tests(table, query, seen)
+    tests = _tests(call, query, seen)
     if tests:
         read = filtered(read, lambda service: all(test(service) for test in tests))
     page = read_page(read, limit=query.limit, offset=query.offset, cursor=query.cursor)
@@ -86,7 +87,7 @@ def private_scopes(academy_id: int) -> tuple[str, str]:
     return f"private#{academy_id}", "private#0"
 
 
-def _tests(table: Table, query: ServiceListQuery, seen: Seen) -> Sequence[Callable[[Service], bool]]:
+def _tests(call: Call, query: ServiceListQuery, seen: Seen) -> Sequence[Callable[[Service], bool]]:
     found: list[Callable[[Service], bool]] = []
     group = query.group
     if group is not None:
@@ -98,12 +99,13 @@ def _tests(table: Table, query: ServiceListQuery, seen: Seen) -> Sequence[Callab
         if slug is not None:
             if seen.academy_id is None:
                 raise AcademyRequired
-            found.append(_sold_for(table, seen, kind, slug))
+            found.append(_sold_for(call, seen, kind, slug))
     return found
 
 
-def _sold_for(table: Table, seen: Seen, kind: SetKind, slug: str) -> Callable[[Service], bool]:
-    ids = catalog.services_sold_for(table, seen.academy_id or 0, kind=kind, slug=slug, statuses=seen.statuses)
+def _sold_for(call: Call, seen: Seen, kind: SetKind, slug: str) -> Callable[[Service], bool]:
+    context = call.runtime.context(call.now)
+    ids = services_sold_for(context, seen.academy_id or 0, kind=kind, slug=slug, statuses=seen.statuses)
     return lambda service: service.id in ids
 
 

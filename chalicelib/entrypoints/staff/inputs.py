@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
+from chalicelib.books.catalog.model import CountryPrice
 from chalicelib.books.catalog.prices import PRICE_MAX
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._bodies import Input
@@ -25,6 +27,16 @@ Number = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float
 """An exact decimal. Its bounds are its own."""
 Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
 """In major units."""
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("an instant is written as ISO 8601 has it, with its offset")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written, json_schema_input_type=AwareDatetime)]
+"""An instant, to the second or finer, with its offset from UTC."""
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
@@ -34,6 +46,19 @@ def named(kind: type[StrEnum]) -> BeforeValidator:
     """A value of an enumeration by its name; everything else is refused by the field itself."""
     values = {member.value: member for member in kind}
     return BeforeValidator(lambda value: values.get(value, value) if isinstance(value, str) else value)
+
+
+def exceptions_out(countries: Mapping[str, CountryPrice]) -> dict[str, Any]:
+    """`pricing_ratio_exceptions` as they are sent: a number for a ratio alone."""
+    return {code: _exception_out(price) for code, price in sorted(countries.items())}
+
+
+def _exception_out(price: CountryPrice) -> Any:
+    ratio = {} if price.ratio is None else {"ratio": float(price.ratio)}
+    if ratio and not price.prices and price.currency is None:
+        return ratio["ratio"]
+    currency_of = {} if price.currency is None else {"currency": price.currency}
+    return {**ratio, **{name: float(amount) for name, amount in price.prices.items()}, **currency_of}
 
 
 class StaffInput(Input):

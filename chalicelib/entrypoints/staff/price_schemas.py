@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import asdict
 
 from chalicelib.books.catalog.academy_services import surprises
-from chalicelib.books.catalog.model import PricedWithSets, ResourceSet, SetKind
-from chalicelib.books.catalog.prices import sent_form
+from chalicelib.books.catalog.model import PricedWithSets, SetKind
 from chalicelib.books.catalog.pricing import country_price, highest_amount
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._http import Output
@@ -21,8 +19,11 @@ from chalicelib.entrypoints.academy.schemas import (
     academy_out,
     currency_out,
     service_out,
+    sets_out,
     shown_price,
 )
+from chalicelib.entrypoints.staff.inputs import exceptions_out
+from chalicelib.entrypoints.staff.plan_schemas import WarningOut
 
 
 class ServicePriceOut(Output):
@@ -43,13 +44,6 @@ class ServicePriceOut(Output):
     available_cohort_sets: list[SetOut]
 
 
-class WarningOut(Output):
-    """A consequence that is easily overlooked. Nothing was refused for it."""
-
-    slug: str
-    detail: str
-
-
 class ChangedPriceOut(ServicePriceOut):
     warnings: list[WarningOut]
 
@@ -68,10 +62,10 @@ def price_out(found: PricedWithSets, academy: Academy, country: str | None) -> S
         max_items=price.max_items,
         max_amount=float(highest_amount(price, country)),
         discount_ratio=float(price.discount_ratio),
-        pricing_ratio_exceptions=sent_form(price.countries),
-        available_mentorship_service_sets=_sets_out(found.sets, SetKind.MENTORSHIP_SERVICE),
-        available_event_type_sets=_sets_out(found.sets, SetKind.EVENT_TYPE),
-        available_cohort_sets=_sets_out(found.sets, SetKind.COHORT),
+        pricing_ratio_exceptions=exceptions_out(price.countries),
+        available_mentorship_service_sets=sets_out(found.sets, SetKind.MENTORSHIP_SERVICE),
+        available_event_type_sets=sets_out(found.sets, SetKind.EVENT_TYPE),
+        available_cohort_sets=sets_out(found.sets, SetKind.COHORT),
     )
 
 
@@ -87,7 +81,3 @@ def changed_price_out(found: PricedWithSets, academy: Academy) -> ChangedPriceOu
     """As it was set, with what surprises in it."""
     warnings = [WarningOut(slug=one.slug, detail=one.detail) for one in surprises(found.price)]
     return ChangedPriceOut(**asdict(staff_price_out(found, academy, None)), warnings=warnings)
-
-
-def _sets_out(sets: Sequence[ResourceSet], kind: SetKind) -> list[SetOut]:
-    return [SetOut(id=found.id, slug=found.slug, name=found.name) for found in sets if found.kind is kind]
