@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.books.catalog import operations as catalog
-from chalicelib.books.catalog.model import Cohort, Group, Permission, ResourceSet, ServiceType, SetKind
+from chalicelib.books.catalog.model import Cohort, Group, Permission, PlanStatus, ResourceSet, ServiceType, SetKind
 from chalicelib.dynamo.table import Table
 from tests.shop import CHAT, COURSES, MENTORING, a_plan, a_price, a_service, put
 from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, every_page, everything, refused, table_calls
@@ -308,6 +308,16 @@ class TestLists:
         assert slugs(staff.get(f"{path}?cohort_slug=miami&mentorship_service_slug=mentors")) == []
         assert slugs(staff.get(f"{path}?cohort_slug=lisbon")) == []
         assert slugs(clerk_elsewhere(world).get(f"{path}?cohort_slug=miami")) == []
+
+    def test_by_cohort_show_drafts_to_staff_only(self, staff: Clerk, world: World) -> None:
+        cohorts = ResourceSet(
+            id=71, academy_id=world.academy_id, kind=SetKind.COHORT, slug="c", name="C", member_ids=(70,)
+        )
+        put(world.table, Cohort(id=70, academy_id=world.academy_id, slug="miami", name="Miami"), cohorts)
+        draft = a_plan(world.now, world.academy_id, id=8000, slug="m", cohort_set_id=71, status=PlanStatus.DRAFT)
+        put(world.table, draft)
+        assert slugs(staff.get(f"{PATH}?cohort_slug=miami")) == ["all-courses"]
+        assert slugs(staff.get(f"{PUBLIC}?cohort_slug=miami")) == []
 
     @pytest.mark.parametrize("name", ["cohort_slug", "mentorship_service_slug"])
     def test_for_everybody_need_an_academy_to_filter_by_its_sets(self, world: World, name: str) -> None:
