@@ -21,7 +21,6 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     },
     "academy.catalog": {
         "/v1/payments/service": "GET",
-        "/v1/payments/academy/academyservice/{service_ref}": "GET",
         "/v1/payments/serviceitem": "GET",
         "/v1/payments/plan": "GET",
         "/v1/payments/plan/{plan_ref}": "GET",
@@ -79,6 +78,18 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/ops/inbox": "GET",
         "/ops/inbox/{event_id}": "GET",
         "/ops/inbox/{event_id}/replay": "POST",
+    },
+    "staff.academy_services": {
+        "/v1/payments/academy/academyservice": "GET POST",
+        "/v1/payments/academy/academyservice/{service_ref}": "GET PUT",
+    },
+    "staff.definitions": {
+        "/v1/payments/academy/service": "GET POST",
+        "/v1/payments/academy/service/{service_ref}": "GET PUT",
+    },
+    "staff.service_items": {
+        "/v1/payments/academy/serviceitem": "GET POST",
+        "/v1/payments/academy/serviceitem/{item_id}": "GET PUT",
     },
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",

@@ -18,6 +18,7 @@ from tests.conformance import (
     drift_cases,
     people_query_cases,
     refund_cases,
+    service_query_cases,
     staff_cases,
     waiting_cases,
 )
@@ -29,6 +30,7 @@ ASKED: tuple[Asked, ...] = (
     *drift_cases.ASKED,
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
+    *service_query_cases.ASKED,
     *staff_cases.ASKED,
     *waiting_cases.ASKED,
 )

@@ -20,11 +20,12 @@ from chalicelib.books.identity.model import Person as Named
 from chalicelib.entrypoints._auth import mint_jwt
 from tests.journeys.test_webhooks import an_event, signed
 from tests.security.documented import Operation
-from tests.shop import BASIC, MENTORING, TEAM
+from tests.shop import BASIC, COURSES, MENTORING, TEAM
 from tests.world import Person, Reply, World
 
 PASSWORD = "correct horse battery staple"
 SERVICE = "mentorship-service"
+OWN_SERVICE = "code-reviews"
 CARD = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "30", "cvc": "435"}
 OPTION = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
 SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}"
@@ -139,7 +140,7 @@ def two_tenants(world: World) -> Tenants:
         "name": "Grace",
         "password": PASSWORD,
         **OPTION,
-        "option_id": a_financing_option(world, staff),
+        **of_the_catalog(world, staff),
         "plan": BASIC,
         "plan_service_item": 2,
         "service_item": [1],
@@ -173,10 +174,31 @@ def two_tenants(world: World) -> Tenants:
     )
 
 
+def of_the_catalog(world: World, staff: Person) -> dict[str, Any]:
+    """What staff of academy 1 made, and fields of more of it."""
+    return {
+        "option_id": a_financing_option(world, staff),
+        "item_id": a_service_item(world, staff),
+        "price_per_unit": 30.0,
+        "sort_priority": 2,
+        "title": "Live code reviews",
+    }
+
+
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
     path = "/v1/payments/academy/financingoption"
     made = staff.post(path, OPTION, Academy=str(world.academy_id))
+    assert made.status == 201, made.text
+    return int(made.json["id"])
+
+
+def a_service_item(world: World, staff: Person) -> int:
+    """One of academy 1, of a service that it owns."""
+    headers = {"Academy": str(world.academy_id)}
+    service = staff.post("/v1/payments/academy/service", {"slug": OWN_SERVICE, "title": "Code reviews"}, **headers)
+    assert service.status == 201, service.text
+    made = staff.post("/v1/payments/academy/serviceitem", {"service": OWN_SERVICE, "how_many": 5}, **headers)
     assert made.status == 201, made.text
     return int(made.json["id"])
 
@@ -190,6 +212,9 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
         "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "bootcamp"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
+        "POST /v1/payments/academy/academyservice": {"service": COURSES},
+        "PUT /v1/payments/academy/service/{service_ref}": {"service_ref": OWN_SERVICE},
+        "PUT /v1/payments/academy/serviceitem/{item_id}": {"body": ("sort_priority",)},
         "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
         "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},
         "GET /v1/payments/plan": {"query": {"academy"}},

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 from chalicelib.books.catalog import operations, queries, store
-from chalicelib.books.catalog.model import Cohort, Coupon, FinancingOption, PlanStatus, ResourceSet, SetKind
-from chalicelib.books.catalog.store import ChangedMeanwhile, CouponUsedUp, SlugTaken
+from chalicelib.books.catalog.model import (
+    Cohort,
+    Coupon,
+    FinancingOption,
+    PlanStatus,
+    ResourceSet,
+    ServicePrice,
+    SetKind,
+)
+from chalicelib.books.catalog.store import AcademyServiceExists, ChangedMeanwhile, CouponUsedUp, SlugTaken
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Unexpected, commit
 from chalicelib.kernel.documents import Document
@@ -49,13 +57,22 @@ ROWS: list[Document] = [
 ]
 
 
+def name_of(row: Document) -> str:
+    return type(row).__name__
+
+
 class TestARow:
-    @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+    @pytest.mark.parametrize("row", [row for row in ROWS if not isinstance(row, ServicePrice)], ids=name_of)
     def test_with_an_id_that_is_taken_is_a_defect(self, table: Table, row: Document) -> None:
         commit(table, [store.new(row)])
         assert_refused(table, [store.new(row)], Unexpected, f"two {type(row).__name__} rows with one id")
 
-    @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+    def test_of_a_second_price_of_a_service_is_refused(self, table: Table) -> None:
+        operations.create(table, a_price(ACADEMY))
+        assert_refused(table, [store.new(a_price(ACADEMY, id=901))], AcademyServiceExists, "has a price")
+        operations.create(table, a_price(ACADEMY + 1))
+
+    @pytest.mark.parametrize("row", ROWS, ids=name_of)
     def test_is_changed_by_whoever_read_it_last(self, table: Table, row: Document) -> None:
         assert_refused(table, [store.changed(row, version=1)], ChangedMeanwhile)
         commit(table, [store.new(row)])
@@ -179,10 +196,16 @@ class TestReads:
         with pytest.raises(queries.PriceNotFound):
             queries.offer(shop, queries.plan(shop, TEAM, now=NOW), add_ons=[COURSES])
 
-    @pytest.mark.parametrize("ref", [COURSES, "all-courses", SEAT, "seat"])
-    def test_of_a_price_refuse_what_is_not_sold_alone(self, shop: Table, ref: int | str) -> None:
+    @pytest.mark.parametrize("ref", [COURSES, "all-courses"])
+    def test_of_a_price_refuse_what_is_not_sold(self, shop: Table, ref: int | str) -> None:
         with pytest.raises(queries.PriceNotFound):
             queries.service_and_price(shop, ref, ACADEMY)
+
+    def test_of_a_price_to_buy_by_itself_refuse_seats(self, shop: Table) -> None:
+        rows = shop.get_many([store.service_key(SEAT), store.price_key(ACADEMY, SEAT)])
+        with pytest.raises(queries.PriceNotFound):
+            queries.priced_service(rows, SEAT, ACADEMY, "seat")
+        assert queries.service_and_price(shop, "seat", ACADEMY)[1].service_id == SEAT
 
     def test_of_plans_go_on_after_their_page(self, table: Table) -> None:
         for number in range(5):

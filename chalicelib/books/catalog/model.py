@@ -113,9 +113,13 @@ class Feature(Document):
 
 
 class ServiceItem(Document):
-    """How many units of a service, and how they renew. `how_many` is -1 for unlimited."""
+    """How many units of a service, and how they renew. `how_many` is -1 for unlimited.
+
+    `owner_id` is the academy that sells it, or None: everyone's.
+    """
 
     id: int
+    owner_id: int | None = None
     service_id: int
     how_many: int
     unit_type: str = "UNIT"
@@ -329,6 +333,14 @@ class PricedItem(Document):
     link_id: int
     item: ServiceItem
     service: Service
+
+
+class PricedWithSets(Document):
+    """An academy's price together with its service and the sets that it is for."""
+
+    price: ServicePrice
+    service: Service
+    sets: tuple[ResourceSet, ...]
 
 
 class Offer(Document):

@@ -7,7 +7,6 @@ from chalicelib.books.catalog.model import Plan, Service
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.kernel.documents import Document
-from chalicelib.kernel.ids import sortable
 
 
 def create(table: Table, row: Document) -> None:
@@ -27,6 +26,6 @@ def creation(row: Document) -> list[Write]:
     if isinstance(row, Service):
         return [
             store.slug_claim("service", row.slug, ident=row.id, academy_id=row.owner_id),
-            store.new(row, ref=store.services_ref(row), ref_sk=sortable(row.id)),
+            store.new(row),
         ]
     return [store.new(row)]

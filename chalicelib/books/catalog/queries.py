@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.books.catalog import store
+from chalicelib.books.catalog.definitions import may_see
 from chalicelib.books.catalog.model import (
     Cohort,
     Coupon,
@@ -13,6 +14,7 @@ from chalicelib.books.catalog.model import (
     Offer,
     Plan,
     PricedItem,
+    PricedWithSets,
     ResourceSet,
     Service,
     ServiceItem,
@@ -20,6 +22,7 @@ from chalicelib.books.catalog.model import (
     ServiceType,
     SetKind,
 )
+from chalicelib.books.catalog.service_items import ItemNotFound, may_link, may_read
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.table import Table
@@ -218,6 +221,20 @@ def service(table: Table, ref: int | str) -> Service:
     return load(Service, row)
 
 
+def visible_service(table: Table, academy_id: int, ref: int | str) -> Service:
+    """A service that an academy's staff see: its own, everyone's or a public one. Raises ServiceNotFound."""
+    found = service(table, ref)
+    if not may_see(found, academy_id):
+        raise ServiceNotFound(service=ref)
+    return found
+
+
+def services_by_id(table: Table, ids: Iterable[int]) -> dict[int, Service]:
+    """The services with these ids, in one read a hundred."""
+    found = [load(Service, row) for row in table.get_many(store.service_key(ident) for ident in ids).values()]
+    return {one.id: one for one in found}
+
+
 def services(table: Table, scope: str, *, limit: int, cursor: str | None = None) -> Page[Service]:
     """A page of services, newest first: `scope` is `public`, or `private#{academy}` (0: the private ones of nobody)."""
     page = table.query_ref(f"SERVICES#{scope}", limit=limit, newest_first=True, cursor=cursor)
@@ -229,23 +246,95 @@ def service_items(table: Table, found: Plan) -> tuple[PricedItem, ...]:
     return offer(table, found).items
 
 
+def items_of(
+    table: Table, owner: int | None, *, reader: int, limit: int, cursor: str | None = None
+) -> Page[tuple[ServiceItem, Service]]:
+    """A page of the service items of an academy (None: everyone's) with their services, newest first.
+
+    Everyone's items of a service that the academy `reader` does not see are left out, so a page may be short.
+    """
+    page = table.query_ref(store.items_ref(owner), limit=limit, newest_first=True, cursor=cursor)
+    items = [load(ServiceItem, row) for row in page.items]
+    services = services_by_id(table, (item.service_id for item in items))
+    both = ((item, services[item.service_id]) for item in items)
+    return Page(tuple((item, of) for item, of in both if may_read(item, of, reader)), page.next_cursor)
+
+
+def item_and_service(table: Table, academy_id: int, item_id: int) -> tuple[ServiceItem, Service]:
+    """A service item that an academy's staff see, and its service. Raises ItemNotFound."""
+    row = table.get(store.item_key(item_id))
+    if row is None:
+        raise ItemNotFound(item=item_id)
+    item = load(ServiceItem, row)
+    of = service(table, item.service_id)
+    if not may_read(item, of, academy_id):
+        raise ItemNotFound(item=item_id)
+    return item, of
+
+
+def service_items_by_id(table: Table, academy_id: int, ids: Sequence[int]) -> tuple[ServiceItem, ...]:
+    """Those of these service items that the academy may link to a plan, in the order of `ids`: two batched reads.
+
+    They are its own ones and everyone's, of services that it sees; all others are left out.
+    """
+    rows = table.get_many(store.item_key(ident) for ident in ids)
+    items = {item.id: item for item in (load(ServiceItem, row) for row in rows.values())}
+    services = services_by_id(table, (item.service_id for item in items.values()))
+    found = (items[ident] for ident in dict.fromkeys(ids) if ident in items)
+    return tuple(item for item in found if may_link(item, services[item.service_id], academy_id))
+
+
+def prices(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[ServicePrice]:
+    """A page of an academy's prices of services, newest first."""
+    page = table.query_ref(store.prices_ref(academy_id), limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(ServicePrice, row) for row in page.items), page.next_cursor)
+
+
+def priced_with_sets(table: Table, found: Sequence[ServicePrice]) -> tuple[PricedWithSets, ...]:
+    """Prices together with their services and sets, all fetched in one read a hundred."""
+    sets_of = [
+        [store.set_key(price.academy_id, kind, ident) for kind in SetKind for ident in price.set_ids.get(kind, ())]
+        for price in found
+    ]
+    services = (store.service_key(price.service_id) for price in found)
+    rows = table.get_many([*services, *(key for keys_of_one in sets_of for key in keys_of_one)])
+    return tuple(
+        PricedWithSets(
+            price=price,
+            service=load(Service, rows[store.service_key(price.service_id)]),
+            sets=tuple(load(ResourceSet, rows[key]) for key in keys_of_one if key in rows),
+        )
+        for price, keys_of_one in zip(found, sets_of, strict=True)
+    )
+
+
+def set_ids_for(table: Table, academy_id: int, *, kind: SetKind, slug: str) -> frozenset[int]:
+    """The sets of a kind that are for what has this slug: of cohorts, those with that cohort; of others, that set."""
+    partition = keys.academy(academy_id)
+    sets = [load(ResourceSet, row) for row in table.query_all(partition, prefix=f"SET#{kind}#")]
+    if kind is not SetKind.COHORT:
+        return frozenset(found.id for found in sets if found.slug == slug)
+    cohorts = (load(Cohort, row) for row in table.query_all(partition, prefix="COHORT#"))
+    members = {cohort.id for cohort in cohorts if cohort.slug == slug}
+    return frozenset(found.id for found in sets if members & set(found.member_ids))
+
+
 def service_and_price(table: Table, ref: int | str, academy_id: int) -> tuple[Service, ServicePrice]:
     """A service and its price at an academy. Raises ServiceNotFound, PriceNotFound."""
     ident = service_id(table, ref)
     rows = table.get_many([store.service_key(ident), store.price_key(academy_id, ident)])
-    return priced_service(rows, ident, academy_id, ref)
+    return _service_and_price(rows, ident, academy_id, ref)
 
 
 def priced_service(rows: dict[Key, Row], ident: int, academy_id: int, ref: int | str) -> tuple[Service, ServicePrice]:
-    """A service and its price out of rows that were read. Raises ServiceNotFound, PriceNotFound."""
-    service_row = rows.get(store.service_key(ident))
-    if service_row is None:
-        raise ServiceNotFound(service=ref)
-    found = load(Service, service_row)
-    price_row = rows.get(store.price_key(academy_id, ident))
-    if price_row is None or found.type is ServiceType.SEAT:
+    """A service whose units are sold by themselves, and its price, out of rows that were read.
+
+    Raises ServiceNotFound, PriceNotFound: also for seats, which are sold with a plan.
+    """
+    found, price = _service_and_price(rows, ident, academy_id, ref)
+    if found.type is ServiceType.SEAT:
         raise PriceNotFound(service=ref)
-    return found, load(ServicePrice, price_row)
+    return found, price
 
 
 def sets(table: Table, academy_id: int, kind: SetKind, ids: Sequence[int]) -> tuple[ResourceSet, ...]:
@@ -281,6 +370,18 @@ def coupons(table: Table, academy_id: int) -> list[tuple[Coupon, int]]:
 def used_of(row: Row) -> int:
     used = row.values.get("used", 0)
     return used if isinstance(used, int) else 0
+
+
+def _service_and_price(
+    rows: dict[Key, Row], ident: int, academy_id: int, ref: int | str
+) -> tuple[Service, ServicePrice]:
+    service_row = rows.get(store.service_key(ident))
+    if service_row is None:
+        raise ServiceNotFound(service=ref)
+    price_row = rows.get(store.price_key(academy_id, ident))
+    if price_row is None:
+        raise PriceNotFound(service=ref)
+    return load(Service, service_row), load(ServicePrice, price_row)
 
 
 def _plan_claim(ref: int | str) -> Key:

@@ -22,6 +22,7 @@ from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never, present
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import sortable
 
 
 class SlugTaken(DomainError):
@@ -35,6 +36,17 @@ class ChangedMeanwhile(DomainError):
     kind = Kind.CONFLICT
     slug = "changed-meanwhile"
     detail = "This was changed by somebody else at the same time. Read it again."
+
+
+class AcademyServiceExists(DomainError):
+    slug = "academy-service-already-exists"
+    detail = "The academy has a price of this service already: change that one."
+
+
+class SetNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "set-not-found"
+    detail = "The academy has no {kind} set {ident}."
 
 
 class CouponUsedUp(DomainError):
@@ -94,6 +106,28 @@ def services_ref(row: Service) -> str:
     return f"SERVICES#private#{row.owner_id or 0}" if row.private else "SERVICES#public"
 
 
+def items_ref(owner: int | None) -> str:
+    """The list of an academy's service items (None: everyone's)."""
+    return f"ITEMS#{owner or 0}"
+
+
+def prices_ref(academy_id: int) -> str:
+    """The list of an academy's prices of services."""
+    return f"PRICES#{academy_id}"
+
+
+def listed(row: Document) -> dict[str, str]:
+    """The attributes by which a row stands in a list of the index; none where its partition is the list."""
+    match row:
+        case Service():
+            return {"ref": services_ref(row), "ref_sk": sortable(row.id)}
+        case ServiceItem():
+            return {"ref": items_ref(row.owner_id), "ref_sk": sortable(row.id)}
+        case ServicePrice():
+            return {"ref": prices_ref(row.academy_id), "ref_sk": sortable(row.id)}
+    return {}
+
+
 def key_of(row: Document) -> Key:
     """The key of a catalog row."""
     match row:
@@ -116,17 +150,16 @@ def key_of(row: Document) -> Key:
     raise TypeError(f"{type(row).__name__} is no catalog row")
 
 
-def new(row: Document, **attributes: Any) -> Put:
+def new(row: Document) -> Put:
     """Put a row that is not there yet."""
-    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": 1, **attributes}
+    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": 1, **listed(row)}
     return Put(key=key_of(row), values=values, condition=absent, refused=_taken(row))
 
 
 def changed(row: Document, *, version: int) -> Update:
     """The row over the one that was read at `version`. What is counted beside it, such as a coupon's uses, stays."""
     actions = [Path("doc").set(row.model_dump_json()), Path("version").set(version + 1)]
-    if isinstance(row, Service):
-        actions.append(Path("ref").set(services_ref(row)))
+    actions += [Path(name).set(value) for name, value in listed(row).items()]
     return Update(
         key=key_of(row),
         actions=tuple(actions),
@@ -167,13 +200,22 @@ def removed(row: Document, *, version: int) -> Delete:
     return Delete(key=key_of(row), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
 
 
+def set_is_there(academy_id: int, kind: SetKind, set_id: int) -> Check:
+    """The academy has the set that something else is about to name."""
+    return Check(
+        key=set_key(academy_id, kind, set_id),
+        condition=present,
+        refused=lambda old: SetNotFound(kind=kind, ident=set_id),
+    )
+
+
 def links_key(academy_id: int) -> Key:
-    """Counts how often an academy's plans changed what they name: options, sets, prices."""
+    """Counts how often an academy's plans and prices changed what they name: options, sets, prices."""
     return Key(keys.academy(academy_id), "LINKS")
 
 
 def links_moved(academy_id: int) -> Update:
-    """A plan names something else now. Written with every such change."""
+    """A plan, or a price, names something else now. Written with every such change."""
     return Update(
         key=links_key(academy_id),
         actions=(Path("version").add(1),),
@@ -241,4 +283,6 @@ def claimed(row: Row) -> tuple[int, int | None]:
 def _taken(row: Document) -> Refused:
     if isinstance(row, Coupon):
         return lambda old: SlugTaken(taken=row.slug)
+    if isinstance(row, ServicePrice):
+        return lambda old: AcademyServiceExists()
     return never(f"two {type(row).__name__} rows with one id")

@@ -20,11 +20,6 @@ AcademyRef = Annotated[str, Meta(max_length=60)]
 Cursor = Annotated[str, Meta(max_length=2000)]
 
 
-def plan_ref_of(text: str) -> int | str:
-    """An id or a slug: digits are an id, since no slug is of digits only."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else text
-
-
 class AcademyQuery(Query):
     academy: AcademyRef | None = None
     academy_id: AcademyRef | None = None
@@ -40,3 +35,8 @@ class ListQuery(AcademyQuery):
     limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
     offset: Annotated[int, Meta(ge=0, le=OFFSET_MAX)] = 0
     cursor: Cursor | None = None
+
+
+def ref_of(text: str) -> int | str:
+    """An id or a slug out of a path or a query: digits are an id, since no slug is of digits only."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field
@@ -39,6 +40,12 @@ Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written,
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
+
+
+def named(kind: type[StrEnum]) -> BeforeValidator:
+    """A value of an enumeration by its name; everything else is refused by the field itself."""
+    values = {member.value: member for member in kind}
+    return BeforeValidator(lambda value: values.get(value, value) if isinstance(value, str) else value)
 
 
 def exceptions_out(countries: Mapping[str, CountryPrice]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from chalicelib.books.catalog.store import ChangedMeanwhile
 from chalicelib.entrypoints._auth import AcademyRequired
 from chalicelib.entrypoints._http import INTEGER_MAX, Access, Answer, Call, Output, route
 from chalicelib.entrypoints.academy.inputs import Ident, Ref
-from chalicelib.entrypoints.academy.queries import plan_ref_of
+from chalicelib.entrypoints.academy.queries import ref_of
 from chalicelib.entrypoints.staff.inputs import StaffInput, staff_of
 from chalicelib.flows.catalog.link_items import (
     LinkNotFound,
@@ -91,7 +91,7 @@ class UnlinkedOut(Output):
 def post_links(call: Call, body: LinkBody) -> Answer:
     """Add service items to a plan, for whoever buys it from now on."""
     staff = staff_of(call, body)
-    plan_ref = plan_ref_of(body.plan) if isinstance(body.plan, str) else body.plan
+    plan_ref = ref_of(body.plan) if isinstance(body.plan, str) else body.plan
     links = link_items(call.runtime.context(call.now), staff, plan_ref, _ids(body.service_item))
     created = [
         LinkOut(plan_service_item_id=link.link_id, service_item_id=link.item_id, created=link.created) for link in links

@@ -12,12 +12,12 @@ from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.model import Offer, Plan, PlanStatus, SetKind
 from chalicelib.books.catalog.prices import CurrencyNotFound, InvalidCountryPrices, InvalidPrice
 from chalicelib.books.catalog.queries import PlanNotFound
-from chalicelib.books.catalog.store import ChangedMeanwhile, SlugTaken
+from chalicelib.books.catalog.store import ChangedMeanwhile, SetNotFound, SlugTaken
 from chalicelib.books.identity import queries as identity
 from chalicelib.entrypoints._auth import AcademyRequired
 from chalicelib.entrypoints._http import Access, Answer, Call, route
 from chalicelib.entrypoints._pages import filtered, link_headers, read_page
-from chalicelib.entrypoints.academy.queries import Country, CountryQuery, Ident, ListQuery, Slug, plan_ref_of
+from chalicelib.entrypoints.academy.queries import Country, CountryQuery, Ident, ListQuery, Slug, ref_of
 from chalicelib.entrypoints.staff.inputs import staff_of
 from chalicelib.entrypoints.staff.plan_schemas import (
     OwnerIsFixed,
@@ -34,7 +34,6 @@ from chalicelib.flows.catalog.save_plan import (
     AcademyServiceNotFound,
     FinancingOptionNotFound,
     InvalidSeatService,
-    SetNotFound,
     change_plan,
     create_plan,
     delete_plan,
@@ -159,7 +158,7 @@ def put_plan(call: Call, plan_ref: str, body: PlanChange) -> Answer:
     staff = staff_of(call, body)
     context = call.runtime.context(call.now)
     fields = plan_fields(body, _stored(call, staff, plan_ref).at(call.now).prices)
-    plan = change_plan(context, staff, plan_ref_of(plan_ref), fields, applies_from=body.applies_from)
+    plan = change_plan(context, staff, ref_of(plan_ref), fields, applies_from=body.applies_from)
     return Answer(200, _warned(call, staff, plan.at(call.now), body))
 
 
@@ -174,7 +173,7 @@ def put_plan(call: Call, plan_ref: str, body: PlanChange) -> Answer:
 def remove_plan(call: Call, plan_ref: str) -> Answer:
     """Make a plan that nobody has DELETED: it is sold no more, and stays readable."""
     staff = staff_of(call)
-    delete_plan(call.runtime.context(call.now), staff, plan_ref_of(plan_ref))
+    delete_plan(call.runtime.context(call.now), staff, ref_of(plan_ref))
     return Answer(204)
 
 
@@ -211,7 +210,7 @@ def _statuses(text: str | None) -> frozenset[PlanStatus]:
 
 def _stored(call: Call, staff: Staff, plan_ref: str) -> Plan:
     context = call.runtime.context(call.now)
-    return catalog.stored_plan(call.runtime.table, own_plan_key(context, staff, plan_ref_of(plan_ref)))
+    return catalog.stored_plan(call.runtime.table, own_plan_key(context, staff, ref_of(plan_ref)))
 
 
 def _warned(call: Call, staff: Staff, plan: Plan, body: PlanChange) -> WarnedPlanOut:

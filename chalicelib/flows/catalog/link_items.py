@@ -13,7 +13,6 @@ from chalicelib.books.catalog.model import Plan, PlanItem, ServiceItem
 from chalicelib.books.catalog.plans import revised, superseded
 from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.books.catalog.store import ChangedMeanwhile
-from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.catalog.edit import TRIES_MAX, Staff, audited, changed
 from chalicelib.flows.catalog.save_plan import own_plan_key
@@ -56,7 +55,7 @@ def link_items(context: Context, staff: Staff, plan_ref: int | str, item_ids: Se
     """
     key = own_plan_key(context, staff, plan_ref)
     wanted = tuple(dict.fromkeys(item_ids))
-    items = _items(context, wanted)
+    items = _items(context, staff, wanted)
     fresh = {ident: new_id(context.now, context.random_bits) for ident in wanted}
 
     def linked(before: Plan) -> Plan:
@@ -117,9 +116,9 @@ def _without(context: Context, staff: Staff, plan: Plan, version: int, gone: fro
     ]
 
 
-def _items(context: Context, ids: Sequence[int]) -> dict[int, ServiceItem]:
-    rows = context.table.get_many(store.item_key(ident) for ident in ids)
-    found = {ident: load(ServiceItem, rows[key]) for ident in ids if (key := store.item_key(ident)) in rows}
+def _items(context: Context, staff: Staff, ids: Sequence[int]) -> dict[int, ServiceItem]:
+    """The academy's own items and everyone's: another academy's is none."""
+    found = {item.id: item for item in queries.service_items_by_id(context.table, staff.academy_id, ids)}
     missing = [ident for ident in ids if ident not in found]
     if missing:
         raise ServiceItemNotFound(ids=missing)

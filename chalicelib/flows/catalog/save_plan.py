@@ -21,6 +21,7 @@ from chalicelib.books.catalog.plans import (
     superseded,
 )
 from chalicelib.books.catalog.queries import PlanNotFound
+from chalicelib.books.catalog.store import SetNotFound
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Write
@@ -50,12 +51,6 @@ class FinancingOptionNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "financing-option-not-found"
     detail = "Financing options not found: {ids}"
-
-
-class SetNotFound(DomainError):
-    kind = Kind.NOT_FOUND
-    slug = "set-not-found"
-    detail = "The academy has no {kind} set {ident}."
 
 
 class AcademyServiceNotFound(DomainError):
