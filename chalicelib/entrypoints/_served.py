@@ -32,6 +32,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/consumable/checkout": "POST",
         "/v1/payments/me/bag/{bag_id}/quote": "GET",
     },
+    "academy.coupons": {
+        "/v1/payments/coupon": "GET",
+        "/v1/payments/me/coupon": "GET",
+        "/v1/payments/me/user/coupons": "GET",
+        "/v1/payments/me/user/coupons/{coupon_slug}": "PUT",
+    },
     "academy.consumption": {
         "/v1/payments/me/service/{service_slug}/consumptionsession": "GET PUT",
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}": "GET PUT",
@@ -79,6 +85,10 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/ops/inbox": "GET",
         "/ops/inbox/{event_id}": "GET",
         "/ops/inbox/{event_id}/replay": "POST",
+    },
+    "staff.coupons": {
+        "/v1/payments/academy/coupon": "GET POST",
+        "/v1/payments/academy/coupon/{coupon_slug}": "DELETE GET PUT",
     },
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.books.catalog import operations, queries, store
 from chalicelib.books.catalog.model import Cohort, Coupon, FinancingOption, Plan, PlanStatus, ResourceSet, SetKind
+from chalicelib.books.catalog.referrals import own_coupon
 from chalicelib.books.catalog.store import ChangedMeanwhile, CouponUsedUp, SlugTaken
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Unexpected, commit
@@ -156,8 +158,49 @@ class TestACoupon:
     def test_is_listed_with_its_uses(self, table: Table) -> None:
         coupon = self.coupon(table)
         commit(table, store.take_coupon(coupon, USER))
-        assert queries.coupons(table, ACADEMY) == [(coupon, 1)]
-        assert queries.coupons(table, ACADEMY + 1) == []
+        assert queries.coupons(table, ACADEMY, limit=9).items == ((coupon, 1),)
+        assert queries.coupons(table, ACADEMY + 1, limit=9).items == ()
+
+    def test_that_was_revoked_is_used_up_for_whoever_was_quoted_it(self, table: Table) -> None:
+        coupon = self.coupon(table)
+        commit(table, operations.change(coupon, coupon.model_copy(update={"revoked": True}), version=1))
+        assert_refused(table, store.take_coupon(coupon, USER), CouponUsedUp)
+        revoked = queries.coupon(table, ACADEMY, "half")
+        assert revoked is not None and revoked.coupon.revoked
+        commit(table, operations.change(revoked.coupon, coupon, version=2))
+        commit(table, store.take_coupon(coupon, USER))
+
+    def test_that_is_automatic_is_found_until_it_expires_or_is_not_any_more(self, table: Table) -> None:
+        coupon = self.coupon(table, auto=True)
+        later = coupon.model_copy(update={"expires_at": NOW + timedelta(days=2)})
+        personal = later.model_copy(update={"allowed_user_id": USER})
+        steps = ((coupon, (True, True)), (later, (True, False)), (personal, (False, False)), (coupon, (True, True)))
+        before = coupon
+        for version, (after, found) in enumerate(steps, 1):
+            commit(table, operations.change(before, after, version=version))
+            days = (1, 3)
+            assert tuple(self.automatic(table, day) == ("half",) for day in days) == found
+            before = after
+
+    def automatic(self, table: Table, day: int) -> tuple[str, ...]:
+        return queries.automatic_coupons(table, ACADEMY, NOW + timedelta(days=day))
+
+    def test_stands_in_the_list_of_whom_it_is_for(self, table: Table) -> None:
+        everybodys = self.coupon(table)
+        personal = self.coupon(table, id=501, slug="gift", allowed_user_id=USER)
+        own = own_coupon(ident=502, academy_id=ACADEMY, user_id=USER, now=NOW)
+        operations.create(table, own)
+        assert slugs(queries.coupons(table, ACADEMY, limit=9)) == ["half"]
+        assert slugs(queries.other_coupons(table, ACADEMY, limit=9)) == [own.slug, "gift"]
+        assert slugs(queries.persons_coupons(table, USER, limit=9)) == ["gift"]
+        commit(table, operations.change(personal, personal.model_copy(update={"allowed_user_id": None}), version=1))
+        assert slugs(queries.coupons(table, ACADEMY, limit=9)) == ["gift", "half"]
+        assert slugs(queries.persons_coupons(table, USER, limit=9)) == []
+        assert everybodys.slug == "half"
+
+
+def slugs(page: Any) -> list[str]:
+    return [found.coupon.slug for found in page.items]
 
 
 class TestReads:

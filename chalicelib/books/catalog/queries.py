@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from chalicelib.books.catalog import store
 from chalicelib.books.catalog.model import (
@@ -25,7 +27,7 @@ from chalicelib.dynamo.table import Table, cursor_after
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import PAGE_ITEMS_MAX, Page
 
-COUPONS_READ_MAX = 200
+AUTOMATIC_COUPONS_READ_MAX = 100
 
 
 class PlanNotFound(DomainError):
@@ -46,16 +48,44 @@ class PriceNotFound(DomainError):
     detail = "The academy does not sell the service {service}."
 
 
+class CountedCoupon(NamedTuple):
+    """A coupon with how often it was used, where that is limited."""
+
+    coupon: Coupon
+    used: int
+
+
 def plan(table: Table, ref: int | str) -> Plan:
     """A plan in any status, by id or slug. Raises PlanNotFound."""
-    claim = table.get(_plan_claim(ref))
-    if claim is None:
-        raise PlanNotFound
-    ident, academy_id = store.claimed(claim)
-    row = table.get(store.plan_key(academy_id or 0, ident))
+    row = table.get(store.plan_key(*_plan_place(table, ref)))
     if row is None:
         raise PlanNotFound
     return load(Plan, row)
+
+
+def plan_and_coupons(
+    table: Table, ref: int | str, slugs: Iterable[str], *, now: datetime
+) -> tuple[Plan, tuple[CountedCoupon, ...]]:
+    """A plan in any status, by id or slug, and of its academy's coupons the automatic ones and those with these slugs.
+
+    Three reads, however many coupons there are. Raises PlanNotFound.
+    """
+    academy_id, ident = _plan_place(table, ref)
+    key = store.plan_key(academy_id, ident)
+    named = dict.fromkeys([*automatic_coupons(table, academy_id, now), *slugs])
+    rows = table.get_many([key, *(store.coupon_key(academy_id, slug) for slug in named)])
+    found = rows.pop(key, None)
+    if found is None:
+        raise PlanNotFound
+    return load(Plan, found), tuple(_counted(row) for row in rows.values())
+
+
+def plan_ids(table: Table, academy_id: int, refs: Iterable[int | str]) -> dict[int | str, int]:
+    """The ids of an academy's plans, each given by id or slug; unknown ones are left out."""
+    claims = {ref: _plan_claim(ref) for ref in refs}
+    rows = table.get_many(claims.values())
+    found = {ref: store.claimed(rows[key]) for ref, key in claims.items() if key in rows}
+    return {ref: ident for ref, (ident, owner) in found.items() if owner == academy_id}
 
 
 def plans(
@@ -211,15 +241,71 @@ def sets(table: Table, academy_id: int, kind: SetKind, ids: Sequence[int]) -> tu
     return tuple(load(ResourceSet, row) for row in rows.values())
 
 
-def coupons(table: Table, academy_id: int) -> list[tuple[Coupon, int]]:
-    """An academy's coupons and how often each was used. At most 200 are looked at."""
-    page = table.query(keys.academy(academy_id), prefix="COUPON#", limit=COUPONS_READ_MAX)
-    return [(load(Coupon, row), used_of(row)) for row in page.items]
+def automatic_coupons(table: Table, academy_id: int, now: datetime) -> tuple[str, ...]:
+    """The slugs of an academy's automatic coupons that have not expired, at most a hundred."""
+    page = table.query_ref_between(
+        store.automatic_ref(academy_id),
+        store.until(now),
+        f"{store.NEVER}~",
+        limit=AUTOMATIC_COUPONS_READ_MAX,
+        cursor=None,
+    )
+    return tuple(row.key.sk.removeprefix(store.AUTOMATIC) for row in page.items)
+
+
+def coupon(table: Table, academy_id: int, slug: str) -> CountedCoupon | None:
+    row = table.get(store.coupon_key(academy_id, slug))
+    return None if row is None else _counted(row)
+
+
+def coupons(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[CountedCoupon]:
+    """A page of the coupons that an academy made for everybody, newest first."""
+    return _listed(table, store.academy_coupons_ref(academy_id), limit, cursor)
+
+
+def other_coupons(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[CountedCoupon]:
+    """Those of its coupons that are for one person or one person's to give, by slug, backwards. Pages may be short."""
+    page = table.query(keys.academy(academy_id), prefix="COUPON#", limit=limit, newest_first=True, cursor=cursor)
+    found = (_counted(row) for row in page.items)
+    listed = store.academy_coupons_ref(academy_id)
+    return Page(tuple(one for one in found if store.coupons_ref(one.coupon) != listed), page.next_cursor)
+
+
+def persons_coupons(table: Table, user_id: int, *, limit: int, cursor: str | None = None) -> Page[CountedCoupon]:
+    """A page of the coupons that are for one person only, at every academy, newest first."""
+    return _listed(table, store.persons_coupons_ref(user_id), limit, cursor)
+
+
+def person_uses(table: Table, user_id: int, found: Iterable[Coupon]) -> Mapping[int, int]:
+    """How often a person used these coupons, by the coupon's id."""
+    wanted = {one.id: store.person_coupon_key(user_id, one.id) for one in found}
+    rows = table.get_many(wanted.values())
+    return {ident: used_of(rows[key]) for ident, key in wanted.items() if key in rows}
 
 
 def used_of(row: Row) -> int:
     used = row.values.get("used", 0)
     return used if isinstance(used, int) else 0
+
+
+def _listed(table: Table, ref: str, limit: int, cursor: str | None) -> Page[CountedCoupon]:
+    """The index has no uses, so that a use is no write to it: the rows are read after their keys."""
+    page = table.query_ref(ref, limit=limit, newest_first=True, cursor=cursor)
+    rows = table.get_many(row.key for row in page.items)
+    return Page(tuple(_counted(rows[row.key]) for row in page.items), page.next_cursor)
+
+
+def _counted(row: Row) -> CountedCoupon:
+    return CountedCoupon(load(Coupon, row), used_of(row))
+
+
+def _plan_place(table: Table, ref: int | str) -> tuple[int, int]:
+    """The ids of a plan's academy and of the plan."""
+    claim = table.get(_plan_claim(ref))
+    if claim is None:
+        raise PlanNotFound
+    ident, academy_id = store.claimed(claim)
+    return academy_id or 0, ident
 
 
 def _plan_claim(ref: int | str) -> Key:

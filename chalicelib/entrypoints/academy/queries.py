@@ -12,6 +12,7 @@ from chalicelib.kernel.pages import OFFSET_MAX
 # Python's `$` also matches before a line end that is the last character.
 SLUG_PATTERN = r"^[A-Za-z0-9_-]+(?!\n)$"
 COUNTRY_PATTERN = r"^[A-Za-z]{2}(?!\n)$"
+ID_DIGITS_MAX = 16
 
 Ident = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 Slug = Annotated[str, Meta(min_length=1, max_length=60, pattern=SLUG_PATTERN)]
@@ -35,3 +36,8 @@ class ListQuery(AcademyQuery):
     limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
     offset: Annotated[int, Meta(ge=0, le=OFFSET_MAX)] = 0
     cursor: Cursor | None = None
+
+
+def ref_of(text: str) -> int | str:
+    """An id or a slug. Digits are an id: no slug is of digits only."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX else text
