@@ -69,9 +69,7 @@ class AutoBody(Input):
     errors=(CouponPlanNotFound, TooManyCoupons, PlanNotReady),
 )
 def list_valid_coupons(call: Call, query: CouponsQuery) -> Answer:
-    """The coupons that serve a plan now: the automatic one, and those that were given; for nobody in particular, or
-    for whoever is signed in.
-    """
+    """The coupons that serve a plan now, the automatic one and those given, for whoever is signed in or for nobody."""
     caller = call.caller
     command = FindCoupons(
         plan=ref_of(query.plan),
