@@ -18,8 +18,7 @@ def act(stage: Stage) -> None:
     customer, rng = stage.somebody(), stage.rng
     plan = rng.choice(list(PLANS[customer.academy_id]))
     coupon = rng.choice([*COUPONS[customer.academy_id], *_earned(stage, customer)])
-    coupon = coupon if rng.random() < WITH_A_COUPON else None
-    check(stage, customer, plan, coupon)
+    check(stage, customer, plan, coupon if rng.random() < WITH_A_COUPON else None)
 
 
 def _earned(stage: Stage, customer: Customer) -> list[str]:
