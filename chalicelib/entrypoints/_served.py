@@ -31,6 +31,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/consumable/checkout": "POST",
         "/v1/payments/me/bag/{bag_id}/quote": "GET",
     },
+    "academy.coupons": {
+        "/v1/payments/coupon": "GET",
+        "/v1/payments/me/coupon": "GET",
+        "/v1/payments/me/user/coupons": "GET",
+        "/v1/payments/me/user/coupons/{coupon_slug}": "PUT",
+    },
     "academy.consumption": {
         "/v1/payments/me/service/{service_slug}/consumptionsession": "GET PUT",
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}": "GET PUT",
@@ -90,6 +96,10 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "staff.service_items": {
         "/v1/payments/academy/serviceitem": "GET POST",
         "/v1/payments/academy/serviceitem/{item_id}": "GET PUT",
+    },
+    "staff.coupons": {
+        "/v1/payments/academy/coupon": "GET POST",
+        "/v1/payments/academy/coupon/{coupon_slug}": "DELETE GET PUT",
     },
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",

@@ -18,6 +18,7 @@ from chalicelib.books.subscriptions import store as subscriptions_store
 from chalicelib.dynamo.writes import Put, Write
 from chalicelib.kernel.ids import new_id
 from tests.conformance.cases import Rows, rows_of
+from tests.conformance.coupon_query_cases import COUPON_QUERIES
 from tests.conformance.ledger_cases import PAGE, lot, page
 from tests.conformance.queries import Asked, by_page
 from tests.conformance.things import (
@@ -276,13 +277,7 @@ CATALOG = (
         ask=lambda table: catalog.sets(table, ACADEMY, SetKind.MENTORSHIP_SERVICE, [MENTOR_SET, 99]),
         answer=(MENTORS,),
     ),
-    Asked(
-        of=catalog.coupons,
-        name="with their uses",
-        rows={COUPON.key: {**COUPON.values, "used": 3}},
-        ask=lambda table: catalog.coupons(table, ACADEMY),
-        answer=[(a_coupon(NOW, ACADEMY), 3)],
-    ),
+    *COUPON_QUERIES,
 )
 
 

@@ -17,7 +17,11 @@ MENTORS = ResourceSet(id=1, academy_id=ACADEMY, kind=SetKind.MENTORSHIP_SERVICE,
 SET = store.new(MENTORS)
 LIMITED = a_coupon(NOW, ACADEMY, how_many_offers=2, how_many_per_person=2)
 UNLIMITED = a_coupon(NOW, ACADEMY)
-COUPON = store.new(LIMITED)
+LISTED: Values = {"ref": f"COUPONS#{ACADEMY}", "ref_sk": "0000000000000500"}
+COUPON = store.new(LIMITED, **LISTED)
+REVOKED = LIMITED.model_copy(update={"revoked": True})
+AUTOMATIC = a_coupon(NOW, ACADEMY, auto=True, expires_at=NOW)
+PLACE = store.automatic(AUTOMATIC)
 CLAIM = store.slug_claim("plan", "basic", ident=1, academy_id=ACADEMY)
 TOTAL, OWN = store.coupon_key(ACADEMY, "half"), store.person_coupon_key(USER, LIMITED.id)
 
@@ -27,6 +31,15 @@ def used(times: int) -> Values:
 
 
 CASES = (
+    Case(of=store.automatic, name="where there is none", writes=[PLACE]),
+    Case(of=store.automatic, name="another expiry", writes=[PLACE], before={PLACE.key: {"ref": "a", "ref_sk": "b"}}),
+    Case(
+        of=store.automatic,
+        name="automatic no more",
+        writes=[store.automatic(UNLIMITED)],
+        before={PLACE.key: {"ref": "a", "ref_sk": "b"}},
+        after={},
+    ),
     Case(of=store.new, name="where there is none", writes=[SERVICE]),
     Case(of=store.new, name="a defect's second", writes=[SERVICE], before=rows_of(SERVICE), refused=Unexpected),
     Case(of=store.new, name="a coupon's slug again", writes=[COUPON], before=rows_of(COUPON), refused=store.SlugTaken),
@@ -88,6 +101,20 @@ CASES = (
     ),
     Case(
         of=store.changed,
+        name="a coupon that is revoked",
+        writes=[store.changed(REVOKED, version=1)],
+        before=rows_of(COUPON),
+        after={TOTAL: {**COUPON.values, "doc": REVOKED.model_dump_json(), "version": 2, "revoked": True}},
+    ),
+    Case(
+        of=store.changed,
+        name="a coupon that is revoked no more",
+        writes=[store.changed(LIMITED, version=1)],
+        before={TOTAL: {**COUPON.values, "revoked": True}},
+        after={TOTAL: {**COUPON.values, "version": 2}},
+    ),
+    Case(
+        of=store.changed,
         name="changed since it was read",
         writes=[store.changed(CHAT, version=2)],
         before=rows_of(SERVICE),
@@ -144,6 +171,13 @@ CASES = (
         name="used up by all",
         writes=store.take_coupon(LIMITED, USER),
         before={TOTAL: used(2)},
+        refused=store.CouponUsedUp,
+    ),
+    Case(
+        of=store.take_coupon,
+        name="revoked since it was quoted",
+        writes=store.take_coupon(LIMITED, USER),
+        before={TOTAL: {**used(1), "revoked": True}},
         refused=store.CouponUsedUp,
     ),
     Case(

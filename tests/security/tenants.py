@@ -131,6 +131,7 @@ def two_tenants(world: World) -> Tenants:
         "academy_id": world.academy_id,
         "asset": "docs.css",
         "bag_id": bag["id"],
+        "coupon_slug": a_coupon_of(world, staff, owner),
         "email": owner.email,
         "event_id": "evt_of_the_owner",
         "first_name": "Grace",
@@ -203,6 +204,14 @@ def a_service_item(world: World, staff: Person) -> int:
     return int(made.json["id"])
 
 
+def a_coupon_of(world: World, staff: Person, owner: Person) -> str:
+    """One of academy 1 that only the owner may use."""
+    body = {"slug": "for-the-owner", "discount_value": 0.5, "allowed_user": owner.user_id}
+    made = staff.post("/v1/payments/academy/coupon", body, Academy=str(world.academy_id))
+    assert made.status == 201, made.text
+    return str(made.json["slug"])
+
+
 def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: int) -> dict[str, dict[str, Any]]:
     (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
     return {
@@ -218,6 +227,8 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
         "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},
         "GET /v1/payments/plan": {"query": {"academy"}},
+        "GET /v1/payments/me/coupon": {"query": {"academy"}},
+        "POST /v1/payments/academy/coupon": {"body": ("slug", "discount_value"), "discount_value": 0.5},
         f"PUT {SESSION}": {"session_ref": "a-lesson"},
         "POST /ops/academies/{academy_id}/staff": {"body": ("email", "first_name", "role")},
         "DELETE /ops/academies/{academy_id}/staff/{user_id}": {"user_id": staff_id},

@@ -18,6 +18,9 @@ ELSEWHERE: Mapping[str, str] = {
         "held by the invoice's version; tests/stores/test_subscriptions_store.py"
     ),
     "a use that was not taken is not given back": "held by the invoice's version; tests/stores/test_catalog_store.py",
+    "a reward that was revoked is not taken": (
+        "needs a refund between a seller's check and their payment; tests/journeys/test_rewards.py"
+    ),
     "a late payment claims again": "failed payments are closed first; tests/journeys/test_crash_workers.py",
     "what was not delivered is never called fulfilled": (
         "failed payments are closed first; tests/journeys/test_refunds_and_disputes.py"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.books.catalog import operations, queries, store
+from chalicelib.books.catalog import coupon_queries, operations, queries, store
 from chalicelib.books.catalog.model import (
     Cohort,
     Coupon,
@@ -16,6 +17,7 @@ from chalicelib.books.catalog.model import (
     ServicePrice,
     SetKind,
 )
+from chalicelib.books.catalog.referrals import own_coupon
 from chalicelib.books.catalog.store import AcademyServiceExists, ChangedMeanwhile, CouponUsedUp, SlugTaken
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Unexpected, commit
@@ -122,7 +124,7 @@ class TestSlugs:
 def used(table: Table, coupon: Coupon) -> tuple[int, int]:
     """How often it was used in total, and by this person."""
     rows = [table.get(store.key_of(coupon)), table.get(store.person_coupon_key(USER, coupon.id))]
-    total, by_person = (0 if row is None else queries.used_of(row) for row in rows)
+    total, by_person = (0 if row is None else coupon_queries.used_of(row) for row in rows)
     return total, by_person
 
 
@@ -173,8 +175,49 @@ class TestACoupon:
     def test_is_listed_with_its_uses(self, table: Table) -> None:
         coupon = self.coupon(table)
         commit(table, store.take_coupon(coupon, USER))
-        assert queries.coupons(table, ACADEMY) == [(coupon, 1)]
-        assert queries.coupons(table, ACADEMY + 1) == []
+        assert coupon_queries.coupons(table, ACADEMY, limit=9).items == ((coupon, 1),)
+        assert coupon_queries.coupons(table, ACADEMY + 1, limit=9).items == ()
+
+    def test_that_was_revoked_is_used_up_for_whoever_was_quoted_it(self, table: Table) -> None:
+        coupon = self.coupon(table)
+        commit(table, operations.change(coupon, coupon.model_copy(update={"revoked": True}), version=1))
+        assert_refused(table, store.take_coupon(coupon, USER), CouponUsedUp)
+        revoked = coupon_queries.coupon(table, ACADEMY, "half")
+        assert revoked is not None and revoked.coupon.revoked
+        commit(table, operations.change(revoked.coupon, coupon, version=2))
+        commit(table, store.take_coupon(coupon, USER))
+
+    def test_that_is_automatic_is_found_until_it_expires_or_is_not_any_more(self, table: Table) -> None:
+        coupon = self.coupon(table, auto=True)
+        later = coupon.model_copy(update={"expires_at": NOW + timedelta(days=2)})
+        personal = later.model_copy(update={"allowed_user_id": USER})
+        steps = ((coupon, (True, True)), (later, (True, False)), (personal, (False, False)), (coupon, (True, True)))
+        before = coupon
+        for version, (after, found) in enumerate(steps, 1):
+            commit(table, operations.change(before, after, version=version))
+            days = (1, 3)
+            assert tuple(self.automatic(table, day) == ("half",) for day in days) == found
+            before = after
+
+    def automatic(self, table: Table, day: int) -> tuple[str, ...]:
+        return coupon_queries.automatic_coupons(table, ACADEMY, NOW + timedelta(days=day))
+
+    def test_stands_in_the_list_of_whom_it_is_for(self, table: Table) -> None:
+        everybodys = self.coupon(table)
+        personal = self.coupon(table, id=501, slug="gift", allowed_user_id=USER)
+        own = own_coupon(ident=502, academy_id=ACADEMY, user_id=USER, now=NOW)
+        operations.create(table, own)
+        assert slugs(coupon_queries.coupons(table, ACADEMY, limit=9)) == ["half"]
+        assert slugs(coupon_queries.other_coupons(table, ACADEMY, limit=9)) == [own.slug, "gift"]
+        assert slugs(coupon_queries.persons_coupons(table, USER, limit=9)) == ["gift"]
+        commit(table, operations.change(personal, personal.model_copy(update={"allowed_user_id": None}), version=1))
+        assert slugs(coupon_queries.coupons(table, ACADEMY, limit=9)) == ["gift", "half"]
+        assert slugs(coupon_queries.persons_coupons(table, USER, limit=9)) == []
+        assert everybodys.slug == "half"
+
+
+def slugs(page: Any) -> list[str]:
+    return [found.coupon.slug for found in page.items]
 
 
 class TestReads:

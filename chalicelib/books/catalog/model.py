@@ -295,11 +295,18 @@ class DiscountType(StrEnum):
     HAGGLING = "HAGGLING"
 
 
+class ReferralType(StrEnum):
+    NO_REFERRAL = "NO_REFERRAL"
+    PERCENTAGE = "PERCENTAGE"
+    FIXED_PRICE = "FIXED_PRICE"
+
+
 class Coupon(Document):
-    """A discount. `value` is 0 to 1 for PERCENT_OFF, an amount off in `currency` for the others.
+    """A discount. Its value is 0 to 1 for PERCENT_OFF, an amount off in `currency` for the others.
 
     `how_many_offers`: uses in total, -1 without limit, 0 disabled. `renewals`: None serves renewals until the coupon
-    expires, N the next N renewals whatever its expiry.
+    expires, N the next N renewals whatever its expiry. What `seller_user_id` earns by a purchase with it is 0 to 1 of
+    the price for PERCENTAGE, an amount in `currency` for FIXED_PRICE. `revoked`: what earned it was given back.
     """
 
     id: int
@@ -308,7 +315,7 @@ class Coupon(Document):
     discount_type: DiscountType = DiscountType.PERCENT_OFF
     discount_value: Decimal
     currency: str | None = None
-    referral_type: str = "NO_REFERRAL"
+    referral_type: ReferralType = ReferralType.NO_REFERRAL
     referral_value: Decimal = Decimal(0)
     auto: bool = False
     how_many_offers: int = -1
@@ -319,12 +326,24 @@ class Coupon(Document):
     plan_ids: tuple[int, ...] = ()
     offered_at: datetime
     expires_at: datetime | None = None
+    revoked: bool = False
 
     def __post_init__(self) -> None:
         if not self.discount_value.is_finite() or self.discount_value < 0:
             raise ValueError("a discount takes nothing off, or something")
         if self.discount_type is DiscountType.PERCENT_OFF and self.discount_value > 1:
             raise ValueError("a percentage off is a ratio of at most 1")
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether it is applied without being given: to anybody's purchase, so that one person's never is."""
+        return self.auto and self.allowed_user_id is None
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether it is worth something in its currency only."""
+        amount_off = self.discount_type in (DiscountType.FIXED_PRICE, DiscountType.HAGGLING)
+        return amount_off or self.referral_type is ReferralType.FIXED_PRICE
 
 
 class PricedItem(Document):

@@ -9,7 +9,6 @@ from chalicelib.books.catalog import store
 from chalicelib.books.catalog.definitions import may_see
 from chalicelib.books.catalog.model import (
     Cohort,
-    Coupon,
     FinancingOption,
     Offer,
     Plan,
@@ -28,8 +27,6 @@ from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
-
-COUPONS_READ_MAX = 200
 
 
 class PlanNotFound(DomainError):
@@ -87,6 +84,14 @@ def plans(table: Table, academy_id: int, *, limit: int, now: datetime, cursor: s
     """A page of an academy's plans as they hold now, whatever their status, newest first: one read of that page."""
     page = table.query(keys.academy(academy_id), prefix="PLAN#", limit=limit, newest_first=True, cursor=cursor)
     return Page(tuple(load(Plan, row).at(now) for row in page.items), page.next_cursor)
+
+
+def plan_ids(table: Table, academy_id: int, refs: Iterable[int | str]) -> dict[int | str, int]:
+    """The ids of an academy's plans, each given by id or slug; unknown ones are left out."""
+    claims = {ref: _plan_claim(ref) for ref in refs}
+    rows = table.get_many(claims.values())
+    found = {ref: store.claimed(rows[key]) for ref, key in claims.items() if key in rows}
+    return {ref: ident for ref, (ident, owner) in found.items() if owner == academy_id}
 
 
 def all_plans(table: Table, academy_id: int) -> list[Plan]:
@@ -359,17 +364,6 @@ def cohort_set_ids(table: Table, academy_id: int, *, cohort_id: int | None, syll
         wanted = of_it if cohort_id is None else wanted & of_it
     sets = [load(ResourceSet, row) for row in table.query_all(partition, prefix=f"SET#{SetKind.COHORT}#")]
     return frozenset(found.id for found in sets if wanted & set(found.member_ids))
-
-
-def coupons(table: Table, academy_id: int) -> list[tuple[Coupon, int]]:
-    """An academy's coupons and how often each was used. At most 200 are looked at."""
-    page = table.query(keys.academy(academy_id), prefix="COUPON#", limit=COUPONS_READ_MAX)
-    return [(load(Coupon, row), used_of(row)) for row in page.items]
-
-
-def used_of(row: Row) -> int:
-    used = row.values.get("used", 0)
-    return used if isinstance(used, int) else 0
 
 
 def _service_and_price(

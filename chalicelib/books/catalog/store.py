@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from chalicelib.books.catalog.model import (
@@ -16,6 +17,7 @@ from chalicelib.books.catalog.model import (
     ServicePrice,
     SetKind,
 )
+from chalicelib.books.catalog.referrals import is_own
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Condition, Path
 from chalicelib.dynamo.rows import Key, Row
@@ -23,6 +25,10 @@ from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import sortable
+
+AUTOMATIC = "AUTOMATIC#"
+NEVER = "9" * 16
+"""When what does not expire expires: after all else."""
 
 
 class SlugTaken(DomainError):
@@ -76,6 +82,11 @@ def plan_id_of(key: Key) -> int:
     return int(key.sk.rpartition("#")[2])
 
 
+def academy_id_of(key: Key) -> int:
+    """The academy in a plan's key."""
+    return int(key.pk.rpartition("#")[2])
+
+
 def plan_version_key(plan: Plan, version: int) -> Key:
     """Where a version of a plan stays that does not hold any more."""
     return Key(keys.academy(plan.academy_id), f"{keys.ordered('PLANVERSION', plan.id)}#{version:06d}")
@@ -125,7 +136,38 @@ def listed(row: Document) -> dict[str, str]:
             return {"ref": items_ref(row.owner_id), "ref_sk": sortable(row.id)}
         case ServicePrice():
             return {"ref": prices_ref(row.academy_id), "ref_sk": sortable(row.id)}
+        case Coupon():
+            return {"ref": coupons_ref(row), "ref_sk": sortable(row.id)}
     return {}
+
+
+def automatic_key(coupon: Coupon) -> Key:
+    """Has an automatic coupon's place among the academy's automatic ones."""
+    return Key(keys.academy(coupon.academy_id), f"{AUTOMATIC}{coupon.slug}")
+
+
+def coupons_ref(row: Coupon) -> str:
+    """The list that a coupon stands in: its person's, those that a person gives to others, or the academy's."""
+    if row.allowed_user_id is not None:
+        return persons_coupons_ref(row.allowed_user_id)
+    return f"COUPONS#of#{row.seller_user_id}" if is_own(row) else academy_coupons_ref(row.academy_id)
+
+
+def academy_coupons_ref(academy_id: int) -> str:
+    return f"COUPONS#{academy_id}"
+
+
+def persons_coupons_ref(user_id: int) -> str:
+    return f"COUPONS#user#{user_id}"
+
+
+def automatic_ref(academy_id: int) -> str:
+    return f"COUPONS#automatic#{academy_id}"
+
+
+def until(expires_at: datetime | None) -> str:
+    """Text that sorts by expiry, in seconds."""
+    return NEVER if expires_at is None else sortable(max(0, int(expires_at.timestamp())))
 
 
 def key_of(row: Document) -> Key:
@@ -160,12 +202,30 @@ def changed(row: Document, *, version: int) -> Update:
     """The row over the one that was read at `version`. What is counted beside it, such as a coupon's uses, stays."""
     actions = [Path("doc").set(row.model_dump_json()), Path("version").set(version + 1)]
     actions += [Path(name).set(value) for name, value in listed(row).items()]
+    if isinstance(row, Coupon):
+        actions.append(Path("revoked").set(True) if row.revoked else Path("revoked").remove())
     return Update(
         key=key_of(row),
         actions=tuple(actions),
         condition=at_version(version),
         refused=lambda old: ChangedMeanwhile(),
     )
+
+
+def automatic(coupon: Coupon) -> Put | Delete:
+    """An automatic coupon's place in the order of their expiry, or that it has none. Written with the coupon's row.
+
+    A purchase reads those that have not expired, however many coupons the academy has or had.
+    """
+    key = automatic_key(coupon)
+    refused = never("this write has no condition")
+    if not coupon.is_automatic:
+        return Delete(key=key, condition=anyway, refused=refused)
+    values = {
+        "ref": automatic_ref(coupon.academy_id),
+        "ref_sk": f"{until(coupon.expires_at)}#{sortable(coupon.id)}",
+    }
+    return Put(key=key, values=values, condition=anyway, refused=refused)
 
 
 def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> Put:
@@ -237,15 +297,15 @@ def person_coupon_key(user_id: int, coupon_id: int) -> Key:
 def take_coupon(coupon: Coupon, user_id: int) -> list[Update]:
     """Take one use of a coupon, in total (where that is limited) and for the person. Raises CouponUsedUp.
 
-    A coupon without a total limit is not counted, so that a sale does not queue at one row.
+    A coupon without a total limit is not counted, so that a sale does not queue at one row. One that was revoked since
+    it was quoted is used up.
     """
     used_up: Refused = lambda old: CouponUsedUp(coupon=coupon.slug)  # noqa: E731  # one meaning for both rows
     person = _below(coupon.how_many_per_person)
     takes = [(person_coupon_key(user_id, coupon.id), person)]
     if coupon.how_many_offers >= 0:
-        takes.append(
-            (coupon_key(coupon.academy_id, coupon.slug), Path("doc").exists() & _below(coupon.how_many_offers))
-        )
+        usable = Path("doc").exists() & Path("revoked").does_not_exist()
+        takes.append((coupon_key(coupon.academy_id, coupon.slug), usable & _below(coupon.how_many_offers)))
     return [
         Update(key=key, actions=(Path("used").add(1),), condition=condition, refused=used_up)
         for key, condition in takes

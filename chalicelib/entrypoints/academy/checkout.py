@@ -41,6 +41,7 @@ from chalicelib.flows.checkout.buy_consumables import (
 )
 from chalicelib.flows.checkout.charge import PurchaseGivenUp
 from chalicelib.flows.checkout.check import Check, check
+from chalicelib.flows.checkout.coupons import TooManyCoupons
 from chalicelib.flows.checkout.pay import (
     BagExpired,
     CouponNotInBag,
@@ -211,7 +212,7 @@ REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
         checking.SomeItemsNotFound,
         checking.MoreThanOnePlan,
         checking.NoPlan,
-        checking.TooManyCoupons,
+        TooManyCoupons,
         checking.PlanNotSupportTeams,
         checking.ServiceItemNotValid,
         PlanAlreadyBought,

@@ -12,6 +12,7 @@ from chalicelib.kernel.pages import OFFSET_MAX
 # Python's `$` also matches before a line end that is the last character.
 SLUG_PATTERN = r"^[A-Za-z0-9_-]+(?!\n)$"
 COUNTRY_PATTERN = r"^[A-Za-z]{2}(?!\n)$"
+ID_DIGITS_MAX = 16
 
 Ident = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 Slug = Annotated[str, Meta(min_length=1, max_length=60, pattern=SLUG_PATTERN)]
@@ -38,5 +39,5 @@ class ListQuery(AcademyQuery):
 
 
 def ref_of(text: str) -> int | str:
-    """An id or a slug out of a path or a query: digits are an id, since no slug is of digits only."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else text
+    """An id or a slug. Digits are an id: no slug is of digits only."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX else text

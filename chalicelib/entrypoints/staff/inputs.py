@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+import msgspec
+from pydantic import BeforeValidator, Field
 
 from chalicelib.books.catalog.model import CountryPrice
 from chalicelib.books.catalog.prices import PRICE_MAX
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._bodies import Input
-from chalicelib.entrypoints._http import Call
+from chalicelib.entrypoints._http import Call, Instant
 from chalicelib.entrypoints.academy.inputs import Ref
 from chalicelib.flows.catalog.edit import Staff
 
@@ -23,20 +25,21 @@ def _exact(value: Any) -> Any:
     return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
+def _instant(value: Any) -> Any:
+    """An instant as RFC 3339 writes it, with its offset; everything else is refused by the field itself."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.convert(value, Instant).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        return value
+
+
 Number = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float)]
 """An exact decimal. Its bounds are its own."""
 Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
 """In major units."""
-
-
-def _written(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("an instant is written as ISO 8601 has it, with its offset")
-    return value
-
-
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written, json_schema_input_type=AwareDatetime)]
-"""An instant, to the second or finer, with its offset from UTC."""
+When = Annotated[datetime, BeforeValidator(_instant, json_schema_input_type=datetime)]
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""

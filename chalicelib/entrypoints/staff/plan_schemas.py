@@ -37,9 +37,9 @@ from chalicelib.entrypoints.academy.schemas import (
 from chalicelib.entrypoints.staff.inputs import (
     CurrencyCode,
     Exceptions,
-    Moment,
     Price,
     StaffInput,
+    When,
     exceptions_out,
     omitted,
     sent,
@@ -101,7 +101,7 @@ class PlanChange(StaffInput):
     seats_included: Annotated[int, Field(ge=1, le=SEATS_MAX)] = omitted()
     add_ons: Idents = omitted()
     pricing_ratio_exceptions: Exceptions = omitted()
-    applies_from: Moment = omitted()
+    applies_from: When = omitted()
     owner: Any = omitted()
     owner_id: Any = omitted()
 

@@ -8,6 +8,7 @@ from html import escape
 from typing import Protocol
 
 from chalicelib.books.billing.model import Dispute, Invoice, Refund
+from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
 from chalicelib.kernel.ids import derived
@@ -88,6 +89,16 @@ def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) 
     facts = [("Dispute", dispute.id), ("Reason", dispute.reason), *_about(invoice, amount)]
     subject = f"A payment of {amount} is disputed"
     return mail(derived("disputed", dispute.id, person.user_id), person, subject, sentence, facts, now)
+
+
+def reward_earned(coupon: Coupon, seller: Person, now: datetime) -> Message:
+    """Tells somebody what they earned when another bought with their coupon, once for each reward."""
+    amount = f"{coupon.discount_value} {coupon.currency}"
+    facts = [("Coupon", coupon.slug), ("Worth", amount)]
+    if coupon.expires_at is not None:
+        facts.append(("Use it before", coupon.expires_at.strftime("%Y-%m-%d %H:%M UTC")))
+    sentence = "Somebody bought a plan with your coupon. This coupon is for you alone, for one purchase of your own."
+    return mail(derived("reward", coupon.slug), seller, f"You earned {amount}", sentence, facts, now)
 
 
 def mail(
