@@ -286,6 +286,31 @@ class Coupon(Document):
             raise ValueError("a percentage off is a ratio of at most 1")
 
 
+class OfferText(Document):
+    """What a plan offer says in one language."""
+
+    lang: str
+    title: str | None = None
+    description: str | None = None
+    short_description: str | None = None
+
+
+class PlanOffer(Document):
+    """Whoever looks at the original plan is shown the suggested one, until `expires_at` (None: for good)."""
+
+    id: int
+    academy_id: int
+    original_plan_id: int
+    suggested_plan_id: int
+    details: str | None = None
+    show_modal: bool = False
+    expires_at: datetime | None = None
+    translations: tuple[OfferText, ...] = ()
+
+    def is_live(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
 class PricedItem(Document):
     """A plan's service item together with its service."""
 

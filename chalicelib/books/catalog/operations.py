@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.books.catalog import store
-from chalicelib.books.catalog.model import Plan, Service
+from chalicelib.books.catalog.model import Cohort, Plan, ResourceSet, Service, ServicePrice
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.kernel.documents import Document
@@ -29,4 +29,8 @@ def creation(row: Document) -> list[Write]:
             store.slug_claim("service", row.slug, ident=row.id, academy_id=row.owner_id),
             store.new(row, ref=store.services_ref(row), ref_sk=sortable(row.id)),
         ]
+    if isinstance(row, ResourceSet | Cohort):
+        return [store.own_slug_claim(row), store.new(row)]
+    if isinstance(row, ServicePrice):
+        return [store.new(row), store.links_moved(row.academy_id)]
     return [store.new(row)]

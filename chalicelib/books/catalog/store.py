@@ -1,8 +1,12 @@
-"""Catalog rows and their keys. A slug's claim row says which id has it; a coupon's row counts its uses in `used`."""
+"""Catalog rows and their keys. A slug's claim row says which id has it; a coupon's row counts its uses in `used`.
+
+The claim of a plan says which of its offers is live, and until when: `id`, and `ends_at` where it ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from chalicelib.books.catalog.model import (
@@ -10,6 +14,7 @@ from chalicelib.books.catalog.model import (
     Coupon,
     FinancingOption,
     Plan,
+    PlanOffer,
     ResourceSet,
     Service,
     ServiceItem,
@@ -18,7 +23,7 @@ from chalicelib.books.catalog.model import (
 )
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Condition, Path
-from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.rows import Key, Row, Scalar
 from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
@@ -35,6 +40,11 @@ class ChangedMeanwhile(DomainError):
     kind = Kind.CONFLICT
     slug = "changed-meanwhile"
     detail = "This was changed by somebody else at the same time. Read it again."
+
+
+class ActiveOfferExists(DomainError):
+    slug = "active-plan-offer-exists"
+    detail = "There is another plan offer for this plan that has not expired."
 
 
 class CouponUsedUp(DomainError):
@@ -79,6 +89,22 @@ def cohort_key(academy_id: int, cohort_id: int) -> Key:
     return Key(keys.academy(academy_id), keys.ordered("COHORT", cohort_id))
 
 
+def set_slug_key(academy_id: int, kind: SetKind, slug: str) -> Key:
+    return Key(keys.academy(academy_id), f"SLUG#SET#{kind}#{slug}")
+
+
+def cohort_slug_key(academy_id: int, slug: str) -> Key:
+    return Key(keys.academy(academy_id), f"SLUG#COHORT#{slug}")
+
+
+def plan_offer_key(academy_id: int, offer_id: int) -> Key:
+    return Key(keys.academy(academy_id), keys.ordered("PLANOFFER", offer_id))
+
+
+def live_offer_key(academy_id: int, plan_id: int) -> Key:
+    return Key(keys.academy(academy_id), f"CLAIM#PLANOFFER#{plan_id}")
+
+
 def services_ref(row: Service) -> str:
     """The list that a service stands in: the public one, or its owner's private one (0: nobody's)."""
     return f"SERVICES#private#{row.owner_id or 0}" if row.private else "SERVICES#public"
@@ -103,6 +129,8 @@ def key_of(row: Document) -> Key:
             return coupon_key(row.academy_id, row.slug)
         case Cohort():
             return cohort_key(row.academy_id, row.id)
+        case PlanOffer():
+            return plan_offer_key(row.academy_id, row.id)
     raise TypeError(f"{type(row).__name__} is no catalog row")
 
 
@@ -132,13 +160,54 @@ def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> P
     return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
 
 
+def own_slug_claim(row: ResourceSet | Cohort) -> Put:
+    """Slugs of sets and cohorts are their academy's, those of each kind for themselves."""
+    return Put(
+        key=_own_slug_key(row),
+        values={"id": row.id},
+        condition=absent,
+        refused=lambda old: SlugTaken(taken=row.slug),
+    )
+
+
+def own_slug_released(row: ResourceSet | Cohort) -> Delete:
+    """With the change or the removal of the row that has the slug. Rows of early releases have not claimed theirs."""
+    return Delete(
+        key=_own_slug_key(row),
+        condition=absent | (Path("id") == row.id),
+        refused=never(f"the slug {row.slug} is claimed by the row that has it"),
+    )
+
+
+def offer_claimed(offer: PlanOffer, *, now: datetime) -> Put:
+    """From now on this is the plan's live offer. Refused with ActiveOfferExists where another one is."""
+    values: dict[str, Scalar] = {"id": offer.id}
+    if offer.expires_at is not None:
+        values["ends_at"] = int(offer.expires_at.timestamp())
+    return Put(
+        key=live_offer_key(offer.academy_id, offer.original_plan_id),
+        values=values,
+        condition=absent | (Path("id") == offer.id) | (Path("ends_at") <= int(now.timestamp())),
+        refused=lambda old: ActiveOfferExists(),
+    )
+
+
+def offer_released(offer: PlanOffer) -> Delete:
+    """The plan's live offer is so no longer. Refused where it ended meanwhile and another one is."""
+    return Delete(
+        key=live_offer_key(offer.academy_id, offer.original_plan_id),
+        condition=Path("id") == offer.id,
+        refused=lambda old: ChangedMeanwhile(),
+    )
+
+
 def removed(row: Document, *, version: int) -> Delete:
     """Take away the row that was read at `version`."""
     return Delete(key=key_of(row), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
 
 
 def links_key(academy_id: int) -> Key:
-    """Counts how often an academy's plans changed what they name: options, sets, prices."""
+    """Counts how often an academy's rows changed what they name: plans and prices their sets, sets their cohorts."""
     return Key(keys.academy(academy_id), "LINKS")
 
 
@@ -155,6 +224,16 @@ def links_moved(academy_id: int) -> Update:
 def links_as_read(academy_id: int, *, version: int) -> Check:
     """No plan names anything else than when the academy's plans were read: what none of them names may go."""
     return Check(key=links_key(academy_id), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
+
+
+def links_moved_from(academy_id: int, *, version: int) -> Update:
+    """As `links_moved`, where nothing moved since they were read: who look at each other's rows are done in turn."""
+    return Update(
+        key=links_key(academy_id),
+        actions=(Path("version").add(1),),
+        condition=at_version(version),
+        refused=lambda old: ChangedMeanwhile(),
+    )
 
 
 def person_coupon_key(user_id: int, coupon_id: int) -> Key:
@@ -206,6 +285,12 @@ def claimed(row: Row) -> tuple[int, int | None]:
     """The id, and the academy where there is one, that a slug's claim row names."""
     values: Mapping[str, Any] = row.values
     return values["id"], values.get("academy_id")
+
+
+def _own_slug_key(row: ResourceSet | Cohort) -> Key:
+    if isinstance(row, Cohort):
+        return cohort_slug_key(row.academy_id, row.slug)
+    return set_slug_key(row.academy_id, row.kind, row.slug)
 
 
 def _taken(row: Document) -> Refused:

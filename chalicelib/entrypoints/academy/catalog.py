@@ -14,7 +14,7 @@ from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
 from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug
+from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug, ref_of
 from chalicelib.entrypoints.academy.schemas import (
     PlanOut,
     ServiceItemOut,
@@ -89,7 +89,7 @@ def get_service_price(call: Call, service_ref: str, query: CountryQuery) -> Answ
 )
 def list_service_items(call: Call, query: ItemsQuery) -> Answer:
     """What a plan that is for sale contains; its staff see it in every status."""
-    plan = catalog.plan(call.runtime.table, _plan_ref(query.plan))
+    plan = catalog.plan(call.runtime.table, ref_of(query.plan))
     if plan.status not in FOR_SALE and not _may_read(call, plan.academy_id, "read_subscription"):
         raise PlanNotFound
     found = sorted(catalog.service_items(call.runtime.table, plan), key=lambda item: item.link_id)
@@ -124,7 +124,7 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
 )
 def get_plan(call: Call, plan_ref: str, query: CountryQuery) -> Answer:
     """A plan that is for sale, by id or slug; unlisted ones too for whoever knows them."""
-    plan = catalog.plan(call.runtime.table, _plan_ref(plan_ref))
+    plan = catalog.plan(call.runtime.table, ref_of(plan_ref))
     if plan.status not in FOR_SALE or academy_id_of(call, None) not in (None, plan.academy_id):
         raise PlanNotFound
     academy = identity.academy(call.runtime.table, plan.academy_id)
@@ -159,8 +159,3 @@ def _private_services(call: Call) -> list[ServiceOut]:
         service for owner in (academy_id, 0) for service in catalog.services(table, f"private#{owner}", limit=100).items
     ]
     return [service_out(service) for service in sorted(found, key=lambda service: -service.id)]
-
-
-def _plan_ref(text: str) -> int | str:
-    """Digits are an id: no slug is of digits only."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from chalicelib.books.catalog.prices import PRICE_MAX
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
@@ -20,11 +21,25 @@ def _exact(value: Any) -> Any:
     return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
+def _read_instant(value: Any) -> Any:
+    """ISO 8601 as text; everything else is refused by the field itself."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("no instant of the years 1 to 9999") from error
+
+
 Number = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float)]
 """An exact decimal. Its bounds are its own."""
 Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
 """In major units."""
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
+At = Annotated[AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_in_utc)]
+"""An instant, with its offset from UTC."""
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
 
