@@ -124,11 +124,14 @@ def two_tenants(world: World) -> Tenants:
     )
     assert world.post_webhook(*_a_webhook(world, "evt_of_the_owner")).status == 200
     world.settle()
+    cohort = a_cohort_in_a_set(world, staff)
     examples = {
         "academy": world.academy_id,
         "academy_id": world.academy_id,
         "asset": "docs.css",
         "bag_id": bag["id"],
+        "cohort_ref": "a-cohort",
+        "cohorts": [cohort],
         "email": owner.email,
         "event_id": "evt_of_the_owner",
         "first_name": "Grace",
@@ -140,7 +143,9 @@ def two_tenants(world: World) -> Tenants:
         "monthly_price": 299.0,
         "how_many_months": 12,
         "currency": "USD",
+        "offer_id": a_plan_offer(world, staff),
         "option_id": a_financing_option(world, staff),
+        "original_plan": TEAM,
         "plan": BASIC,
         "plan_ref": "basic",
         "plans": [TEAM],
@@ -150,8 +155,10 @@ def two_tenants(world: World) -> Tenants:
         "service_ref": SERVICE,
         "service_slug": SERVICE,
         "session_ref": session["id"],
+        "set_ref": "a-set",
         "slug": "hillside",
         "standing": "BAD",
+        "suggested_plan": BASIC,
         "user_id": owner.user_id,
         **CARD,
     }
@@ -174,8 +181,25 @@ def two_tenants(world: World) -> Tenants:
 
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
-    path = "/v1/payments/academy/financingoption"
     body = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
+    return _made(world, staff, "/v1/payments/academy/financingoption", body)
+
+
+def a_plan_offer(world: World, staff: Person) -> int:
+    """One of academy 1."""
+    return _made(world, staff, "/v1/payments/academy/planoffer", {"original_plan": BASIC, "suggested_plan": TEAM})
+
+
+def a_cohort_in_a_set(world: World, staff: Person) -> int:
+    """A cohort of academy 1 in one of its sets, and sets of the other kinds with the same slug."""
+    named = {"slug": "a-cohort", "name": "A cohort", "available_as_saas": True}
+    cohort = _made(world, staff, "/v1/admissions/academy/cohort", named)
+    for kind, members in (("cohortset", {"cohorts": [cohort]}), ("mentorshipserviceset", {}), ("eventtypeset", {})):
+        _made(world, staff, f"/v1/payments/academy/{kind}", {"slug": "a-set", "name": "A set", **members})
+    return cohort
+
+
+def _made(world: World, staff: Person, path: str, body: Any) -> int:
     made = staff.post(path, body, Academy=str(world.academy_id))
     assert made.status == 201, made.text
     return int(made.json["id"])
@@ -191,6 +215,9 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
         "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
         "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},
+        "PUT /v1/payments/academy/cohortset/{set_ref}/cohort": {"body": ("cohorts",)},
+        "DELETE /v1/payments/academy/cohortset/{set_ref}/cohort": {"body": ("cohorts",)},
+        "GET /v1/payments/planoffer": {"query": {"academy"}},
         "GET /v1/payments/plan": {"query": {"academy"}},
         f"PUT {SESSION}": {"session_ref": "a-lesson"},
         "POST /ops/academies/{academy_id}/staff": {"body": ("email", "first_name", "role")},

@@ -17,6 +17,7 @@ LISTS = (
     "/v1/payments/me/invoice",
     "/v1/payments/me/service/mentorship-service/consumptionsession",
     "/v1/payments/plan?academy=4geeks",
+    "/v1/payments/planoffer?academy=4geeks",
     "/v1/payments/service",
     "/ops/academies",
     "/ops/academies/1/staff",
