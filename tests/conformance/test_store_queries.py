@@ -13,7 +13,7 @@ import pytest
 
 import chalicelib.books
 from chalicelib.dynamo.table import Table
-from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases, staff_cases
+from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases, set_cases, staff_cases
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
 
@@ -22,6 +22,7 @@ ASKED: tuple[Asked, ...] = (
     *drift_cases.ASKED,
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
+    *set_cases.ASKED,
     *staff_cases.ASKED,
 )
 

@@ -26,6 +26,7 @@ from tests.conformance import (
     identity_cases,
     ledger_cases,
     refund_cases,
+    set_cases,
     staff_cases,
     work_cases,
 )
@@ -38,6 +39,7 @@ CASES: tuple[Case, ...] = (
     *identity_cases.CASES,
     *ledger_cases.CASES,
     *refund_cases.CASES,
+    *set_cases.CASES,
     *staff_cases.CASES,
     *work_cases.CASES,
 )

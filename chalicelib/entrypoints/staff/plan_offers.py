@@ -47,7 +47,10 @@ class OfferTextBody(Input):
 class PlanOfferChange(StaffInput):
     """What is left out stays. Plans by id or slug. `details` and `expires_at` may be null: none, and for good."""
 
-    slugs: ClassVar[Mapping[str, str]] = {"original_plan": "original-plan-required"}
+    slugs: ClassVar[Mapping[str, str]] = {
+        "original_plan": "original-plan-required",
+        "suggested_plan": "suggested-plan-required",
+    }
 
     original_plan: Ref = omitted()
     suggested_plan: Ref = omitted()
