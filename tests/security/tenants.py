@@ -124,14 +124,11 @@ def two_tenants(world: World) -> Tenants:
     )
     assert world.post_webhook(*_a_webhook(world, "evt_of_the_owner")).status == 200
     world.settle()
-    cohort = a_cohort_in_a_set(world, staff)
     examples = {
         "academy": world.academy_id,
         "academy_id": world.academy_id,
         "asset": "docs.css",
         "bag_id": bag["id"],
-        "cohort_ref": "a-cohort",
-        "cohorts": [cohort],
         "email": owner.email,
         "event_id": "evt_of_the_owner",
         "first_name": "Grace",
@@ -143,9 +140,7 @@ def two_tenants(world: World) -> Tenants:
         "monthly_price": 299.0,
         "how_many_months": 12,
         "currency": "USD",
-        "offer_id": a_plan_offer(world, staff),
         "option_id": a_financing_option(world, staff),
-        "original_plan": TEAM,
         "plan": BASIC,
         "plan_ref": "basic",
         "plans": [TEAM],
@@ -155,12 +150,11 @@ def two_tenants(world: World) -> Tenants:
         "service_ref": SERVICE,
         "service_slug": SERVICE,
         "session_ref": session["id"],
-        "set_ref": "a-set",
         "slug": "hillside",
         "standing": "BAD",
-        "suggested_plan": BASIC,
         "user_id": owner.user_id,
         **CARD,
+        **of_sets_and_offers(world, staff),
     }
     (intent, *_) = [one for one in world.at_stripe("payment_intent") if one["amount"] == 45000]
     world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
@@ -185,18 +179,21 @@ def a_financing_option(world: World, staff: Person) -> int:
     return _made(world, staff, "/v1/payments/academy/financingoption", body)
 
 
-def a_plan_offer(world: World, staff: Person) -> int:
-    """One of academy 1."""
-    return _made(world, staff, "/v1/payments/academy/planoffer", {"original_plan": BASIC, "suggested_plan": TEAM})
-
-
-def a_cohort_in_a_set(world: World, staff: Person) -> int:
-    """A cohort of academy 1 in one of its sets, and sets of the other kinds with the same slug."""
+def of_sets_and_offers(world: World, staff: Person) -> dict[str, Any]:
+    """A cohort of academy 1 in one of its sets, sets of the other kinds with the same slug, and a plan offer."""
     named = {"slug": "a-cohort", "name": "A cohort", "available_as_saas": True}
     cohort = _made(world, staff, "/v1/admissions/academy/cohort", named)
     for kind, members in (("cohortset", {"cohorts": [cohort]}), ("mentorshipserviceset", {}), ("eventtypeset", {})):
         _made(world, staff, f"/v1/payments/academy/{kind}", {"slug": "a-set", "name": "A set", **members})
-    return cohort
+    offer = {"original_plan": BASIC, "suggested_plan": TEAM}
+    return {
+        "cohort_ref": "a-cohort",
+        "cohorts": [cohort],
+        "set_ref": "a-set",
+        "offer_id": _made(world, staff, "/v1/payments/academy/planoffer", offer),
+        "original_plan": TEAM,
+        "suggested_plan": BASIC,
+    }
 
 
 def _made(world: World, staff: Person, path: str, body: Any) -> int:
