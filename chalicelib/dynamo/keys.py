@@ -11,6 +11,7 @@
 - `TOKEN#{hash}`, `EMAIL#{hash}`, `KEY#{id}`: credentials; `SOURCE#{hash}`: failed logins of an address
 - `IDEMPOTENCY#{caller}`: answers given, by route and key
 - `INBOX#{event}`, `OUTBOX#{id}`: what came in, what must go out
+- `WAITING#{plan}`: how many places of a plan are used, and who waits for one
 - `DRIFT#{id}`: where the processor and we differ; `WALKS`: how far each list was looked through
 """
 
@@ -29,6 +30,10 @@ def user(user_id: int) -> str:
 
 def academy(academy_id: int) -> str:
     return f"ACADEMY#{academy_id}"
+
+
+def waiting(plan_id: int) -> str:
+    return f"WAITING#{plan_id}"
 
 
 def ordered(prefix: str, number: int) -> str:

@@ -114,6 +114,13 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/academy/financingoption": "GET POST",
         "/v1/payments/academy/financingoption/{option_id}": "DELETE GET PUT",
     },
+    "staff.plans": {
+        "/v1/payments/academy/plan": "GET POST",
+        "/v1/payments/academy/plan/{plan_ref}": "DELETE GET PUT",
+    },
+    "staff.plan_items": {
+        "/v1/payments/academy/plan/serviceitem": "DELETE POST",
+    },
     "stripe_webhook": {
         "/stripe/webhook": "POST",
     },

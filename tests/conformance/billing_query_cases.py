@@ -176,24 +176,22 @@ CATALOG = (
         of=catalog.plan,
         name="by id and by slug",
         rows=PLANS,
-        ask=lambda table: [catalog.plan(table, 3).slug, catalog.plan(table, "p0").id],
+        ask=lambda table: [catalog.plan(table, 3, now=NOW).slug, catalog.plan(table, "p0", now=NOW).id],
         answer=["p2", 1],
     ),
     Asked(
         of=catalog.plan,
         name="unknown",
         rows=PLANS,
-        ask=lambda table: catalog.plan(table, "p9"),
+        ask=lambda table: catalog.plan(table, "p9", now=NOW),
         refused=catalog.PlanNotFound,
     ),
     Asked(
         of=catalog.plans,
         name="page by page, newest first",
         rows=PLANS,
-        ask=lambda table: by_page(
-            lambda cursor: catalog.plans(table, ACADEMY, statuses=ACTIVE, limit=2, cursor=cursor)
-        ),
-        answer=[[4, 3], [1]],
+        ask=lambda table: by_page(lambda cursor: catalog.plans(table, ACADEMY, limit=2, now=NOW, cursor=cursor)),
+        answer=[[4, 3], [2, 1]],
     ),
     Asked(
         of=catalog.offer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.books.catalog import queries, store
+from chalicelib.books.catalog import queries, set_queries, store
 from chalicelib.books.catalog.model import Cohort, PlanOffer, ResourceSet, SetKind
 from chalicelib.books.catalog.operations import creation
 from chalicelib.dynamo.table import InvalidCursor
@@ -13,7 +13,7 @@ from chalicelib.dynamo.writes import Unexpected
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.queries import Asked, by_page
 from tests.conformance.things import ACADEMY, NOW, SECOND
-from tests.shop import a_plan, a_price
+from tests.shop import a_plan
 
 OTHER = ACADEMY + 1
 EVENTS = SetKind.EVENT_TYPE
@@ -147,154 +147,146 @@ OFFERS = rows_of(
 PLANS = rows_of(
     *(store.new(a_plan(NOW, academy, id=ident)) for academy, ident in ((ACADEMY, 1), (ACADEMY, 2), (OTHER, 3)))
 )
-PRICES = rows_of(store.new(a_price(ACADEMY)), store.new(a_price(ACADEMY, service_id=1)), store.new(a_price(OTHER)))
 
 ASKED = (
     Asked(
-        of=queries.set_id,
+        of=set_queries.set_id,
         name="by id and by slug",
         rows=SETS,
         ask=lambda table: [
-            queries.set_id(table, ACADEMY, kind, ref)
+            set_queries.set_id(table, ACADEMY, kind, ref)
             for kind, ref in ((SetKind.COHORT, "s9"), (EVENTS, "s5"), (EVENTS, 4))
         ],
         answer=[9, 10, 4],
     ),
     Asked(
-        of=queries.set_id,
+        of=set_queries.set_id,
         name="of another kind",
         rows=SETS,
-        ask=lambda table: queries.set_id(table, ACADEMY, EVENTS, "s9"),
-        refused=queries.SetNotFound,
+        ask=lambda table: set_queries.set_id(table, ACADEMY, EVENTS, "s9"),
+        refused=set_queries.SetNotFound,
     ),
     Asked(
-        of=queries.resource_set,
+        of=set_queries.resource_set,
         name="by slug",
         rows=SETS,
-        ask=lambda table: queries.resource_set(table, ACADEMY, SetKind.COHORT, "s9"),
+        ask=lambda table: set_queries.resource_set(table, ACADEMY, SetKind.COHORT, "s9"),
         answer=a_set(id=9, slug="s9"),
     ),
     Asked(
-        of=queries.resource_set,
+        of=set_queries.resource_set,
         name="another academy's",
         rows=SETS,
-        ask=lambda table: queries.resource_set(table, ACADEMY, SetKind.COHORT, 11),
-        refused=queries.SetNotFound,
+        ask=lambda table: set_queries.resource_set(table, ACADEMY, SetKind.COHORT, 11),
+        refused=set_queries.SetNotFound,
     ),
     Asked(
-        of=queries.sets_page,
+        of=set_queries.sets_page,
         name="newest first",
         rows=SETS,
         ask=lambda table: by_page(
-            lambda cursor: queries.sets_page(table, ACADEMY, SetKind.COHORT, limit=1, cursor=cursor)
+            lambda cursor: set_queries.sets_page(table, ACADEMY, SetKind.COHORT, limit=1, cursor=cursor)
         ),
         answer=[[9], [5]],
     ),
     Asked(
-        of=queries.all_sets,
+        of=set_queries.all_sets,
         name="of a kind",
         rows=SETS,
-        ask=lambda table: [found.id for found in queries.all_sets(table, ACADEMY, SetKind.COHORT)],
+        ask=lambda table: [found.id for found in set_queries.all_sets(table, ACADEMY, SetKind.COHORT)],
         answer=[5, 9],
     ),
     Asked(
-        of=queries.cohort_ids,
+        of=set_queries.cohort_ids,
         name="each once, in order",
         rows=SETS,
-        ask=lambda table: queries.cohort_ids(table, ACADEMY, ["c8", 6, "c6", 99]),
+        ask=lambda table: set_queries.cohort_ids(table, ACADEMY, ["c8", 6, "c6", 99]),
         answer=(8, 6, 99),
     ),
     Asked(
-        of=queries.cohort_ids,
+        of=set_queries.cohort_ids,
         name="another academy's",
         rows=SETS,
-        ask=lambda table: queries.cohort_ids(table, ACADEMY, ["theirs"]),
-        refused=queries.CohortNotFound,
+        ask=lambda table: set_queries.cohort_ids(table, ACADEMY, ["theirs"]),
+        refused=set_queries.CohortNotFound,
     ),
     Asked(
-        of=queries.cohort,
+        of=set_queries.cohort,
         name="by slug",
         rows=SETS,
-        ask=lambda table: queries.cohort(table, ACADEMY, "c7"),
+        ask=lambda table: set_queries.cohort(table, ACADEMY, "c7"),
         answer=a_cohort(7),
     ),
     Asked(
-        of=queries.cohort,
+        of=set_queries.cohort,
         name="another academy's",
         rows=SETS,
-        ask=lambda table: queries.cohort(table, ACADEMY, 16),
-        refused=queries.CohortNotFound,
+        ask=lambda table: set_queries.cohort(table, ACADEMY, 16),
+        refused=set_queries.CohortNotFound,
     ),
     Asked(
-        of=queries.cohorts,
+        of=set_queries.named_cohorts,
         name="in the order that was asked for",
         rows=SETS,
-        ask=lambda table: [found.id for found in queries.cohorts(table, ACADEMY, [8, 6])],
+        ask=lambda table: [found.id for found in set_queries.named_cohorts(table, ACADEMY, [8, 6])],
         answer=[8, 6],
     ),
     Asked(
-        of=queries.cohorts,
+        of=set_queries.named_cohorts,
         name="one that is not there",
         rows=SETS,
-        ask=lambda table: queries.cohorts(table, ACADEMY, [6, 16]),
-        refused=queries.CohortNotFound,
+        ask=lambda table: set_queries.named_cohorts(table, ACADEMY, [6, 16]),
+        refused=set_queries.CohortNotFound,
     ),
     Asked(
-        of=queries.cohorts_page,
+        of=set_queries.cohorts_page,
         name="newest first",
         rows=SETS,
-        ask=lambda table: by_page(lambda cursor: queries.cohorts_page(table, ACADEMY, limit=2, cursor=cursor)),
+        ask=lambda table: by_page(lambda cursor: set_queries.cohorts_page(table, ACADEMY, limit=2, cursor=cursor)),
         answer=[[8, 7], [6]],
     ),
     Asked(
-        of=queries.members_page,
+        of=set_queries.members_page,
         name="newest first",
         rows=SETS,
         ask=lambda table: by_page(
-            lambda cursor: queries.members_page(table, a_set(member_ids=(6, 8, 7)), limit=2, cursor=cursor)
+            lambda cursor: set_queries.members_page(table, a_set(member_ids=(6, 8, 7)), limit=2, cursor=cursor)
         ),
         answer=[[8, 7], [6]],
     ),
     Asked(
-        of=queries.members_page,
+        of=set_queries.members_page,
         name="from another list's cursor",
         rows=SETS,
-        ask=lambda table: queries.members_page(table, a_set(), limit=2, cursor="x"),
+        ask=lambda table: set_queries.members_page(table, a_set(), limit=2, cursor="x"),
         refused=InvalidCursor,
     ),
     Asked(
         of=queries.plans_of,
         name="unknown ones left out",
         rows=PLANS,
-        ask=lambda table: sorted(queries.plans_of(table, ACADEMY, [1, 2, 3])),
+        ask=lambda table: sorted(queries.plans_of(table, ACADEMY, [1, 2, 3], now=NOW)),
         answer=[1, 2],
     ),
     Asked(
-        of=queries.all_prices,
-        name="an academy's",
-        rows=PRICES,
-        ask=lambda table: sorted(found.service_id for found in queries.all_prices(table, ACADEMY)),
-        answer=[1, 52],
-    ),
-    Asked(
-        of=queries.plan_offer,
+        of=set_queries.plan_offer,
         name="own and another's",
         rows=OFFERS,
-        ask=lambda table: [queries.plan_offer(table, ACADEMY, ident) for ident in (1, 3)],
+        ask=lambda table: [set_queries.plan_offer(table, ACADEMY, ident) for ident in (1, 3)],
         answer=[an_offer(1), None],
     ),
     Asked(
-        of=queries.plan_offers,
+        of=set_queries.plan_offers,
         name="newest first",
         rows=OFFERS,
-        ask=lambda table: by_page(lambda cursor: queries.plan_offers(table, ACADEMY, limit=1, cursor=cursor)),
+        ask=lambda table: by_page(lambda cursor: set_queries.plan_offers(table, ACADEMY, limit=1, cursor=cursor)),
         answer=[[2], [1]],
     ),
     Asked(
-        of=queries.claimed_offer,
+        of=set_queries.claimed_offer,
         name="of a plan that has one, and of one without",
         rows=OFFERS,
-        ask=lambda table: [queries.claimed_offer(table, a_plan(NOW, ACADEMY, id=ident)) for ident in (1, 2)],
+        ask=lambda table: [set_queries.claimed_offer(table, a_plan(NOW, ACADEMY, id=ident)) for ident in (1, 2)],
         answer=[an_offer(2), None],
     ),
 )

@@ -8,12 +8,14 @@ from chalicelib.books.audit import queries as audit_queries
 from chalicelib.books.audit import store as audit
 from chalicelib.books.audit.model import Change
 from chalicelib.books.catalog import queries, store
-from chalicelib.books.catalog.model import FinancingOption
+from chalicelib.books.catalog.model import Cohort, FinancingOption, ResourceSet, SetKind
+from chalicelib.books.subscriptions import queries as subscriptions_queries
+from chalicelib.books.subscriptions import store as subscriptions_store
 from chalicelib.dynamo.writes import Unexpected
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.queries import Asked, by_page
-from tests.conformance.things import ACADEMY, NOW
-from tests.shop import a_plan
+from tests.conformance.things import ACADEMY, NOW, USER
+from tests.shop import a_plan, a_price
 
 OTHER = ACADEMY + 1
 
@@ -37,7 +39,39 @@ PLANS = rows_of(
     store.new(a_plan(NOW, ACADEMY, id=1)), store.new(a_plan(NOW, ACADEMY, id=2)), store.new(a_plan(NOW, OTHER, id=3))
 )
 
+PLAN = a_plan(NOW, ACADEMY, id=1)
+PLAN_CLAIM = store.slug_claim("plan", PLAN.slug, ident=PLAN.id, academy_id=ACADEMY)
+PLAN_ID_CLAIM = store.slug_claim("plan-id", str(PLAN.id), ident=PLAN.id, academy_id=ACADEMY)
+OLD = store.past_version(PLAN.model_copy(update={"version": 3}))
+COHORT = Cohort(id=11, academy_id=ACADEMY, slug="c", name="C", syllabus="full-stack")
+SETS = rows_of(
+    store.new(COHORT),
+    store.new(COHORT.model_copy(update={"id": 12, "syllabus": None})),
+    store.new(ResourceSet(id=1, academy_id=ACADEMY, kind=SetKind.COHORT, slug="a", name="A", member_ids=(11, 12))),
+    store.new(ResourceSet(id=2, academy_id=ACADEMY, kind=SetKind.COHORT, slug="b", name="B", member_ids=(12,))),
+    store.new(ResourceSet(id=3, academy_id=ACADEMY, kind=SetKind.EVENT_TYPE, slug="b", name="B", member_ids=(11,))),
+    store.new(ResourceSet(id=4, academy_id=OTHER, kind=SetKind.COHORT, slug="b", name="B", member_ids=(11,))),
+)
+HAD = rows_of(subscriptions_store.claim_plan(USER, 1001, invoice_id=5, financed=False))
+
 CASES = (
+    Case(of=store.past_version, name="a version", writes=[OLD]),
+    Case(of=store.past_version, name="the same again", writes=[OLD], before=rows_of(OLD)),
+    Case(of=store.still_there, name="there", writes=[store.still_there(OPTION.key), CHANGE], before=rows_of(OPTION)),
+    Case(of=store.still_there, name="gone", writes=[store.still_there(OPTION.key)], refused=store.ChangedMeanwhile),
+    Case(
+        of=store.slug_given_up,
+        name="by whose it is",
+        writes=[store.slug_given_up("plan", PLAN.slug, ident=PLAN.id)],
+        before=rows_of(PLAN_CLAIM),
+    ),
+    Case(
+        of=store.slug_given_up,
+        name="by another",
+        writes=[store.slug_given_up("plan", PLAN.slug, ident=2)],
+        before=rows_of(PLAN_CLAIM),
+        refused=store.ChangedMeanwhile,
+    ),
     Case(of=audit.new, name="a change", writes=[CHANGE]),
     Case(of=audit.new, name="its second", writes=[CHANGE], before=rows_of(CHANGE), refused=Unexpected),
     Case(
@@ -79,6 +113,106 @@ CASES = (
 )
 
 ASKED = (
+    Asked(
+        of=subscriptions_queries.holders,
+        name="some and none",
+        rows=HAD,
+        ask=lambda table: [subscriptions_queries.holders(table, plan_id) for plan_id in (1001, 1002)],
+        answer=[1, 0],
+    ),
+    Asked(
+        of=queries.plan_key_of,
+        name="by id and by slug",
+        rows=rows_of(PLAN_CLAIM, PLAN_ID_CLAIM),
+        ask=lambda table: [queries.plan_key_of(table, ref) for ref in (PLAN.id, PLAN.slug)],
+        answer=[store.key_of(PLAN)] * 2,
+    ),
+    Asked(
+        of=queries.stored_plan,
+        name="at its key",
+        rows=PLANS,
+        ask=lambda table: queries.stored_plan(table, store.key_of(PLAN)).id,
+        answer=1,
+    ),
+    Asked(
+        of=queries.stored_plan,
+        name="unknown",
+        rows=PLANS,
+        ask=lambda table: queries.stored_plan(table, store.plan_key(ACADEMY, 9)),
+        refused=queries.PlanNotFound,
+    ),
+    Asked(
+        of=queries.plan_version,
+        name="that held, and that holds",
+        rows=rows_of(OLD),
+        ask=lambda table: [queries.plan_version(table, PLAN, number).version for number in (1, 3)],
+        answer=[1, 3],
+    ),
+    Asked(
+        of=queries.plan_version,
+        name="that never was",
+        rows=rows_of(OLD),
+        ask=lambda table: queries.plan_version(table, PLAN, 2),
+        refused=queries.PlanNotFound,
+    ),
+    Asked(
+        of=queries.all_plans_and_versions,
+        name="an academy's",
+        rows=PLANS,
+        ask=lambda table: [(plan.id, version) for plan, version in queries.all_plans_and_versions(table, ACADEMY)],
+        answer=[(1, 1), (2, 1)],
+    ),
+    Asked(
+        of=queries.all_prices,
+        name="an academy's",
+        rows=rows_of(store.new(a_price(ACADEMY)), store.new(a_price(OTHER))),
+        ask=lambda table: [price.academy_id for price in queries.all_prices(table, ACADEMY)],
+        answer=[ACADEMY],
+    ),
+    Asked(
+        of=queries.offers,
+        name="with their options",
+        rows=OPTIONS,
+        ask=lambda table: [
+            [option.id for option in offer.financing_options]
+            for offer in queries.offers(
+                table,
+                [PLAN.model_copy(update={"items": (), "financing_option_ids": ids}) for ids in ((1, 3), (2,), (4,))],
+            )
+        ],
+        answer=[[1, 3], [2], []],
+    ),
+    Asked(
+        of=queries.cohorts,
+        name="known and unknown",
+        rows=SETS,
+        ask=lambda table: sorted(queries.cohorts(table, ACADEMY, [11, 12, 13])),
+        answer=[11, 12],
+    ),
+    Asked(
+        of=queries.cohort_set_ids,
+        name="of a cohort, of a syllabus, of both",
+        rows=SETS,
+        ask=lambda table: [
+            queries.cohort_set_ids(table, ACADEMY, cohort_id=cohort_id, syllabus=syllabus)
+            for cohort_id, syllabus in ((12, None), (None, "full-stack"), (12, "full-stack"))
+        ],
+        answer=[frozenset({1, 2}), frozenset({1}), frozenset()],
+    ),
+    Asked(
+        of=queries.known_service_id,
+        name="known and unknown",
+        rows=rows_of(store.slug_claim("service", "chat", ident=7, academy_id=None)),
+        ask=lambda table: [queries.known_service_id(table, slug) for slug in ("chat", "nothing")],
+        answer=[7, None],
+    ),
+    Asked(
+        of=subscriptions_queries.is_had,
+        name="by somebody, by nobody",
+        rows=HAD,
+        ask=lambda table: [subscriptions_queries.is_had(table, plan_id) for plan_id in (1001, 1002)],
+        answer=[True, False],
+    ),
     Asked(
         of=audit_queries.changes,
         name="an academy's",

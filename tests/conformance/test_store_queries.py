@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import pkgutil
 import typing
@@ -13,7 +13,15 @@ import pytest
 
 import chalicelib.books
 from chalicelib.dynamo.table import Table
-from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases, set_cases, staff_cases
+from tests.conformance import (
+    billing_query_cases,
+    drift_cases,
+    people_query_cases,
+    refund_cases,
+    set_cases,
+    staff_cases,
+    waiting_cases,
+)
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
 
@@ -24,17 +32,16 @@ ASKED: tuple[Asked, ...] = (
     *refund_cases.ASKED,
     *set_cases.ASKED,
     *staff_cases.ASKED,
+    *waiting_cases.ASKED,
 )
 
 
 def queries() -> Iterator[Callable[..., Any]]:
     """The public functions of the books' queries that read a table."""
-    for book in pkgutil.iter_modules(chalicelib.books.__path__):
-        name = f"chalicelib.books.{book.name}.queries"
-        if importlib.util.find_spec(name) is None:
+    for name in (found.name for found in pkgutil.walk_packages(chalicelib.books.__path__, "chalicelib.books.")):
+        if not name.endswith("queries"):
             continue
-        module = importlib.import_module(name)
-        for found in vars(module).values():
+        for found in vars(importlib.import_module(name)).values():
             own = inspect.isfunction(found) and found.__module__ == name and not found.__name__.startswith("_")
             if own and typing.get_type_hints(found).get("table") is Table:
                 yield found

@@ -28,6 +28,7 @@ from tests.conformance import (
     refund_cases,
     set_cases,
     staff_cases,
+    waiting_cases,
     work_cases,
 )
 from tests.conformance.cases import Case, try_case
@@ -41,6 +42,7 @@ CASES: tuple[Case, ...] = (
     *refund_cases.CASES,
     *set_cases.CASES,
     *staff_cases.CASES,
+    *waiting_cases.CASES,
     *work_cases.CASES,
 )
 WRITES = frozenset({Put, Update, Delete, Check})

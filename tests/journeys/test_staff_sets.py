@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.books.catalog import operations as catalog
-from chalicelib.books.catalog import queries, sets
+from chalicelib.books.catalog import queries, set_queries, sets
 from chalicelib.books.catalog.model import PlanStatus, SetKind
 from chalicelib.dynamo.table import Table
 from tests.shop import COURSES, a_plan, a_price
@@ -270,7 +270,7 @@ class TestACohortInASet:
         """The cohort was looked at, and is taken off the market before the set is written."""
         ident = cohort(staff)
         path = f"{PATH}/{made(staff, slug='other')['id']}/cohort"
-        real, raced = queries.cohorts, list[bool]()
+        real, raced = set_queries.named_cohorts, list[bool]()
 
         def cohorts(table: Table, academy_id: int, ids: Any) -> Any:
             found = real(table, academy_id, ids)
@@ -279,7 +279,7 @@ class TestACohortInASet:
                 assert staff.put(f"{COHORT}/{ident}", {"available_as_saas": False}).status == 200
             return found
 
-        with patch.object(queries, "cohorts", cohorts):
+        with patch.object(set_queries, "named_cohorts", cohorts):
             answer = (
                 staff.put(path, {"cohorts": [ident]})
                 if way == "adding"
@@ -291,7 +291,7 @@ class TestACohortInASet:
         """The sets were looked at, and one gets the cohort before the cohort is written."""
         ident = cohort(staff)
         path = f"{PATH}/{made(staff)['id']}/cohort"
-        real, raced = queries.all_sets, list[bool]()
+        real, raced = set_queries.all_sets, list[bool]()
 
         def all_sets(table: Table, academy_id: int, kind: SetKind) -> Any:
             found = real(table, academy_id, kind)
@@ -300,7 +300,7 @@ class TestACohortInASet:
                 assert staff.put(path, {"cohorts": [ident]}).status == 201
             return found
 
-        with patch.object(queries, "all_sets", all_sets):
+        with patch.object(set_queries, "all_sets", all_sets):
             refused(staff.put(f"{COHORT}/{ident}", {"available_as_saas": False}), 400, "cohort-in-set")
         assert staff.get(f"{COHORT}/{ident}").json["available_as_saas"] is True
 

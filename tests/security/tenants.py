@@ -26,6 +26,7 @@ from tests.world import Person, Reply, World
 PASSWORD = "correct horse battery staple"
 SERVICE = "mentorship-service"
 CARD = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "30", "cvc": "435"}
+OPTION = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
 SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}"
 
 
@@ -137,11 +138,11 @@ def two_tenants(world: World) -> Tenants:
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
-        "monthly_price": 299.0,
-        "how_many_months": 12,
-        "currency": "USD",
+        **OPTION,
         "option_id": a_financing_option(world, staff),
         "plan": BASIC,
+        "plan_service_item": 2,
+        "service_item": [1],
         "plan_ref": "basic",
         "plans": [TEAM],
         "role": "support_staff",
@@ -175,8 +176,7 @@ def two_tenants(world: World) -> Tenants:
 
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
-    body = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
-    return _made(world, staff, "/v1/payments/academy/financingoption", body)
+    return _made(world, staff, "/v1/payments/academy/financingoption", OPTION)
 
 
 def of_sets_and_offers(world: World, staff: Person) -> dict[str, Any]:
@@ -209,6 +209,7 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "POST /v1/auth/login": {"email": email},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
+        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "bootcamp"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
         "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
         "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},

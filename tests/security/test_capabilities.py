@@ -53,13 +53,6 @@ REQUIRED = (
     Row("View invoices", "read_invoice", ("GET /invoice", "GET /invoice/{}")),
 )
 NOT_SERVED = {
-    "GET /plan",
-    "GET /plan/{}",
-    "POST /plan",
-    "PUT /plan/{}",
-    "DELETE /plan/{}",
-    "POST /plan/serviceitem",
-    "DELETE /plan/serviceitem",
     "GET /service",
     "GET /service/{}",
     "POST /service",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.books.catalog import operations, queries, store
-from chalicelib.books.catalog.model import Cohort, Coupon, FinancingOption, Plan, PlanStatus, ResourceSet, SetKind
+from chalicelib.books.catalog.model import Cohort, Coupon, FinancingOption, PlanStatus, ResourceSet, SetKind
 from chalicelib.books.catalog.store import ChangedMeanwhile, CouponUsedUp, SlugTaken
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Unexpected, commit
@@ -76,7 +76,7 @@ class TestSlugs:
         operations.create(table, a_plan(NOW, ACADEMY))
         other = a_plan(NOW, ACADEMY + 1, id=BOOTCAMP)
         assert_refused(table, operations.creation(other), SlugTaken, "The slug basic is taken")
-        assert queries.plan(table, "basic").id == queries.plan(table, BASIC).id == BASIC
+        assert queries.plan(table, "basic", now=NOW).id == queries.plan(table, BASIC, now=NOW).id == BASIC
 
     def test_of_a_service_belong_to_it_for_ever(self, table: Table) -> None:
         operations.create(table, a_service())
@@ -91,7 +91,7 @@ class TestSlugs:
     def test_that_nobody_has_find_nothing(self, table: Table) -> None:
         for ref in ("basic", BASIC):
             with pytest.raises(queries.PlanNotFound):
-                queries.plan(table, ref)
+                queries.plan(table, ref, now=NOW)
             with pytest.raises(queries.ServiceNotFound):
                 queries.service(table, ref)
 
@@ -167,7 +167,7 @@ class TestReads:
         return table
 
     def test_of_an_offer_have_all_that_selling_needs(self, shop: Table) -> None:
-        offer = queries.offer(shop, queries.plan(shop, "team"), add_ons=[CHAT])
+        offer = queries.offer(shop, queries.plan(shop, "team", now=NOW), add_ons=[CHAT])
         assert [item.item.id for item in offer.items] == [1, 2, 3]
         assert offer.seat_price is not None
         assert (offer.seat_price.service_id, offer.add_on_prices[0].service_id) == (SEAT, CHAT)
@@ -177,28 +177,28 @@ class TestReads:
 
     def test_of_an_offer_refuse_what_has_no_price(self, shop: Table) -> None:
         with pytest.raises(queries.PriceNotFound):
-            queries.offer(shop, queries.plan(shop, TEAM), add_ons=[COURSES])
+            queries.offer(shop, queries.plan(shop, TEAM, now=NOW), add_ons=[COURSES])
 
     @pytest.mark.parametrize("ref", [COURSES, "all-courses", SEAT, "seat"])
     def test_of_a_price_refuse_what_is_not_sold_alone(self, shop: Table, ref: int | str) -> None:
         with pytest.raises(queries.PriceNotFound):
             queries.service_and_price(shop, ref, ACADEMY)
 
-    def test_of_plans_go_on_after_their_page_and_skip_other_statuses(self, table: Table) -> None:
-        plans: list[Plan] = []
-        for number in range(7):
-            status = PlanStatus.DRAFT if number in (2, 3) else PlanStatus.ACTIVE
-            plans.append(a_plan(NOW, ACADEMY, id=number + 1, slug=f"p{number}", status=status))
-            operations.create(table, plans[-1])
+    def test_of_plans_go_on_after_their_page(self, table: Table) -> None:
+        for number in range(5):
+            operations.create(table, a_plan(NOW, ACADEMY, id=number + 1, slug=f"p{number}"))
         seen: list[int] = []
         cursor: str | None = None
         for limit in (2, 2, 1):
-            page = queries.plans(table, ACADEMY, statuses=FOR_SALE, limit=limit, cursor=cursor)
+            page = queries.plans(table, ACADEMY, limit=limit, now=NOW, cursor=cursor)
             assert len(page.items) == limit
             seen += [plan.id for plan in page.items]
             cursor = page.next_cursor
-        assert seen == [7, 6, 5, 2, 1]
-        assert cursor is None
+        assert seen == [5, 4, 3, 2, 1]
+
+    def test_of_several_offers_are_those_of_each(self, shop: Table) -> None:
+        plans = [queries.plan(shop, slug, now=NOW) for slug in ("team", "bootcamp", "free")]
+        assert queries.offers(shop, plans) == [queries.offer(shop, plan) for plan in plans]
 
     def test_of_services_are_of_their_list(self, shop: Table) -> None:
         public = queries.services(shop, "public", limit=9)
@@ -216,5 +216,5 @@ class TestReads:
 
     def test_leave_nothing_behind(self, shop: Table) -> None:
         before = all_rows(shop)
-        queries.service_items(shop, queries.plan(shop, BASIC))
+        queries.service_items(shop, queries.plan(shop, BASIC, now=NOW))
         assert all_rows(shop) == before

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
+import msgspec
 from msgspec.structs import force_setattr
 
 from chalicelib.kernel.documents import Document
@@ -198,8 +200,19 @@ class PlanItem(Document):
     service_id: int
 
 
+class PlanRevision(Document):
+    """A change of a plan that is to come: the fields as they are stored, and from when they hold."""
+
+    applies_from: datetime
+    changes: Mapping[str, Any]
+
+
 class Plan(Regional):
-    """What a customer can subscribe to or pay by instalments. `version` counts its changes."""
+    """What a customer can subscribe to or pay by instalments.
+
+    `version` counts what has held so far and `applies_from` says since when this one holds; `upcoming` are the changes
+    that hold later, the soonest first. Whoever sells a plan takes it `at` the moment of the sale.
+    """
 
     id: int
     academy_id: int
@@ -227,7 +240,31 @@ class Plan(Regional):
     seats_included: int = 1
     add_on_service_ids: tuple[int, ...] = ()
     version: int = 1
+    applies_from: datetime | None = None
+    upcoming: tuple[PlanRevision, ...] = ()
     created_at: datetime
+
+    def at(self, now: datetime) -> Plan:
+        """The plan as it holds then."""
+        return next(plan for plan in reversed(self.versions()) if plan is self or self._since(plan) <= now)
+
+    def versions(self) -> tuple[Plan, ...]:
+        """The plan as it is stored, and as each change to come will make it."""
+        found = [self]
+        for number, revision in enumerate(self.upcoming, 1):
+            changed = {
+                **msgspec.to_builtins(found[-1]),
+                **revision.changes,
+                "version": self.version + number,
+                "applies_from": revision.applies_from,
+                "upcoming": self.upcoming[number:],
+            }
+            found.append(Plan.model_validate(changed))
+        return tuple(found)
+
+    @staticmethod
+    def _since(plan: Plan) -> datetime:
+        return plan.applies_from or plan.created_at
 
     @property
     def life(self) -> Span | None:

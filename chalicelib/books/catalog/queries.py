@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from chalicelib.books.catalog import store
 from chalicelib.books.catalog.model import (
@@ -11,8 +12,6 @@ from chalicelib.books.catalog.model import (
     FinancingOption,
     Offer,
     Plan,
-    PlanOffer,
-    PlanStatus,
     PricedItem,
     ResourceSet,
     Service,
@@ -23,13 +22,11 @@ from chalicelib.books.catalog.model import (
 )
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
-from chalicelib.dynamo.table import InvalidCursor, Table, cursor_after
+from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
-from chalicelib.kernel.pages import PAGE_ITEMS_MAX, Page
+from chalicelib.kernel.pages import Page
 
 COUPONS_READ_MAX = 200
-COHORTS_NAMED_MAX = 5
-ID_DIGITS_MAX = 16
 
 
 class PlanNotFound(DomainError):
@@ -50,66 +47,72 @@ class PriceNotFound(DomainError):
     detail = "The academy does not sell the service {service}."
 
 
-class SetNotFound(DomainError):
-    kind = Kind.NOT_FOUND
-    slug = "not-found"
-    detail = "There is no set {ref} of this kind."
+def plan(table: Table, ref: int | str, *, now: datetime) -> Plan:
+    """A plan in any status as it holds now, by id or slug. Raises PlanNotFound."""
+    return stored_plan(table, plan_key_of(table, ref)).at(now)
 
 
-class CohortNotFound(DomainError):
-    kind = Kind.NOT_FOUND
-    slug = "cohort-not-found"
-    detail = "The academy has no cohort {cohort}."
-
-
-def plan(table: Table, ref: int | str) -> Plan:
-    """A plan in any status, by id or slug. Raises PlanNotFound."""
-    claim = table.get(_plan_claim(ref))
-    if claim is None:
-        raise PlanNotFound
-    ident, academy_id = store.claimed(claim)
-    row = table.get(store.plan_key(academy_id or 0, ident))
+def stored_plan(table: Table, key: Key) -> Plan:
+    """A plan with what is to come of it, as it is stored. Raises PlanNotFound."""
+    row = table.get(key)
     if row is None:
         raise PlanNotFound
     return load(Plan, row)
 
 
-def plans(
-    table: Table, academy_id: int, *, statuses: frozenset[PlanStatus], limit: int, cursor: str | None = None
-) -> Page[Plan]:
-    """A page of an academy's plans with one of these statuses, newest first."""
-    found: list[Plan] = []
-    while True:
-        page = table.query(
-            keys.academy(academy_id), prefix="PLAN#", limit=PAGE_ITEMS_MAX, newest_first=True, cursor=cursor
-        )
-        for number, row in enumerate(page.items):
-            loaded = load(Plan, row)
-            if loaded.status not in statuses:
-                continue
-            found.append(loaded)
-            if len(found) == limit:
-                exhausted = page.next_cursor is None and number == len(page.items) - 1
-                return Page(tuple(found), None if exhausted else cursor_after(row.key))
-        if page.next_cursor is None:
-            return Page(tuple(found), None)
-        cursor = page.next_cursor
+def plan_key_of(table: Table, ref: int | str) -> Key:
+    """Where a plan is, by id or slug. Raises PlanNotFound."""
+    claim = table.get(_plan_claim(ref))
+    if claim is None:
+        raise PlanNotFound
+    ident, academy_id = store.claimed(claim)
+    return store.plan_key(academy_id or 0, ident)
+
+
+def plan_version(table: Table, found: Plan, version: int) -> Plan:
+    """A plan as it held under a version, or will hold. `found` is the plan as it is stored. Raises PlanNotFound."""
+    for known in found.versions():
+        if known.version == version:
+            return known
+    row = table.get(store.plan_version_key(found, version))
+    if row is None:
+        raise PlanNotFound
+    return load(Plan, row)
+
+
+def plans(table: Table, academy_id: int, *, limit: int, now: datetime, cursor: str | None = None) -> Page[Plan]:
+    """A page of an academy's plans as they hold now, whatever their status, newest first: one read of that page."""
+    page = table.query(keys.academy(academy_id), prefix="PLAN#", limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(Plan, row).at(now) for row in page.items), page.next_cursor)
 
 
 def all_plans(table: Table, academy_id: int) -> list[Plan]:
     """Every plan of an academy, whatever its status: for staff's rare changes, never for a list."""
-    return [load(Plan, row) for row in table.query_all(keys.academy(academy_id), prefix="PLAN#")]
+    return [plan for plan, _ in all_plans_and_versions(table, academy_id)]
 
 
-def plans_of(table: Table, academy_id: int, ids: Iterable[int]) -> dict[int, Plan]:
-    """The plans of an academy with these ids, whatever their status; unknown ones are left out."""
-    rows = table.get_many([store.plan_key(academy_id, ident) for ident in ids])
-    return {found.id: found for found in (load(Plan, row) for row in rows.values())}
+def all_plans_and_versions(table: Table, academy_id: int) -> list[tuple[Plan, int]]:
+    """As `all_plans`, each with the version of its row."""
+    return [(load(Plan, row), row.version) for row in table.query_all(keys.academy(academy_id), prefix="PLAN#")]
 
 
 def all_prices(table: Table, academy_id: int) -> list[ServicePrice]:
-    """Every price of an academy: for staff's rare changes, never for a list."""
+    """Every price of an academy: one for each service that it sells by the unit or the seat."""
     return [load(ServicePrice, row) for row in table.query_all(keys.academy(academy_id), prefix="PRICE#")]
+
+
+def service_of(rows: Mapping[Key, Row], ident: int) -> Service:
+    """A service out of rows that were read. Raises ServiceNotFound."""
+    row = rows.get(store.service_key(ident))
+    if row is None:
+        raise ServiceNotFound(service=ident)
+    return load(Service, row)
+
+
+def plans_of(table: Table, academy_id: int, ids: Iterable[int], *, now: datetime) -> dict[int, Plan]:
+    """The plans of an academy with these ids as they hold now, whatever their status; unknown ones are left out."""
+    rows = table.get_many(store.plan_key(academy_id, ident) for ident in ids)
+    return {found.id: found.at(now) for found in (load(Plan, row) for row in rows.values())}
 
 
 def links_version(table: Table, academy_id: int) -> int:
@@ -142,56 +145,75 @@ def offer_and_rows(
 ) -> tuple[Offer, dict[Key, Row]]:
     """As `offer`, and the rows `beside` that the caller needs too, fetched in the same read."""
     wanted = tuple(add_ons)
+    rows = table.get_many([*_offer_keys(found, wanted), *beside])
+    return _offer(found, wanted, rows), rows
+
+
+def offers(table: Table, found: Sequence[Plan]) -> list[Offer]:
+    """Plans with all that selling them needs, in one read for a hundred rows."""
+    rows = table.get_many([key for plan in found for key in _offer_keys(plan, ())])
+    return [_offer(plan, (), rows) for plan in found]
+
+
+def _offer_keys(found: Plan, add_ons: tuple[int, ...]) -> list[Key]:
     academy_id = found.academy_id
     sets = [(kind, found.set_id(kind)) for kind in SetKind]
-    set_keys = [store.set_key(academy_id, kind, ident) for kind, ident in sets if ident is not None]
-    option_keys = [
-        store.option_key(owner, ident) for ident in found.financing_option_ids for owner in (academy_id, None)
+    priced = [*add_ons, *([found.seat_service_id] if found.seat_service_id is not None else [])]
+    return [
+        *(store.item_key(item.item_id) for item in found.items),
+        *(store.service_key(item.service_id) for item in found.items),
+        *(store.service_key(ident) for ident in add_ons),
+        *(store.price_key(academy_id, ident) for ident in priced),
+        *_option_keys(found),
+        *(store.set_key(academy_id, kind, ident) for kind, ident in sets if ident is not None),
     ]
-    priced = [*wanted, *([found.seat_service_id] if found.seat_service_id is not None else [])]
-    rows = table.get_many(
-        [
-            *(store.item_key(item.item_id) for item in found.items),
-            *(store.service_key(item.service_id) for item in found.items),
-            *(store.service_key(ident) for ident in wanted),
-            *(store.price_key(academy_id, ident) for ident in priced),
-            *option_keys,
-            *set_keys,
-            *beside,
-        ]
-    )
-    items = tuple(
-        PricedItem(
-            link_id=item.link_id,
-            item=load(ServiceItem, rows[store.item_key(item.item_id)]),
-            service=load(Service, rows[store.service_key(item.service_id)]),
-        )
-        for item in found.items
-    )
-    for ident in wanted:
+
+
+def _option_keys(found: Plan) -> list[Key]:
+    owners = (found.academy_id, None)
+    return [store.option_key(owner, ident) for ident in found.financing_option_ids for owner in owners]
+
+
+def _offer(found: Plan, add_ons: tuple[int, ...], rows: dict[Key, Row]) -> Offer:
+    academy_id = found.academy_id
+    for ident in add_ons:
         if store.price_key(academy_id, ident) not in rows:
             raise PriceNotFound(service=ident)
     seat_row = rows.get(store.price_key(academy_id, found.seat_service_id or 0))
-    complete = Offer(
+    set_ids = [(kind, found.set_id(kind)) for kind in SetKind]
+    set_keys = [store.set_key(academy_id, kind, ident) for kind, ident in set_ids if ident is not None]
+    return Offer(
         plan=found,
-        items=items,
-        financing_options=tuple(load(FinancingOption, rows[key]) for key in option_keys if key in rows),
+        items=tuple(
+            PricedItem(
+                link_id=item.link_id,
+                item=load(ServiceItem, rows[store.item_key(item.item_id)]),
+                service=load(Service, rows[store.service_key(item.service_id)]),
+            )
+            for item in found.items
+        ),
+        financing_options=tuple(load(FinancingOption, rows[key]) for key in _option_keys(found) if key in rows),
         sets=tuple(load(ResourceSet, rows[key]) for key in set_keys if key in rows),
         seat_price=None if seat_row is None else load(ServicePrice, seat_row),
-        add_on_prices=tuple(load(ServicePrice, rows[store.price_key(academy_id, ident)]) for ident in wanted),
-        add_on_services=tuple(load(Service, rows[store.service_key(ident)]) for ident in wanted),
+        add_on_prices=tuple(load(ServicePrice, rows[store.price_key(academy_id, ident)]) for ident in add_ons),
+        add_on_services=tuple(load(Service, rows[store.service_key(ident)]) for ident in add_ons),
     )
-    return complete, rows
 
 
 def service_id(table: Table, ref: int | str) -> int:
     """The id of a service given by id or slug. Raises ServiceNotFound for an unknown slug."""
     if isinstance(ref, int):
         return ref
-    claim = table.get(store.slug_key("service", ref))
-    if claim is None:
+    ident = known_service_id(table, ref)
+    if ident is None:
         raise ServiceNotFound(service=ref)
-    return store.claimed(claim)[0]
+    return ident
+
+
+def known_service_id(table: Table, slug: str) -> int | None:
+    """The id of the service with this slug, or None."""
+    claim = table.get(store.slug_key("service", slug))
+    return None if claim is None else store.claimed(claim)[0]
 
 
 def service(table: Table, ref: int | str) -> Service:
@@ -238,94 +260,22 @@ def sets(table: Table, academy_id: int, kind: SetKind, ids: Sequence[int]) -> tu
     return tuple(load(ResourceSet, row) for row in rows.values())
 
 
-def set_id(table: Table, academy_id: int, kind: SetKind, ref: int | str) -> int:
-    """The id of a set given by id or slug. Raises SetNotFound for an unknown slug."""
-    if isinstance(ref, int):
-        return ref
-    claim = table.get(store.set_slug_key(academy_id, kind, ref))
-    if claim is None:
-        raise SetNotFound(ref=ref)
-    return store.claimed(claim)[0]
+def cohorts(table: Table, academy_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
+    """The cohorts of an academy with these ids; unknown ones are left out."""
+    rows = table.get_many(store.cohort_key(academy_id, ident) for ident in ids)
+    return {found.id: found for found in (load(Cohort, row) for row in rows.values())}
 
 
-def resource_set(table: Table, academy_id: int, kind: SetKind, ref: int | str) -> ResourceSet:
-    """A set of an academy, by id or slug. Raises SetNotFound."""
-    row = table.get(store.set_key(academy_id, kind, set_id(table, academy_id, kind, ref)))
-    if row is None:
-        raise SetNotFound(ref=ref)
-    return load(ResourceSet, row)
-
-
-def sets_page(
-    table: Table, academy_id: int, kind: SetKind, *, limit: int, cursor: str | None = None
-) -> Page[ResourceSet]:
-    """A page of an academy's sets of a kind, newest first."""
-    page = table.query(keys.academy(academy_id), prefix=f"SET#{kind}#", limit=limit, newest_first=True, cursor=cursor)
-    return Page(tuple(load(ResourceSet, row) for row in page.items), page.next_cursor)
-
-
-def all_sets(table: Table, academy_id: int, kind: SetKind) -> list[ResourceSet]:
-    """Every set of a kind: for staff's rare changes, never for a list."""
-    return [load(ResourceSet, row) for row in table.query_all(keys.academy(academy_id), prefix=f"SET#{kind}#")]
-
-
-def cohort_ids(table: Table, academy_id: int, refs: Sequence[int | str]) -> tuple[int, ...]:
-    """The ids of cohorts given by id or slug, each once, in order. Raises CohortNotFound for unknown slugs."""
-    slugs = {ref: store.cohort_slug_key(academy_id, ref) for ref in refs if isinstance(ref, str)}
-    rows = table.get_many(slugs.values())
-    unknown = [slug for slug, key in slugs.items() if key not in rows]
-    if unknown:
-        raise CohortNotFound(cohort=", ".join(unknown[:COHORTS_NAMED_MAX]))
-    found = (ref if isinstance(ref, int) else store.claimed(rows[slugs[ref]])[0] for ref in refs)
-    return tuple(dict.fromkeys(found))
-
-
-def cohort(table: Table, academy_id: int, ref: int | str) -> Cohort:
-    """A cohort of an academy, by id or slug. Raises CohortNotFound."""
-    return cohorts(table, academy_id, cohort_ids(table, academy_id, [ref]))[0]
-
-
-def cohorts(table: Table, academy_id: int, ids: Sequence[int]) -> tuple[Cohort, ...]:
-    """The cohorts of an academy with these ids, in this order. Raises CohortNotFound where one is not there."""
-    wanted = {ident: store.cohort_key(academy_id, ident) for ident in ids}
-    rows = table.get_many(wanted.values())
-    unknown = [str(ident) for ident, key in wanted.items() if key not in rows]
-    if unknown:
-        raise CohortNotFound(cohort=", ".join(unknown[:COHORTS_NAMED_MAX]))
-    return tuple(load(Cohort, rows[wanted[ident]]) for ident in ids)
-
-
-def cohorts_page(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[Cohort]:
-    """A page of an academy's cohorts, newest first."""
-    page = table.query(keys.academy(academy_id), prefix="COHORT#", limit=limit, newest_first=True, cursor=cursor)
-    return Page(tuple(load(Cohort, row) for row in page.items), page.next_cursor)
-
-
-def members_page(table: Table, found: ResourceSet, *, limit: int, cursor: str | None = None) -> Page[Cohort]:
-    """A page of the cohorts of a set, newest first. Its cursor is the last id. Raises InvalidCursor."""
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= ID_DIGITS_MAX):
-        raise InvalidCursor
-    after = [ident for ident in sorted(found.member_ids, reverse=True) if cursor is None or ident < int(cursor)]
-    ids = after[:limit]
-    more = str(ids[-1]) if len(after) > limit else None
-    return Page(cohorts(table, found.academy_id, ids), more)
-
-
-def plan_offer(table: Table, academy_id: int, offer_id: int) -> PlanOffer | None:
-    row = table.get(store.plan_offer_key(academy_id, offer_id))
-    return None if row is None else load(PlanOffer, row)
-
-
-def plan_offers(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[PlanOffer]:
-    """A page of an academy's plan offers, expired ones too, newest first."""
-    page = table.query(keys.academy(academy_id), prefix="PLANOFFER#", limit=limit, newest_first=True, cursor=cursor)
-    return Page(tuple(load(PlanOffer, row) for row in page.items), page.next_cursor)
-
-
-def claimed_offer(table: Table, found: Plan) -> PlanOffer | None:
-    """The only offer of this plan that may be live."""
-    claim = table.get(store.live_offer_key(found.academy_id, found.id))
-    return None if claim is None else plan_offer(table, found.academy_id, store.claimed(claim)[0])
+def cohort_set_ids(table: Table, academy_id: int, *, cohort_id: int | None, syllabus: str | None) -> frozenset[int]:
+    """The sets of an academy with this cohort, or one of this syllabus, by which the plans with them are found."""
+    partition = keys.academy(academy_id)
+    wanted = {cohort_id} if cohort_id is not None else set()
+    if syllabus is not None:
+        every = [load(Cohort, row) for row in table.query_all(partition, prefix="COHORT#")]
+        of_it = {cohort.id for cohort in every if cohort.syllabus == syllabus}
+        wanted = of_it if cohort_id is None else wanted & of_it
+    sets = [load(ResourceSet, row) for row in table.query_all(partition, prefix=f"SET#{SetKind.COHORT}#")]
+    return frozenset(found.id for found in sets if wanted & set(found.member_ids))
 
 
 def coupons(table: Table, academy_id: int) -> list[tuple[Coupon, int]]:

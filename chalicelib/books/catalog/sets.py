@@ -80,11 +80,11 @@ def check_in_no_set(cohort: Cohort, sets: Iterable[ResourceSet]) -> None:
 
 
 def check_unused(found: ResourceSet, plans: Sequence[Plan], prices: Sequence[ServicePrice]) -> None:
-    """Raises SetInUse where a plan that is not deleted, or the price of a service, names the set."""
+    """Raises SetInUse where a plan that is not deleted, or a price of a service, names the set, or will."""
     users = [
         f"the plan {plan.slug}"
         for plan in plans
-        if plan.status is not PlanStatus.DELETED and plan.set_id(found.kind) == found.id
+        if any(one.status is not PlanStatus.DELETED and one.set_id(found.kind) == found.id for one in plan.versions())
     ]
     users += [f"the academy service {price.id}" for price in prices if found.id in price.set_ids.get(found.kind, ())]
     if users:

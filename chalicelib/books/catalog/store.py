@@ -24,7 +24,7 @@ from chalicelib.books.catalog.model import (
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Condition, Path
 from chalicelib.dynamo.rows import Key, Row, Scalar
-from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never
+from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never, present
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
 
@@ -67,6 +67,16 @@ def item_key(item_id: int) -> Key:
 
 def plan_key(academy_id: int, plan_id: int) -> Key:
     return Key(keys.academy(academy_id), keys.ordered("PLAN", plan_id))
+
+
+def plan_id_of(key: Key) -> int:
+    """The id in a plan's key."""
+    return int(key.sk.rpartition("#")[2])
+
+
+def plan_version_key(plan: Plan, version: int) -> Key:
+    """Where a version of a plan stays that does not hold any more."""
+    return Key(keys.academy(plan.academy_id), f"{keys.ordered('PLANVERSION', plan.id)}#{version:06d}")
 
 
 def price_key(academy_id: int, service_id: int) -> Key:
@@ -199,6 +209,26 @@ def offer_released(offer: PlanOffer) -> Delete:
         condition=Path("id") == offer.id,
         refused=lambda old: ChangedMeanwhile(),
     )
+
+
+def past_version(plan: Plan) -> Put:
+    """Keep a version that something else takes the place of, so that what was sold under it can be shown."""
+    return Put(
+        key=plan_version_key(plan, plan.version),
+        values={"doc": plan.model_dump_json()},
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def still_there(key: Key) -> Check:
+    """A row that something begins to name is not taken away at the same time."""
+    return Check(key=key, condition=present, refused=lambda old: ChangedMeanwhile())
+
+
+def slug_given_up(kind: str, slug: str, *, ident: int) -> Delete:
+    """The slug is free again. Only whoever has it gives it up."""
+    return Delete(key=slug_key(kind, slug), condition=Path("id") == ident, refused=lambda old: ChangedMeanwhile())
 
 
 def removed(row: Document, *, version: int) -> Delete:

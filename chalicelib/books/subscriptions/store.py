@@ -8,6 +8,7 @@ from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Delete, Put, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
+from chalicelib.kernel.ids import sortable
 
 
 class PlanAlreadyBought(DomainError):
@@ -80,11 +81,21 @@ def changed_holding(holding: Holding, *, version: int) -> Put:
     )
 
 
+def plan_claims_ref(plan_id: int) -> str:
+    """The list of everybody who has a plan or is paying it."""
+    return f"PLANCLAIMS#{plan_id}"
+
+
 def claim_plan(user_id: int, plan_id: int, *, invoice_id: int, financed: bool) -> Put:
     """Claim the one live subscription of a plan, for this invoice. Raises PlanAlreadyBought, PlanAlreadyFinanced."""
     return Put(
         key=plan_claim_key(user_id, plan_id),
-        values={"invoice_id": invoice_id, "financed": financed},
+        values={
+            "invoice_id": invoice_id,
+            "financed": financed,
+            "ref": plan_claims_ref(plan_id),
+            "ref_sk": sortable(user_id),
+        },
         condition=absent | (Path("invoice_id") == invoice_id),
         refused=lambda old: already(bool(old and old.get("financed"))),
     )

@@ -7,14 +7,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
-from chalicelib.books.catalog.model import Offer, Plan, PlanStatus, SetKind
+from chalicelib.books.catalog.model import Plan, PlanStatus, SetKind
 from chalicelib.books.catalog.queries import PlanNotFound, PriceNotFound, ServiceNotFound
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
-from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug, ref_of
+from chalicelib.entrypoints._pages import filtered, link_headers, read_page
+from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug, plan_ref_of
 from chalicelib.entrypoints.academy.schemas import (
     PlanOut,
     ServiceItemOut,
@@ -28,8 +28,6 @@ from chalicelib.entrypoints.academy.schemas import (
 from chalicelib.flows.checkout.check import FOR_SALE
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
-
-LISTED = frozenset({PlanStatus.ACTIVE})
 
 
 class ServicePrivate(DomainError):
@@ -89,10 +87,10 @@ def get_service_price(call: Call, service_ref: str, query: CountryQuery) -> Answ
 )
 def list_service_items(call: Call, query: ItemsQuery) -> Answer:
     """What a plan that is for sale contains; its staff see it in every status."""
-    plan = catalog.plan(call.runtime.table, ref_of(query.plan))
+    plan = catalog.plan(call.runtime.table, plan_ref_of(query.plan), now=call.now)
     if plan.status not in FOR_SALE and not _may_read(call, plan.academy_id, "read_subscription"):
         raise PlanNotFound
-    found = sorted(catalog.service_items(call.runtime.table, plan), key=lambda item: item.link_id)
+    found = catalog.service_items(call.runtime.table, plan)
     kept = [
         item_out(one)
         for one in found
@@ -108,10 +106,11 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
     table = call.runtime.table
 
     def read(size: int, cursor: str | None) -> Page[Plan]:
-        return catalog.plans(table, academy.id, statuses=LISTED, limit=size, cursor=cursor)
+        return catalog.plans(table, academy.id, limit=size, now=call.now, cursor=cursor)
 
-    page = read_page(read, limit=query.limit, offset=query.offset, cursor=query.cursor)
-    rendered = [plan_out(_offer(call, plan), academy, query.country_code) for plan in page.items]
+    listed = filtered(read, lambda plan: plan.status is PlanStatus.ACTIVE)
+    page = read_page(listed, limit=query.limit, offset=query.offset, cursor=query.cursor)
+    rendered = [plan_out(offer, academy, query.country_code) for offer in catalog.offers(table, page.items)]
     return Answer(200, rendered, link_headers(call, page.next_cursor))
 
 
@@ -124,15 +123,11 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
 )
 def get_plan(call: Call, plan_ref: str, query: CountryQuery) -> Answer:
     """A plan that is for sale, by id or slug; unlisted ones too for whoever knows them."""
-    plan = catalog.plan(call.runtime.table, ref_of(plan_ref))
+    plan = catalog.plan(call.runtime.table, plan_ref_of(plan_ref), now=call.now)
     if plan.status not in FOR_SALE or academy_id_of(call, None) not in (None, plan.academy_id):
         raise PlanNotFound
     academy = identity.academy(call.runtime.table, plan.academy_id)
-    return Answer(200, plan_out(_offer(call, plan), academy, query.country_code))
-
-
-def _offer(call: Call, plan: Plan) -> Offer:
-    return catalog.offer(call.runtime.table, plan)
+    return Answer(200, plan_out(catalog.offer(call.runtime.table, plan), academy, query.country_code))
 
 
 def _academy(call: Call) -> Academy:

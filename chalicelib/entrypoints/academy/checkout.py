@@ -21,6 +21,7 @@ from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
 from chalicelib.books.identity.queries import academy as read_academy
 from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
+from chalicelib.books.waiting.model import PlanAtCapacity
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
@@ -215,6 +216,7 @@ REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
         checking.ServiceItemNotValid,
         PlanAlreadyBought,
         PlanAlreadyFinanced,
+        PlanAtCapacity,
         PlanNotReady,
         MultipleCurrenciesFound,
         TooFewItems,
@@ -253,6 +255,7 @@ def check_bag(call: Call, body: CheckingBody) -> Answer:
         CouponNotInBag,
         PlanAlreadyBought,
         PlanAlreadyFinanced,
+        PlanAtCapacity,
         TrialAlreadyTaken,
         CouponUsedUp,
     ),

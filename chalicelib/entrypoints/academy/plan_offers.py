@@ -8,13 +8,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import set_queries
 from chalicelib.books.catalog.model import OfferText, Plan, PlanOffer, PlanStatus
 from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.books.identity import queries as identity
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.queries import Country, ListQuery, ref_of
+from chalicelib.entrypoints.academy.queries import Country, ListQuery, plan_ref_of
 from chalicelib.entrypoints.academy.schemas import PlanOut, plan_out
 from chalicelib.flows.checkout.check import FOR_SALE
 from chalicelib.kernel.pages import Page
@@ -81,7 +82,7 @@ def _for_sale(call: Call, ref: str | None) -> Plan | None:
     """The plan that is named. Raises PlanNotFound where a customer would not find it either."""
     if ref is None:
         return None
-    found = catalog.plan(call.runtime.table, ref_of(ref))
+    found = catalog.plan(call.runtime.table, plan_ref_of(ref), now=call.now)
     if found.status not in FOR_SALE:
         raise PlanNotFound
     return found
@@ -108,12 +109,12 @@ def _shown(
 
     def read(size: int, cursor: str | None) -> Page[PlanOffer]:
         if original is None:
-            page = catalog.plan_offers(table, academy_id, limit=size, cursor=cursor)
+            page = set_queries.plan_offers(table, academy_id, limit=size, cursor=cursor)
         else:
-            found = catalog.claimed_offer(table, original)
+            found = set_queries.claimed_offer(table, original)
             page = Page(() if found is None else (found,), None)
         live = [offer for offer in page.items if offer.is_live(call.now)]
-        plans = catalog.plans_of(table, academy_id, _named(live))
+        plans = catalog.plans_of(table, academy_id, _named(live), now=call.now)
         return Page(tuple(offer for offer in live if wanted(offer, plans)), page.next_cursor)
 
     def wanted(offer: PlanOffer, plans: dict[int, Plan]) -> bool:
@@ -130,8 +131,9 @@ def _shown(
 def _offers_out(call: Call, academy_id: int, page: Page[PlanOffer], country: str | None) -> list[PlanOfferOut]:
     table = call.runtime.table
     academy = identity.academy(table, academy_id)
-    plans = catalog.plans_of(table, academy_id, _named(page.items))
-    shown = {ident: plan_out(catalog.offer(table, plan), academy, country) for ident, plan in plans.items()}
+    plans = catalog.plans_of(table, academy_id, _named(page.items), now=call.now)
+    offers = catalog.offers(table, list(plans.values()))
+    shown = {offer.plan.id: plan_out(offer, academy, country) for offer in offers}
     return [
         PlanOfferOut(
             id=offer.id,

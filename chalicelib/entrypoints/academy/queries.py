@@ -20,8 +20,8 @@ AcademyRef = Annotated[str, Meta(max_length=60)]
 Cursor = Annotated[str, Meta(max_length=2000)]
 
 
-def ref_of(text: str) -> int | str:
-    """Digits are an id: no slug is of digits only."""
+def plan_ref_of(text: str) -> int | str:
+    """An id or a slug: digits are an id, since no slug is of digits only."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else text
 
 

@@ -286,7 +286,7 @@ def small_plan_out(offer: Offer, country: str | None) -> SmallPlanOut:
 
 def plan_out(offer: Offer, academy: Academy, country: str | None) -> PlanOut:
     plan = offer.plan
-    prices = {period: _period_price(plan, period, country) for period in Period}
+    prices = {period: period_price(plan, period, country) for period in Period}
     currencies = [code for _, code in prices.values() if code is not None]
     return PlanOut(
         **asdict(small_plan_out(offer, country)),
@@ -318,9 +318,9 @@ def price_out(
         max_items=price.max_items,
         max_amount=float(price.max_amount),
         discount_ratio=float(price.discount_ratio),
-        available_mentorship_service_sets=_sets_out(sets, SetKind.MENTORSHIP_SERVICE),
-        available_event_type_sets=_sets_out(sets, SetKind.EVENT_TYPE),
-        available_cohort_sets=_sets_out(sets, SetKind.COHORT),
+        available_mentorship_service_sets=sets_out(sets, SetKind.MENTORSHIP_SERVICE),
+        available_event_type_sets=sets_out(sets, SetKind.EVENT_TYPE),
+        available_cohort_sets=sets_out(sets, SetKind.COHORT),
     )
 
 
@@ -376,7 +376,8 @@ def refund_status(refund: Refund | None) -> str:
     return "PENDING" if refund is None else REFUND_STATUSES.get(refund.status, "PENDING")
 
 
-def _period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:
+def period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:
+    """What a period costs in a country, to be shown, and its currency; None, None where it is not offered."""
     if period not in plan.prices:
         return None, None
     field = f"price_per_{period.value.lower()}"
@@ -389,5 +390,6 @@ def _group_out(group: Group) -> GroupOut:
     return GroupOut(name=group.name, permissions=permissions)
 
 
-def _sets_out(sets: Sequence[ResourceSet], kind: SetKind) -> list[SetOut]:
+def sets_out(sets: Sequence[ResourceSet], kind: SetKind) -> list[SetOut]:
+    """Those of one kind."""
     return [SetOut(id=found.id, slug=found.slug, name=found.name) for found in sets if found.kind is kind]

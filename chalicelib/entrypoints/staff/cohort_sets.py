@@ -7,9 +7,9 @@ from typing import Annotated
 from msgspec import Meta
 from pydantic import Field
 
-from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import set_queries as catalog
 from chalicelib.books.catalog.model import Cohort, ResourceSet, SetKind
-from chalicelib.books.catalog.queries import CohortNotFound
+from chalicelib.books.catalog.set_queries import CohortNotFound
 from chalicelib.books.catalog.sets import CohortNotAvailable, MembersNotNamed, TooManyMembers
 from chalicelib.books.catalog.store import ChangedMeanwhile
 from chalicelib.dynamo.table import InvalidCursor
@@ -18,7 +18,7 @@ from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.entrypoints._pages import link_headers, read_page
 from chalicelib.entrypoints.academy.queries import AcademyQuery, ListQuery
 from chalicelib.entrypoints.staff import sets
-from chalicelib.entrypoints.staff.cohorts import CohortOut, cohort_out
+from chalicelib.entrypoints.staff.cohort_schemas import CohortOut, cohort_out
 from chalicelib.entrypoints.staff.inputs import StaffInput, omitted, staff_of
 from chalicelib.entrypoints.staff.sets import CAPABILITY, CHANGING, MAKING, READING, REMOVING, Members
 from chalicelib.kernel.pages import Page
@@ -63,7 +63,7 @@ class RemovedOut(Output):
     removed: list[int]
 
 
-class CohortSetOut(Output):
+class StaffCohortSetOut(Output):
     """`cohorts` are ids."""
 
     id: int
@@ -77,7 +77,7 @@ class CohortSetOut(Output):
     PATH,
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: list[CohortSetOut]},
+    answers={200: list[StaffCohortSetOut]},
     errors=(AcademyRequired,),
 )
 def list_sets(call: Call, query: ListQuery) -> Answer:
@@ -91,7 +91,7 @@ def list_sets(call: Call, query: ListQuery) -> Answer:
     PATH,
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={201: CohortSetOut},
+    answers={201: StaffCohortSetOut},
     errors=(*MAKING, *COHORTS),
 )
 def create_set(call: Call, body: CohortSetBody) -> Answer:
@@ -104,7 +104,7 @@ def create_set(call: Call, body: CohortSetBody) -> Answer:
     PATH + "/{set_ref}",
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: CohortSetOut},
+    answers={200: StaffCohortSetOut},
     errors=READING,
 )
 def get_set(call: Call, set_ref: str) -> Answer:
@@ -117,7 +117,7 @@ def get_set(call: Call, set_ref: str) -> Answer:
     PATH + "/{set_ref}",
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: CohortSetOut},
+    answers={200: StaffCohortSetOut},
     errors=(*CHANGING, *COHORTS),
 )
 def change_set(call: Call, set_ref: str, body: CohortSetChange) -> Answer:
@@ -201,5 +201,5 @@ def _named(call: Call, query: MembersQuery, body: MembersBody) -> tuple[int, ...
     return catalog.cohort_ids(call.runtime.table, staff_of(call, body).academy_id, [*ids, *slugs])
 
 
-def _set_out(found: ResourceSet) -> CohortSetOut:
-    return CohortSetOut(id=found.id, slug=found.slug, name=found.name, cohorts=list(found.member_ids))
+def _set_out(found: ResourceSet) -> StaffCohortSetOut:
+    return StaffCohortSetOut(id=found.id, slug=found.slug, name=found.name, cohorts=list(found.member_ids))

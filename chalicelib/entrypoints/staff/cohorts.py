@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import set_queries as catalog
 from chalicelib.books.catalog.model import Cohort
-from chalicelib.books.catalog.queries import CohortNotFound
+from chalicelib.books.catalog.set_queries import CohortNotFound
 from chalicelib.books.catalog.sets import CohortInSet, InvalidSetName, InvalidSetSlug
 from chalicelib.books.catalog.store import ChangedMeanwhile, SlugTaken
 from chalicelib.entrypoints._auth import AcademyRequired
-from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints._http import Access, Answer, Call, route
 from chalicelib.entrypoints._pages import link_headers, read_page
 from chalicelib.entrypoints.academy.inputs import Slug
-from chalicelib.entrypoints.academy.queries import ListQuery, ref_of
+from chalicelib.entrypoints.academy.queries import ListQuery
+from chalicelib.entrypoints.academy.queries import plan_ref_of as ref_of
+from chalicelib.entrypoints.staff.cohort_schemas import CohortOut, cohort_out
 from chalicelib.entrypoints.staff.inputs import StaffInput, omitted, sent, staff_of
 from chalicelib.flows.catalog.group import cohort_changed, cohort_made
 from chalicelib.kernel.ids import new_id
@@ -39,14 +41,6 @@ class CohortBody(CohortChange):
     slug: str
     name: str
     available_as_saas: bool = False
-
-
-class CohortOut(Output):
-    id: int
-    slug: str
-    name: str
-    available_as_saas: bool
-    syllabus: str | None
 
 
 @route(
@@ -122,13 +116,3 @@ def change_cohort(call: Call, cohort_ref: str, body: CohortChange) -> Answer:
         lambda before: before.model_copy(update=changes),
     )
     return Answer(200, cohort_out(cohort))
-
-
-def cohort_out(found: Cohort) -> CohortOut:
-    return CohortOut(
-        id=found.id,
-        slug=found.slug,
-        name=found.name,
-        available_as_saas=found.available_as_saas,
-        syllabus=found.syllabus,
-    )

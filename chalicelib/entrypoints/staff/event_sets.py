@@ -23,7 +23,7 @@ class EventTypeSetBody(sets.SetBody):
     event_types: Members = omitted()
 
 
-class EventTypeSetOut(Output):
+class StaffEventTypeSetOut(Output):
     """`event_types` are ids."""
 
     id: int
@@ -37,7 +37,7 @@ class EventTypeSetOut(Output):
     PATH,
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: list[EventTypeSetOut]},
+    answers={200: list[StaffEventTypeSetOut]},
     errors=(AcademyRequired,),
 )
 def list_sets(call: Call, query: ListQuery) -> Answer:
@@ -51,7 +51,7 @@ def list_sets(call: Call, query: ListQuery) -> Answer:
     PATH,
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={201: EventTypeSetOut},
+    answers={201: StaffEventTypeSetOut},
     errors=MAKING,
 )
 def create_set(call: Call, body: EventTypeSetBody) -> Answer:
@@ -64,7 +64,7 @@ def create_set(call: Call, body: EventTypeSetBody) -> Answer:
     PATH + "/{set_ref}",
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: EventTypeSetOut},
+    answers={200: StaffEventTypeSetOut},
     errors=READING,
 )
 def get_set(call: Call, set_ref: str) -> Answer:
@@ -77,7 +77,7 @@ def get_set(call: Call, set_ref: str) -> Answer:
     PATH + "/{set_ref}",
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: EventTypeSetOut},
+    answers={200: StaffEventTypeSetOut},
     errors=CHANGING,
 )
 def change_set(call: Call, set_ref: str, body: EventTypeSetChange) -> Answer:
@@ -99,5 +99,5 @@ def delete_set(call: Call, set_ref: str) -> Answer:
     return Answer(204)
 
 
-def _set_out(found: ResourceSet) -> EventTypeSetOut:
-    return EventTypeSetOut(id=found.id, slug=found.slug, name=found.name, event_types=list(found.member_ids))
+def _set_out(found: ResourceSet) -> StaffEventTypeSetOut:
+    return StaffEventTypeSetOut(id=found.id, slug=found.slug, name=found.name, event_types=list(found.member_ids))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from chalicelib.books.catalog.model import CountryPrice
 from chalicelib.books.catalog.prices import PRICE_MAX
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
 from chalicelib.entrypoints._bodies import Input
@@ -21,27 +23,47 @@ def _exact(value: Any) -> Any:
     return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def _read_instant(value: Any) -> Any:
-    """ISO 8601 as text; everything else is refused by the field itself."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+Number = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float)]
+"""An exact decimal. Its bounds are its own."""
+Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
+"""In major units."""
+
+
+def _written(value: Any) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("an instant is written as ISO 8601 has it, with its offset")
+    return datetime.fromisoformat(value)
 
 
 def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("no instant of the years 1 to 9999") from error
+        raise ValueError("an instant is in the years 1 to 9999 of UTC") from error
 
 
-Number = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float)]
-"""An exact decimal. Its bounds are its own."""
-Price = Annotated[Number, Field(ge=0, le=PRICE_MAX)]
-"""In major units."""
+Moment = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written, json_schema_input_type=AwareDatetime),
+    AfterValidator(_in_utc),
+]
+"""An instant, to the second or finer, with its offset from UTC."""
 CurrencyCode = Annotated[str, Field(min_length=1, max_length=3)]
-At = Annotated[AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_in_utc)]
-"""An instant, with its offset from UTC."""
 Exceptions = dict[str, Any]
 """`pricing_ratio_exceptions` (D10): `{"ES": 0.85}`, `{"es": {"ratio": 0.85}}`, explicit prices and currency inside."""
+
+
+def exceptions_out(countries: Mapping[str, CountryPrice]) -> dict[str, Any]:
+    """`pricing_ratio_exceptions` as they are sent: a number for a ratio alone."""
+    return {code: _exception_out(price) for code, price in sorted(countries.items())}
+
+
+def _exception_out(price: CountryPrice) -> Any:
+    ratio = {} if price.ratio is None else {"ratio": float(price.ratio)}
+    if ratio and not price.prices and price.currency is None:
+        return ratio["ratio"]
+    currency_of = {} if price.currency is None else {"currency": price.currency}
+    return {**ratio, **{name: float(amount) for name, amount in price.prices.items()}, **currency_of}
 
 
 class StaffInput(Input):

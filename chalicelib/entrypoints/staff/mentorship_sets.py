@@ -23,7 +23,7 @@ class MentorshipServiceSetBody(sets.SetBody):
     mentorship_services: Members = omitted()
 
 
-class MentorshipServiceSetOut(Output):
+class StaffMentorshipServiceSetOut(Output):
     """`mentorship_services` are ids."""
 
     id: int
@@ -37,7 +37,7 @@ class MentorshipServiceSetOut(Output):
     PATH,
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: list[MentorshipServiceSetOut]},
+    answers={200: list[StaffMentorshipServiceSetOut]},
     errors=(AcademyRequired,),
 )
 def list_sets(call: Call, query: ListQuery) -> Answer:
@@ -51,7 +51,7 @@ def list_sets(call: Call, query: ListQuery) -> Answer:
     PATH,
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={201: MentorshipServiceSetOut},
+    answers={201: StaffMentorshipServiceSetOut},
     errors=MAKING,
 )
 def create_set(call: Call, body: MentorshipServiceSetBody) -> Answer:
@@ -64,7 +64,7 @@ def create_set(call: Call, body: MentorshipServiceSetBody) -> Answer:
     PATH + "/{set_ref}",
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: MentorshipServiceSetOut},
+    answers={200: StaffMentorshipServiceSetOut},
     errors=READING,
 )
 def get_set(call: Call, set_ref: str) -> Answer:
@@ -77,7 +77,7 @@ def get_set(call: Call, set_ref: str) -> Answer:
     PATH + "/{set_ref}",
     access=Access.STAFF,
     capability=CAPABILITY,
-    answers={200: MentorshipServiceSetOut},
+    answers={200: StaffMentorshipServiceSetOut},
     errors=CHANGING,
 )
 def change_set(call: Call, set_ref: str, body: MentorshipServiceSetChange) -> Answer:
@@ -99,7 +99,7 @@ def delete_set(call: Call, set_ref: str) -> Answer:
     return Answer(204)
 
 
-def _set_out(found: ResourceSet) -> MentorshipServiceSetOut:
-    return MentorshipServiceSetOut(
+def _set_out(found: ResourceSet) -> StaffMentorshipServiceSetOut:
+    return StaffMentorshipServiceSetOut(
         id=found.id, slug=found.slug, name=found.name, mentorship_services=list(found.member_ids)
     )

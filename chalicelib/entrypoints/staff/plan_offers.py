@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import set_queries
 from chalicelib.books.catalog.model import OfferText, Plan, PlanOffer
 from chalicelib.books.catalog.plan_offers import (
     LANGUAGES_MAX,
@@ -23,8 +24,8 @@ from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, 
 from chalicelib.entrypoints._pages import filtered, link_headers, read_page
 from chalicelib.entrypoints.academy.inputs import Ref
 from chalicelib.entrypoints.academy.plan_offers import OfferTextOut, PlanOfferQuery, text_out
-from chalicelib.entrypoints.academy.queries import ref_of
-from chalicelib.entrypoints.staff.inputs import At, StaffInput, omitted, sent, staff_of
+from chalicelib.entrypoints.academy.queries import plan_ref_of as ref_of
+from chalicelib.entrypoints.staff.inputs import Moment, StaffInput, omitted, sent, staff_of
 from chalicelib.flows.catalog.edit import Staff
 from chalicelib.flows.catalog.suggest import offer_changed, offer_made, offer_removed, plan_to_name
 from chalicelib.kernel.ids import new_id
@@ -56,7 +57,7 @@ class PlanOfferChange(StaffInput):
     suggested_plan: Ref = omitted()
     details: Text | None = None
     show_modal: bool = omitted()
-    expires_at: At | None = None
+    expires_at: Moment | None = None
     translations: Annotated[list[OfferTextBody], Field(max_length=LANGUAGES_MAX)] = omitted()
 
 
@@ -99,7 +100,7 @@ def list_offers(call: Call, query: PlanOfferQuery) -> Answer:
         f"{name}_id": _own_plan_id(staff, call, ref) for name in PLANS if (ref := getattr(query, name)) is not None
     }
     offers = filtered(
-        lambda size, cursor: catalog.plan_offers(table, staff.academy_id, limit=size, cursor=cursor),
+        lambda size, cursor: set_queries.plan_offers(table, staff.academy_id, limit=size, cursor=cursor),
         lambda offer: all(getattr(offer, field) == ident for field, ident in named.items()),
     )
     page = read_page(offers, limit=query.limit, offset=query.offset, cursor=query.cursor)
@@ -133,7 +134,7 @@ def create_offer(call: Call, body: PlanOfferBody) -> Answer:
 def get_offer(call: Call, offer_id: int) -> Answer:
     """A plan offer of the academy."""
     staff = staff_of(call)
-    offer = catalog.plan_offer(call.runtime.table, staff.academy_id, offer_id)
+    offer = set_queries.plan_offer(call.runtime.table, staff.academy_id, offer_id)
     if offer is None:
         raise PlanOfferNotFound
     return Answer(200, _offers_out(call, staff, [offer])[0])
@@ -173,7 +174,7 @@ def delete_offer(call: Call, offer_id: int) -> Answer:
 
 def _own_plan_id(staff: Staff, call: Call, ref: str) -> int:
     """The id of a plan of the academy, whatever its status. Raises PlanNotFound."""
-    found = catalog.plan(call.runtime.table, ref_of(ref))
+    found = catalog.plan(call.runtime.table, ref_of(ref), now=call.now)
     if found.academy_id != staff.academy_id:
         raise PlanNotFound
     return found.id
@@ -184,7 +185,7 @@ def _changes(call: Call, staff: Staff, body: PlanOfferChange) -> dict[str, Any]:
     found = sent(body)
     for name in PLANS:
         if name in found:
-            found[f"{name}_id"] = plan_to_name(call.runtime.table, staff, found.pop(name)).id
+            found[f"{name}_id"] = plan_to_name(call.runtime.context(call.now), staff, found.pop(name)).id
     if "translations" in found:
         found["translations"] = tuple(OfferText(**text.model_dump()) for text in found["translations"])
     return found
@@ -192,7 +193,7 @@ def _changes(call: Call, staff: Staff, body: PlanOfferChange) -> dict[str, Any]:
 
 def _offers_out(call: Call, staff: Staff, offers: Sequence[PlanOffer]) -> list[StaffPlanOfferOut]:
     ids = {ident for offer in offers for ident in (offer.original_plan_id, offer.suggested_plan_id)}
-    plans = catalog.plans_of(call.runtime.table, staff.academy_id, ids)
+    plans = catalog.plans_of(call.runtime.table, staff.academy_id, ids, now=call.now)
     return [
         StaffPlanOfferOut(
             id=offer.id,

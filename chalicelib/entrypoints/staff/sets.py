@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import set_queries as catalog
 from chalicelib.books.catalog.model import ResourceSet, SetKind
-from chalicelib.books.catalog.queries import SetNotFound
+from chalicelib.books.catalog.set_queries import SetNotFound
 from chalicelib.books.catalog.sets import (
     MEMBERS_MAX,
     InvalidSetName,
@@ -22,7 +22,8 @@ from chalicelib.entrypoints._auth import AcademyRequired
 from chalicelib.entrypoints._http import Call
 from chalicelib.entrypoints._pages import read_page
 from chalicelib.entrypoints.academy.inputs import Ident
-from chalicelib.entrypoints.academy.queries import ListQuery, ref_of
+from chalicelib.entrypoints.academy.queries import ListQuery
+from chalicelib.entrypoints.academy.queries import plan_ref_of as ref_of
 from chalicelib.entrypoints.staff.inputs import StaffInput, omitted, sent, staff_of
 from chalicelib.flows.catalog.group import set_changed, set_made, set_removed
 from chalicelib.kernel.ids import new_id

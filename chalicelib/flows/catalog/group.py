@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chalicelib.books.catalog import queries, store
+from chalicelib.books.catalog import queries, set_queries, store
 from chalicelib.books.catalog.model import Cohort, Plan, ResourceSet, SetKind
-from chalicelib.books.catalog.queries import CohortNotFound, SetNotFound
+from chalicelib.books.catalog.set_queries import CohortNotFound, SetNotFound
 from chalicelib.books.catalog.sets import (
     check_in_no_set,
     check_sellable,
@@ -40,7 +40,7 @@ def set_changed(
     context: Context, staff: Staff, kind: SetKind, ref: int | str, rule: Callable[[ResourceSet], ResourceSet]
 ) -> tuple[ResourceSet, ResourceSet]:
     """The set as it was and as `rule` makes it. Raises SetNotFound, and what making a set does."""
-    ident = queries.set_id(context.table, staff.academy_id, kind, ref)
+    ident = set_queries.set_id(context.table, staff.academy_id, kind, ref)
 
     def step() -> tuple[ResourceSet, ResourceSet]:
         row = context.table.get(store.set_key(staff.academy_id, kind, ident))
@@ -64,7 +64,7 @@ def set_changed(
 
 def set_removed(context: Context, staff: Staff, kind: SetKind, ref: int | str) -> None:
     """Take away a set that nothing is sold with. Raises SetNotFound, SetInUse."""
-    found = queries.resource_set(context.table, staff.academy_id, kind, ref)
+    found = set_queries.resource_set(context.table, staff.academy_id, kind, ref)
 
     def check(row: ResourceSet, plans: Sequence[Plan]) -> None:
         check_unused(row, plans, queries.all_prices(context.table, staff.academy_id))
@@ -88,7 +88,7 @@ def cohort_made(context: Context, staff: Staff, new: Cohort) -> Cohort:
 
 def cohort_changed(context: Context, staff: Staff, ref: int | str, rule: Callable[[Cohort], Cohort]) -> Cohort:
     """The cohort as `rule` makes it. Raises CohortNotFound, CohortInSet, and what making one does."""
-    (ident,) = queries.cohort_ids(context.table, staff.academy_id, [ref])
+    (ident,) = set_queries.cohort_ids(context.table, staff.academy_id, [ref])
 
     def step() -> Cohort:
         row = context.table.get(store.cohort_key(staff.academy_id, ident))
@@ -115,7 +115,7 @@ def _joining(context: Context, found: ResourceSet, members: Sequence[int]) -> li
     if found.kind is not SetKind.COHORT or not members:
         return []
     version = queries.links_version(context.table, found.academy_id)
-    check_sellable(queries.cohorts(context.table, found.academy_id, members))
+    check_sellable(set_queries.named_cohorts(context.table, found.academy_id, members))
     return [store.links_moved_from(found.academy_id, version=version)]
 
 
@@ -124,7 +124,7 @@ def _leaving(context: Context, before: Cohort, after: Cohort) -> list[Write]:
     if after.available_as_saas or not before.available_as_saas:
         return []
     version = queries.links_version(context.table, after.academy_id)
-    check_in_no_set(after, queries.all_sets(context.table, after.academy_id, SetKind.COHORT))
+    check_in_no_set(after, set_queries.all_sets(context.table, after.academy_id, SetKind.COHORT))
     return [store.links_moved_from(after.academy_id, version=version)]
 
 

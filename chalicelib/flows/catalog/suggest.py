@@ -9,15 +9,14 @@ from chalicelib.books.catalog.model import Plan, PlanOffer, PlanStatus
 from chalicelib.books.catalog.plan_offers import PlanOfferNotFound, checked_offer
 from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.dynamo.rows import load
-from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.catalog.edit import Staff, audited, changed, made, until_written
 from chalicelib.flows.context import Context
 
 
-def plan_to_name(table: Table, staff: Staff, ref: int | str) -> Plan:
+def plan_to_name(context: Context, staff: Staff, ref: int | str) -> Plan:
     """A plan of the academy that is not deleted. Raises PlanNotFound."""
-    found = queries.plan(table, ref)
+    found = queries.plan(context.table, ref, now=context.now)
     if found.academy_id != staff.academy_id or found.status is PlanStatus.DELETED:
         raise PlanNotFound
     return found

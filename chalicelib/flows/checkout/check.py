@@ -19,6 +19,7 @@ from chalicelib.flows.checkout.quote import Content, CouponRefused, Wanted, curr
 from chalicelib.flows.checkout.take_over import being_paid
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.flows.waiting.room import check_room
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 
@@ -82,7 +83,7 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
     """Quote the plan for this person, now, and keep the quote for an hour.
 
     Raises SomeItemsNotFound, MoreThanOnePlan, NoPlan, TooManyCoupons, PlanNotSupportTeams, ServiceItemNotValid,
-    PlanAlreadyBought, PlanAlreadyFinanced, and what pricing refuses.
+    PlanAlreadyBought, PlanAlreadyFinanced, PlanAtCapacity, and what pricing refuses.
     """
     plan = _the_plan(context, command)
     if len(command.coupons) > coupon_rules.MANUAL_COUPONS_MAX:
@@ -99,6 +100,8 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
     pending = being_paid(context, buyer.user_id, rows.get(plan_claim))
     if plan_claim in rows and pending is None:
         raise subscriptions.already(subscriptions.is_financed(rows[plan_claim]))
+    if pending is None:
+        check_room(context, plan, buyer)
     wanted = _wanted(command, offer, add_ons)
     counted = _Counted(
         candidates=candidates, rows=rows, currency=currency_of(offer, wanted), returning=_returning(pending)
@@ -124,7 +127,7 @@ def _the_plan(context: Context, command: Check) -> Plan:
         raise MoreThanOnePlan
     ref = command.plans[0]
     try:
-        plan = catalog.plan(context.table, ref)
+        plan = catalog.plan(context.table, ref, now=context.now)
     except catalog.PlanNotFound as error:
         raise SomeItemsNotFound(items=ref) from error
     if plan.status not in FOR_SALE or command.academy_id not in (None, plan.academy_id):
