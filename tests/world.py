@@ -386,13 +386,10 @@ def _match(template: str, path: str) -> dict[str, str] | None:
     wanted, given = template.split("/"), path.split("/")
     if len(wanted) != len(given):
         return None
-    variables = {}
-    for pattern, part in zip(wanted, given, strict=True):
-        if pattern.startswith("{"):
-            variables[pattern[1:-1]] = part
-        elif pattern != part:
-            return None
-    return variables
+    pairs = list(zip(wanted, given, strict=True))
+    if any(pattern != part for pattern, part in pairs if not pattern.startswith("{")):
+        return None
+    return {pattern[1:-1]: part for pattern, part in pairs if pattern.startswith("{")}
 
 
 def _counting() -> Callable[[int], int]:

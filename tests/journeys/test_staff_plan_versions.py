@@ -1,4 +1,4 @@
-"""A plan's versions: what was sold stays readable, and a change holds from when it is said to (D26, D69)."""
+"""A plan's versions, and its explicit prices by country (D10, D26, D69)."""
 
 from __future__ import annotations
 
@@ -89,3 +89,12 @@ class TestVersions:
         assert staff.put(f"{PATH}/{plan['id']}", later).status == 200
         later = {"is_renewable": False, "applies_from": (world.now + timedelta(days=3)).isoformat()}
         refused(staff.put(f"{PATH}/{plan['id']}", later), 400, "invalid-time-of-life")
+
+
+class TestCountries:
+    def test_may_have_explicit_prices_and_a_currency(self, staff: Clerk) -> None:
+        exceptions = {"IN": {"price_per_month": 999, "currency": "INR"}, "MX": {"ratio": 0.7, "price_per_year": 1000}}
+        plan = made(staff, pricing_ratio_exceptions=exceptions)
+        assert plan["pricing_ratio_exceptions"] == exceptions
+        there = staff.get(f"{PATH}/{plan['id']}?country_code=IN").json
+        assert (there["price_per_month"], there["currency"]["code"]) == (999.0, "INR")

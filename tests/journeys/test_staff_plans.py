@@ -329,13 +329,6 @@ class TestCountries:
         bag = world.person().check(plan["slug"], country_code=country).json
         assert bag["amount_per_month"] == month
 
-    def test_may_have_explicit_prices_and_a_currency(self, staff: Clerk) -> None:
-        exceptions = {"IN": {"price_per_month": 999, "currency": "INR"}, "MX": {"ratio": 0.7, "price_per_year": 1000}}
-        plan = made(staff, pricing_ratio_exceptions=exceptions)
-        assert plan["pricing_ratio_exceptions"] == exceptions
-        there = staff.get(f"{PATH}/{plan['id']}?country_code=IN").json
-        assert (there["price_per_month"], there["currency"]["code"]) == (999.0, "INR")
-
 
 class TestLists:
     def test_are_filtered(self, staff: Clerk, world: World) -> None:
