@@ -277,6 +277,15 @@ class TestThePublic:
         assert shown(world, other) == []
         assert len(staff.get(PATH).json) == 1
 
+    def test_sees_a_plan_from_when_it_is_for_sale(self, staff: Clerk, world: World) -> None:
+        found = made(staff)["id"]
+        set_status(world, TEAM, PlanStatus.DRAFT)
+        later = {"status": "ACTIVE", "applies_from": at(world, seconds=60)}
+        assert staff.put("/v1/payments/academy/plan/team", later).status == 200
+        assert shown(world) == []
+        world.advance(seconds=60)
+        assert shown(world) == [found]
+
     def test_sees_an_unlisted_plan_where_it_is_suggested_or_named(self, staff: Clerk, world: World) -> None:
         found = made(staff)["id"]
         set_status(world, TEAM, PlanStatus.UNLISTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -313,6 +314,13 @@ class TestTakingAway:
         answer = staff.delete(f"/v1/payments/academy/{kind}/{found['id']}")
         refused(answer, 400, "set-in-use")
         assert "the plan sold" in answer.json["detail"]
+
+    def test_of_one_that_a_plan_will_be_sold_with_is_refused(self, staff: Clerk, world: World) -> None:
+        found = made(staff)
+        later = (world.now + timedelta(days=1)).isoformat()
+        answer = staff.put("/v1/payments/academy/plan/basic", {"cohort_set": found["id"], "applies_from": later})
+        assert answer.status == 200, answer.text
+        refused(staff.delete(f"{PATH}/{found['id']}"), 400, "set-in-use")
 
     def test_of_one_that_only_deleted_plans_name(self, staff: Clerk, world: World) -> None:
         found = made(staff)
