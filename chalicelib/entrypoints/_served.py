@@ -42,6 +42,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}": "GET PUT",
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}/cancel": "PUT",
     },
+    "academy.currencies": {
+        "/v1/payments/currency": "GET",
+    },
+    "academy.plan_offers": {
+        "/v1/payments/planoffer": "GET",
+    },
     "academy.statement": {
         "/v1/payments/me/statement": "GET",
     },
@@ -64,7 +70,7 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     },
     "ops.identity": {
         "/ops/academies": "GET POST",
-        "/ops/academies/{academy_id}": "GET",
+        "/ops/academies/{academy_id}": "GET PUT",
         "/ops/academies/{academy_id}/staff": "GET POST",
         "/ops/academies/{academy_id}/staff/{user_id}": "DELETE",
         "/ops/users": "GET",
@@ -100,6 +106,30 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "staff.coupons": {
         "/v1/payments/academy/coupon": "GET POST",
         "/v1/payments/academy/coupon/{coupon_slug}": "DELETE GET PUT",
+    },
+    "staff.cohort_sets": {
+        "/v1/payments/academy/cohortset": "GET POST",
+        "/v1/payments/academy/cohortset/{set_ref}": "DELETE GET PUT",
+        "/v1/payments/academy/cohortset/{set_ref}/cohort": "DELETE GET PUT",
+    },
+    "staff.cohorts": {
+        "/v1/admissions/academy/cohort": "GET POST",
+        "/v1/admissions/academy/cohort/{cohort_ref}": "GET PUT",
+    },
+    "staff.event_sets": {
+        "/v1/payments/academy/eventtypeset": "GET POST",
+        "/v1/payments/academy/eventtypeset/{set_ref}": "DELETE GET PUT",
+    },
+    "staff.mentorship_sets": {
+        "/v1/payments/academy/mentorshipserviceset": "GET POST",
+        "/v1/payments/academy/mentorshipserviceset/{set_ref}": "DELETE GET PUT",
+    },
+    "staff.plan_offers": {
+        "/v1/payments/academy/planoffer": "GET POST",
+        "/v1/payments/academy/planoffer/{offer_id}": "DELETE GET PUT",
+    },
+    "staff.settings": {
+        "/v1/payments/academy/settings": "GET PUT",
     },
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",

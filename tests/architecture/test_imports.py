@@ -20,7 +20,10 @@ OUTSIDE_IMPORTERS = {
     "boto3": (),
     "fpdf": ("chalicelib/adapters/paper/",),
 }
-STATEFUL_MODULES_OF_A_BOOK = ("store.py", "rows.py", "queries.py", "operations.py", "__init__.py")
+STATEFUL_MODULES_OF_A_BOOK = (
+    *("store.py", "coupon_store.py", "rows.py", "operations.py", "__init__.py"),
+    *("queries.py", "set_queries.py", "coupon_queries.py"),
+)
 SEEN_BY_ADAPTERS = re.compile(
     r"chalicelib(\.books(\.\w+)?)?|chalicelib\.(kernel|settings|adapters)(\..*)?"
     r"|chalicelib\.books\.\w+\.(port|gateway|model)(\..*)?"
@@ -55,7 +58,7 @@ def impure_rules(found: list[Source]) -> list[str]:
         for source in found
         if source.inside("chalicelib/books/") and Path(source.path).name not in STATEFUL_MODULES_OF_A_BOOK
         for name in sorted(imported(source))
-        if name.startswith("chalicelib.dynamo") or name.endswith((".store", ".queries", ".operations"))
+        if name.startswith("chalicelib.dynamo") or name.endswith(("store", "queries", ".operations"))
     ]
 
 

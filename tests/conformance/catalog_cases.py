@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.books.catalog import store
+from chalicelib.books.catalog import coupon_store, store
 from chalicelib.books.catalog.model import ResourceSet, SetKind
 from chalicelib.dynamo.rows import Values
 from chalicelib.dynamo.writes import Unexpected
@@ -23,7 +23,7 @@ REVOKED = LIMITED.model_copy(update={"revoked": True})
 AUTOMATIC = a_coupon(NOW, ACADEMY, auto=True, expires_at=NOW)
 PLACE = store.automatic(AUTOMATIC)
 CLAIM = store.slug_claim("plan", "basic", ident=1, academy_id=ACADEMY)
-TOTAL, OWN = store.coupon_key(ACADEMY, "half"), store.person_coupon_key(USER, LIMITED.id)
+TOTAL, OWN = store.coupon_key(ACADEMY, "half"), coupon_store.person_coupon_key(USER, LIMITED.id)
 
 
 def used(times: int) -> Values:
@@ -140,71 +140,71 @@ CASES = (
         refused=store.SlugTaken,
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="the first use",
-        writes=store.take_coupon(LIMITED, USER),
+        writes=coupon_store.take_coupon(LIMITED, USER),
         before=rows_of(COUPON),
         after={TOTAL: used(1), OWN: {"used": 1}},
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="the last use",
-        writes=store.take_coupon(LIMITED, USER),
+        writes=coupon_store.take_coupon(LIMITED, USER),
         before={TOTAL: used(1), OWN: {"used": 1}},
         after={TOTAL: used(2), OWN: {"used": 2}},
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="without a total",
-        writes=store.take_coupon(UNLIMITED, USER),
+        writes=coupon_store.take_coupon(UNLIMITED, USER),
         after={OWN: {"used": 1}},
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="that nobody may use",
-        writes=store.take_coupon(a_coupon(NOW, ACADEMY, how_many_offers=0), USER),
+        writes=coupon_store.take_coupon(a_coupon(NOW, ACADEMY, how_many_offers=0), USER),
         before=rows_of(COUPON),
-        refused=store.CouponUsedUp,
+        refused=coupon_store.CouponUsedUp,
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="used up by all",
-        writes=store.take_coupon(LIMITED, USER),
+        writes=coupon_store.take_coupon(LIMITED, USER),
         before={TOTAL: used(2)},
-        refused=store.CouponUsedUp,
+        refused=coupon_store.CouponUsedUp,
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="revoked since it was quoted",
-        writes=store.take_coupon(LIMITED, USER),
+        writes=coupon_store.take_coupon(LIMITED, USER),
         before={TOTAL: {**used(1), "revoked": True}},
-        refused=store.CouponUsedUp,
+        refused=coupon_store.CouponUsedUp,
     ),
     Case(
-        of=store.take_coupon,
+        of=coupon_store.take_coupon,
         name="used up by the person",
-        writes=store.take_coupon(LIMITED, USER),
+        writes=coupon_store.take_coupon(LIMITED, USER),
         before={TOTAL: used(1), OWN: {"used": 2}},
-        refused=store.CouponUsedUp,
+        refused=coupon_store.CouponUsedUp,
     ),
     Case(
-        of=store.return_coupon,
+        of=coupon_store.return_coupon,
         name="a use",
-        writes=store.return_coupon(LIMITED, USER),
+        writes=coupon_store.return_coupon(LIMITED, USER),
         before={TOTAL: used(2), OWN: {"used": 1}},
         after={TOTAL: used(1), OWN: {"used": 0}},
     ),
     Case(
-        of=store.return_coupon,
+        of=coupon_store.return_coupon,
         name="never taken",
-        writes=store.return_coupon(LIMITED, USER),
+        writes=coupon_store.return_coupon(LIMITED, USER),
         before={TOTAL: used(1), OWN: {"used": 0}},
         refused=Unexpected,
     ),
     Case(
-        of=store.return_coupon,
+        of=coupon_store.return_coupon,
         name="where there is none",
-        writes=store.return_coupon(UNLIMITED, USER),
+        writes=coupon_store.return_coupon(UNLIMITED, USER),
         refused=Unexpected,
     ),
 )

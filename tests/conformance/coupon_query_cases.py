@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.books.catalog import coupon_queries, store
+from chalicelib.books.catalog import coupon_queries, coupon_store, store
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.operations import creation
 from chalicelib.books.catalog.referrals import own_coupon
@@ -32,7 +32,7 @@ COUPONS = rows_of(
 USED: Rows = {
     **COUPONS,
     store.coupon_key(ACADEMY, "half"): {**COUPONS[store.coupon_key(ACADEMY, "half")], "used": 3},
-    store.person_coupon_key(USER, HALF.id): {"used": 2},
+    coupon_store.person_coupon_key(USER, HALF.id): {"used": 2},
 }
 
 

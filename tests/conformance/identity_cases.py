@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chalicelib.books.identity import store
 from chalicelib.books.identity.model import Position
-from chalicelib.dynamo.writes import Put, Unexpected
+from chalicelib.dynamo.writes import Put, Unexpected, Update
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.things import (
     ACADEMY,
@@ -28,6 +28,10 @@ class Refused(Exception):
 
 def academy_puts(**changed: object) -> list[Put]:
     return store.new_academy(an_academy(**changed), id_taken=lambda old: Refused())
+
+
+def renamed(*, was: str) -> Update:
+    return store.changed_academy(an_academy(name="5Geeks"), was=was, refused=lambda old: Refused())
 
 
 ADA = store.new_user(a_user())
@@ -73,6 +77,20 @@ PEOPLE = (
         writes=[store.changed_user(a_user(first_name="Bea"), version=2)],
         before=rows_of(*ADA),
         refused=store.UserChanged,
+    ),
+    Case(
+        of=store.changed_academy,
+        name="over the one that was read",
+        writes=[renamed(was=an_academy().model_dump_json())],
+        before=rows_of(*HERE),
+        after={store.academy_key(ACADEMY): {**HERE[1].values, "doc": an_academy(name="5Geeks").model_dump_json()}},
+    ),
+    Case(
+        of=store.changed_academy,
+        name="changed since it was read",
+        writes=[renamed(was="{}")],
+        before=rows_of(*HERE),
+        refused=Refused,
     ),
     Case(
         of=store.user_as_read,

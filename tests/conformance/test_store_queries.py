@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import pkgutil
 import typing
@@ -19,6 +19,7 @@ from tests.conformance import (
     people_query_cases,
     refund_cases,
     service_query_cases,
+    set_cases,
     staff_cases,
     waiting_cases,
 )
@@ -31,6 +32,7 @@ ASKED: tuple[Asked, ...] = (
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
     *service_query_cases.ASKED,
+    *set_cases.ASKED,
     *staff_cases.ASKED,
     *waiting_cases.ASKED,
 )
@@ -38,12 +40,10 @@ ASKED: tuple[Asked, ...] = (
 
 def queries() -> Iterator[Callable[..., Any]]:
     """The public functions of the books' queries that read a table."""
-    for book in pkgutil.iter_modules(chalicelib.books.__path__):
-        name = f"chalicelib.books.{book.name}.queries"
-        if importlib.util.find_spec(name) is None:
+    for name in (found.name for found in pkgutil.walk_packages(chalicelib.books.__path__, "chalicelib.books.")):
+        if not name.endswith("queries"):
             continue
-        module = importlib.import_module(name)
-        for found in vars(module).values():
+        for found in vars(importlib.import_module(name)).values():
             own = inspect.isfunction(found) and found.__module__ == name and not found.__name__.startswith("_")
             if own and typing.get_type_hints(found).get("table") is Table:
                 yield found

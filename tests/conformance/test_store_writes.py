@@ -26,6 +26,7 @@ from tests.conformance import (
     identity_cases,
     ledger_cases,
     refund_cases,
+    set_cases,
     staff_cases,
     waiting_cases,
     work_cases,
@@ -39,6 +40,7 @@ CASES: tuple[Case, ...] = (
     *identity_cases.CASES,
     *ledger_cases.CASES,
     *refund_cases.CASES,
+    *set_cases.CASES,
     *staff_cases.CASES,
     *waiting_cases.CASES,
     *work_cases.CASES,
@@ -48,8 +50,10 @@ WRITES = frozenset({Put, Update, Delete, Check})
 
 def builders() -> Iterator[Callable[..., Any]]:
     """The public functions of the stores that answer a write, or several."""
-    for book in pkgutil.iter_modules(chalicelib.books.__path__):
-        store = importlib.import_module(f"chalicelib.books.{book.name}.store")
+    for module in (found.name for found in pkgutil.walk_packages(chalicelib.books.__path__, "chalicelib.books.")):
+        if not module.endswith("store"):
+            continue
+        store = importlib.import_module(module)
         for name, found in vars(store).items():
             own = inspect.isfunction(found) and found.__module__ == store.__name__
             if own and not name.startswith("_") and _writes(typing.get_type_hints(found)["return"]):

@@ -157,6 +157,7 @@ def two_tenants(world: World) -> Tenants:
         "standing": "BAD",
         "user_id": owner.user_id,
         **CARD,
+        **of_sets_and_offers(world, staff),
     }
     (intent, *_) = [one for one in world.at_stripe("payment_intent") if one["amount"] == 45000]
     world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
@@ -188,8 +189,28 @@ def of_the_catalog(world: World, staff: Person) -> dict[str, Any]:
 
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
-    path = "/v1/payments/academy/financingoption"
-    made = staff.post(path, OPTION, Academy=str(world.academy_id))
+    return _made(world, staff, "/v1/payments/academy/financingoption", OPTION)
+
+
+def of_sets_and_offers(world: World, staff: Person) -> dict[str, Any]:
+    """A cohort of academy 1 in one of its sets, sets of the other kinds with the same slug, and a plan offer."""
+    named = {"slug": "a-cohort", "name": "A cohort", "available_as_saas": True}
+    cohort = _made(world, staff, "/v1/admissions/academy/cohort", named)
+    for kind, members in (("cohortset", {"cohorts": [cohort]}), ("mentorshipserviceset", {}), ("eventtypeset", {})):
+        _made(world, staff, f"/v1/payments/academy/{kind}", {"slug": "a-set", "name": "A set", **members})
+    offer = {"original_plan": BASIC, "suggested_plan": TEAM}
+    return {
+        "cohort_ref": "a-cohort",
+        "cohorts": [cohort],
+        "set_ref": "a-set",
+        "offer_id": _made(world, staff, "/v1/payments/academy/planoffer", offer),
+        "original_plan": TEAM,
+        "suggested_plan": BASIC,
+    }
+
+
+def _made(world: World, staff: Person, path: str, body: Any) -> int:
+    made = staff.post(path, body, Academy=str(world.academy_id))
     assert made.status == 201, made.text
     return int(made.json["id"])
 
@@ -226,6 +247,9 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "PUT /v1/payments/academy/serviceitem/{item_id}": {"body": ("sort_priority",)},
         "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
         "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},
+        "PUT /v1/payments/academy/cohortset/{set_ref}/cohort": {"body": ("cohorts",)},
+        "DELETE /v1/payments/academy/cohortset/{set_ref}/cohort": {"body": ("cohorts",)},
+        "GET /v1/payments/planoffer": {"query": {"academy"}},
         "GET /v1/payments/plan": {"query": {"academy"}},
         "GET /v1/payments/me/coupon": {"query": {"academy"}},
         "POST /v1/payments/academy/coupon": {"body": ("slug", "discount_value"), "discount_value": 0.5},

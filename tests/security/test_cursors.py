@@ -17,6 +17,7 @@ LISTS = (
     "/v1/payments/me/invoice",
     "/v1/payments/me/service/mentorship-service/consumptionsession",
     "/v1/payments/plan?academy=4geeks",
+    "/v1/payments/planoffer?academy=4geeks",
     "/v1/payments/service",
     "/v1/payments/academy/service?academy=4geeks",
     "/v1/payments/academy/serviceitem?academy=4geeks",

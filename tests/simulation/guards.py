@@ -19,7 +19,7 @@ from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import PAID_STATUSES, Invoice, InvoiceStatus
 from chalicelib.books.billing.refunds import paid_status
-from chalicelib.books.catalog import store as catalog
+from chalicelib.books.catalog import coupon_store
 from chalicelib.books.consumption import store as consumption
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.inbox import queries as inbox_queries
@@ -232,13 +232,13 @@ def begun_without_claims(patches: ExitStack) -> None:
 
 def takes_what_was_revoked(patches: ExitStack) -> None:
     """A use is counted whatever has become of the coupon since it was quoted."""
-    real = catalog.take_coupon
+    real = coupon_store.take_coupon
 
     def taken(coupon: Any, user_id: int) -> Any:
         own, *total = real(coupon, user_id)
-        return [own, *(replace(write, condition=catalog._below(coupon.how_many_offers)) for write in total)]
+        return [own, *(replace(write, condition=coupon_store._below(coupon.how_many_offers)) for write in total)]
 
-    patches.enter_context(patch.object(catalog, "take_coupon", taken))
+    patches.enter_context(patch.object(coupon_store, "take_coupon", taken))
 
 
 GUARDS: tuple[Guard, ...] = (
@@ -258,10 +258,10 @@ GUARDS: tuple[Guard, ...] = (
     Guard("a trial is had once", free(subscriptions, "claim_trial")),
     Guard("a claim is given back", unwritten(subscriptions, "give_back_plan")),
     Guard("a claim is given back by its own purchase only", free(subscriptions, "give_back_plan")),
-    Guard("a coupon's uses per person are limited", free(catalog, "take_coupon", only=0)),
-    Guard("a coupon's uses are limited", free(catalog, "take_coupon", only=1)),
-    Guard("a coupon's use is given back", unwritten(catalog, "return_coupon")),
-    Guard("a use that was not taken is not given back", free(catalog, "return_coupon")),
+    Guard("a coupon's uses per person are limited", free(coupon_store, "take_coupon", only=0)),
+    Guard("a coupon's uses are limited", free(coupon_store, "take_coupon", only=1)),
+    Guard("a coupon's use is given back", unwritten(coupon_store, "return_coupon")),
+    Guard("a use that was not taken is not given back", free(coupon_store, "return_coupon")),
     Guard("a reward that was revoked is not taken", takes_what_was_revoked),
     Guard("a reward is revoked with its payment", swapped(reverse, "are_revoked", lambda invoice: False)),
     Guard("a reward is made with the delivery", swapped(fulfill, "rewards", lambda invoice, delivery: ())),

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.books.catalog import coupon_queries, operations, queries, store
+from chalicelib.books.catalog import coupon_queries, coupon_store, operations, queries, store
+from chalicelib.books.catalog.coupon_store import CouponUsedUp
 from chalicelib.books.catalog.model import (
     Cohort,
     Coupon,
@@ -18,7 +19,7 @@ from chalicelib.books.catalog.model import (
     SetKind,
 )
 from chalicelib.books.catalog.referrals import own_coupon
-from chalicelib.books.catalog.store import AcademyServiceExists, ChangedMeanwhile, CouponUsedUp, SlugTaken
+from chalicelib.books.catalog.store import AcademyServiceExists, ChangedMeanwhile, SlugTaken
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Unexpected, commit
 from chalicelib.kernel.documents import Document
@@ -123,7 +124,7 @@ class TestSlugs:
 
 def used(table: Table, coupon: Coupon) -> tuple[int, int]:
     """How often it was used in total, and by this person."""
-    rows = [table.get(store.key_of(coupon)), table.get(store.person_coupon_key(USER, coupon.id))]
+    rows = [table.get(store.key_of(coupon)), table.get(coupon_store.person_coupon_key(USER, coupon.id))]
     total, by_person = (0 if row is None else coupon_queries.used_of(row) for row in rows)
     return total, by_person
 
@@ -137,55 +138,55 @@ class TestACoupon:
     def test_runs_out_in_total(self, table: Table) -> None:
         coupon = self.coupon(table)
         for user_id in (USER, USER + 1):
-            commit(table, store.take_coupon(coupon, user_id))
+            commit(table, coupon_store.take_coupon(coupon, user_id))
         assert used(table, coupon) == (2, 1)
-        error = assert_refused(table, store.take_coupon(coupon, USER + 2), CouponUsedUp)
+        error = assert_refused(table, coupon_store.take_coupon(coupon, USER + 2), CouponUsedUp)
         assert "half was used up" in str(error)
 
     def test_runs_out_for_a_person(self, table: Table) -> None:
         coupon = self.coupon(table)
-        commit(table, store.take_coupon(coupon, USER))
-        assert_refused(table, store.take_coupon(coupon, USER), CouponUsedUp)
+        commit(table, coupon_store.take_coupon(coupon, USER))
+        assert_refused(table, coupon_store.take_coupon(coupon, USER), CouponUsedUp)
         assert used(table, coupon) == (1, 1)
 
     def test_without_a_limit_is_counted_for_the_person_only(self, table: Table) -> None:
         """So that a sale does not queue at one row."""
         coupon = self.coupon(table, how_many_offers=-1)
-        assert len(store.take_coupon(coupon, USER)) == 1
-        commit(table, store.take_coupon(coupon, USER))
+        assert len(coupon_store.take_coupon(coupon, USER)) == 1
+        commit(table, coupon_store.take_coupon(coupon, USER))
         assert used(table, coupon) == (0, 1)
-        assert_refused(table, store.take_coupon(coupon, USER), CouponUsedUp)
+        assert_refused(table, coupon_store.take_coupon(coupon, USER), CouponUsedUp)
 
     @pytest.mark.parametrize("offers", [2, -1])
     def test_that_is_given_back_can_be_taken_again(self, table: Table, offers: int) -> None:
         coupon = self.coupon(table, how_many_offers=offers)
-        commit(table, store.take_coupon(coupon, USER))
-        commit(table, store.return_coupon(coupon, USER))
+        commit(table, coupon_store.take_coupon(coupon, USER))
+        commit(table, coupon_store.return_coupon(coupon, USER))
         assert used(table, coupon) == (0, 0)
-        commit(table, store.take_coupon(coupon, USER))
+        commit(table, coupon_store.take_coupon(coupon, USER))
 
     @pytest.mark.parametrize("offers", [2, -1])
     def test_that_was_not_taken_is_not_given_back(self, table: Table, offers: int) -> None:
         coupon = self.coupon(table, how_many_offers=offers)
-        assert_refused(table, store.return_coupon(coupon, USER), Unexpected, "given back was taken")
-        commit(table, store.take_coupon(coupon, USER))
-        commit(table, store.return_coupon(coupon, USER))
-        assert_refused(table, store.return_coupon(coupon, USER), Unexpected, "given back was taken")
+        assert_refused(table, coupon_store.return_coupon(coupon, USER), Unexpected, "given back was taken")
+        commit(table, coupon_store.take_coupon(coupon, USER))
+        commit(table, coupon_store.return_coupon(coupon, USER))
+        assert_refused(table, coupon_store.return_coupon(coupon, USER), Unexpected, "given back was taken")
 
     def test_is_listed_with_its_uses(self, table: Table) -> None:
         coupon = self.coupon(table)
-        commit(table, store.take_coupon(coupon, USER))
+        commit(table, coupon_store.take_coupon(coupon, USER))
         assert coupon_queries.coupons(table, ACADEMY, limit=9).items == ((coupon, 1),)
         assert coupon_queries.coupons(table, ACADEMY + 1, limit=9).items == ()
 
     def test_that_was_revoked_is_used_up_for_whoever_was_quoted_it(self, table: Table) -> None:
         coupon = self.coupon(table)
         commit(table, operations.change(coupon, coupon.model_copy(update={"revoked": True}), version=1))
-        assert_refused(table, store.take_coupon(coupon, USER), CouponUsedUp)
+        assert_refused(table, coupon_store.take_coupon(coupon, USER), CouponUsedUp)
         revoked = coupon_queries.coupon(table, ACADEMY, "half")
         assert revoked is not None and revoked.coupon.revoked
         commit(table, operations.change(revoked.coupon, coupon, version=2))
-        commit(table, store.take_coupon(coupon, USER))
+        commit(table, coupon_store.take_coupon(coupon, USER))
 
     def test_that_is_automatic_is_found_until_it_expires_or_is_not_any_more(self, table: Table) -> None:
         coupon = self.coupon(table, auto=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.books.catalog.model import ServicePrice, SetKind
+from chalicelib.books.catalog.model import ResourceSet, Service, ServicePrice, SetKind
 from chalicelib.books.catalog.plans import Warned
 from chalicelib.books.catalog.prices import checked_currency, checked_price
 from chalicelib.books.catalog.pricing import highest_amount, units_price
+from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.quantity import UNITS_MAX
@@ -101,3 +102,11 @@ def _is_capped(price: ServicePrice, country: str | None) -> bool:
     """Whether not even one bundle can be bought in a country."""
     bundle = units_price(price, how_many=price.bundle_size, country=country).price
     return Money.of(bundle.amount, bundle.currency).major > highest_amount(price, country)
+
+
+class PricedWithSets(Document):
+    """An academy's price together with its service and the sets that it is for."""
+
+    price: ServicePrice
+    service: Service
+    sets: tuple[ResourceSet, ...]

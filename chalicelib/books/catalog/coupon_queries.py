@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from chalicelib.books.catalog import queries, store
+from chalicelib.books.catalog import coupon_store, queries, store
 from chalicelib.books.catalog.model import Coupon, Plan
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Row, load
@@ -77,7 +77,7 @@ def persons_coupons(table: Table, user_id: int, *, limit: int, cursor: str | Non
 
 def person_uses(table: Table, user_id: int, found: Iterable[Coupon]) -> Mapping[int, int]:
     """How often a person used these coupons, by the coupon's id."""
-    wanted = {one.id: store.person_coupon_key(user_id, one.id) for one in found}
+    wanted = {one.id: coupon_store.person_coupon_key(user_id, one.id) for one in found}
     rows = table.get_many(wanted.values())
     return {ident: used_of(rows[key]) for ident, key in wanted.items() if key in rows}
 

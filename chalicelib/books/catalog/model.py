@@ -346,20 +346,37 @@ class Coupon(Document):
         return amount_off or self.referral_type is ReferralType.FIXED_PRICE
 
 
+class OfferText(Document):
+    """What a plan offer says in one language."""
+
+    lang: str
+    title: str | None = None
+    description: str | None = None
+    short_description: str | None = None
+
+
+class PlanOffer(Document):
+    """Whoever looks at the original plan is shown the suggested one, until `expires_at` (None: for good)."""
+
+    id: int
+    academy_id: int
+    original_plan_id: int
+    suggested_plan_id: int
+    details: str | None = None
+    show_modal: bool = False
+    expires_at: datetime | None = None
+    translations: tuple[OfferText, ...] = ()
+
+    def is_live(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
 class PricedItem(Document):
     """A plan's service item together with its service."""
 
     link_id: int
     item: ServiceItem
     service: Service
-
-
-class PricedWithSets(Document):
-    """An academy's price together with its service and the sets that it is for."""
-
-    price: ServicePrice
-    service: Service
-    sets: tuple[ResourceSet, ...]
 
 
 class Offer(Document):

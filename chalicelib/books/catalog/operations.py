@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.books.catalog import store
-from chalicelib.books.catalog.model import Coupon, Plan, Service
+from chalicelib.books.catalog.model import Cohort, Coupon, Plan, ResourceSet, Service, ServicePrice
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.kernel.documents import Document
@@ -31,6 +31,10 @@ def creation(row: Document) -> list[Write]:
     if isinstance(row, Coupon):
         made: list[Write] = [store.new(row)]
         return [*made, store.automatic(row)] if row.is_automatic else made
+    if isinstance(row, ResourceSet | Cohort):
+        return [store.own_slug_claim(row), store.new(row)]
+    if isinstance(row, ServicePrice):
+        return [store.new(row), store.links_moved(row.academy_id)]
     return [store.new(row)]
 
 

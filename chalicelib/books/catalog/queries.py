@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.books.catalog import store
+from chalicelib.books.catalog.academy_services import PricedWithSets
 from chalicelib.books.catalog.definitions import may_see
 from chalicelib.books.catalog.model import (
     Cohort,
@@ -13,7 +14,6 @@ from chalicelib.books.catalog.model import (
     Offer,
     Plan,
     PricedItem,
-    PricedWithSets,
     ResourceSet,
     Service,
     ServiceItem,
@@ -115,6 +115,12 @@ def service_of(rows: Mapping[Key, Row], ident: int) -> Service:
     if row is None:
         raise ServiceNotFound(service=ident)
     return load(Service, row)
+
+
+def plans_of(table: Table, academy_id: int, ids: Iterable[int], *, now: datetime) -> dict[int, Plan]:
+    """The plans of an academy with these ids as they hold now, whatever their status; unknown ones are left out."""
+    rows = table.get_many(store.plan_key(academy_id, ident) for ident in ids)
+    return {found.id: found.at(now) for found in (load(Plan, row) for row in rows.values())}
 
 
 def links_version(table: Table, academy_id: int) -> int:

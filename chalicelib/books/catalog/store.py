@@ -1,4 +1,7 @@
-"""Catalog rows and their keys. A slug's claim row says which id has it; a coupon's row counts its uses in `used`."""
+"""Catalog rows and their keys. A slug's claim row says which id has it; a coupon's row counts its uses in `used`.
+
+The claim of a plan says which of its offers is live, and until when: `id`, and `ends_at` where it ends.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from chalicelib.books.catalog.model import (
     Coupon,
     FinancingOption,
     Plan,
+    PlanOffer,
     ResourceSet,
     Service,
     ServiceItem,
@@ -19,8 +23,8 @@ from chalicelib.books.catalog.model import (
 )
 from chalicelib.books.catalog.referrals import is_own
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.expressions import Condition, Path
-from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.expressions import Path
+from chalicelib.dynamo.rows import Key, Row, Scalar
 from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never, present
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
@@ -55,10 +59,9 @@ class SetNotFound(DomainError):
     detail = "The academy has no {kind} set {ident}."
 
 
-class CouponUsedUp(DomainError):
-    kind = Kind.CONFLICT
-    slug = "coupon-used-up"
-    detail = "The coupon {coupon} was used up meanwhile. Check the purchase again to see its price without it."
+class ActiveOfferExists(DomainError):
+    slug = "active-plan-offer-exists"
+    detail = "There is another plan offer for this plan that has not expired."
 
 
 def slug_key(kind: str, slug: str) -> Key:
@@ -110,6 +113,22 @@ def coupon_key(academy_id: int, slug: str) -> Key:
 
 def cohort_key(academy_id: int, cohort_id: int) -> Key:
     return Key(keys.academy(academy_id), keys.ordered("COHORT", cohort_id))
+
+
+def set_slug_key(academy_id: int, kind: SetKind, slug: str) -> Key:
+    return Key(keys.academy(academy_id), f"SLUG#SET#{kind}#{slug}")
+
+
+def cohort_slug_key(academy_id: int, slug: str) -> Key:
+    return Key(keys.academy(academy_id), f"SLUG#COHORT#{slug}")
+
+
+def plan_offer_key(academy_id: int, offer_id: int) -> Key:
+    return Key(keys.academy(academy_id), keys.ordered("PLANOFFER", offer_id))
+
+
+def live_offer_key(academy_id: int, plan_id: int) -> Key:
+    return Key(keys.academy(academy_id), f"CLAIM#PLANOFFER#{plan_id}")
 
 
 def services_ref(row: Service) -> str:
@@ -189,6 +208,8 @@ def key_of(row: Document) -> Key:
             return coupon_key(row.academy_id, row.slug)
         case Cohort():
             return cohort_key(row.academy_id, row.id)
+        case PlanOffer():
+            return plan_offer_key(row.academy_id, row.id)
     raise TypeError(f"{type(row).__name__} is no catalog row")
 
 
@@ -235,6 +256,47 @@ def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> P
     return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
 
 
+def own_slug_claim(row: ResourceSet | Cohort) -> Put:
+    """Slugs of sets and cohorts are their academy's, those of each kind for themselves."""
+    return Put(
+        key=_own_slug_key(row),
+        values={"id": row.id},
+        condition=absent,
+        refused=lambda old: SlugTaken(taken=row.slug),
+    )
+
+
+def own_slug_released(row: ResourceSet | Cohort) -> Delete:
+    """With the change or the removal of the row that has the slug. Rows of early releases have not claimed theirs."""
+    return Delete(
+        key=_own_slug_key(row),
+        condition=absent | (Path("id") == row.id),
+        refused=never(f"the slug {row.slug} is claimed by the row that has it"),
+    )
+
+
+def offer_claimed(offer: PlanOffer, *, now: datetime) -> Put:
+    """From now on this is the plan's live offer. Refused with ActiveOfferExists where another one is."""
+    values: dict[str, Scalar] = {"id": offer.id}
+    if offer.expires_at is not None:
+        values["ends_at"] = int(offer.expires_at.timestamp())
+    return Put(
+        key=live_offer_key(offer.academy_id, offer.original_plan_id),
+        values=values,
+        condition=absent | (Path("id") == offer.id) | (Path("ends_at") <= int(now.timestamp())),
+        refused=lambda old: ActiveOfferExists(),
+    )
+
+
+def offer_released(offer: PlanOffer) -> Delete:
+    """The plan's live offer is so no longer. Refused where it ended meanwhile and another one is."""
+    return Delete(
+        key=live_offer_key(offer.academy_id, offer.original_plan_id),
+        condition=Path("id") == offer.id,
+        refused=lambda old: ChangedMeanwhile(),
+    )
+
+
 def past_version(plan: Plan) -> Put:
     """Keep a version that something else takes the place of, so that what was sold under it can be shown."""
     return Put(
@@ -270,7 +332,7 @@ def set_is_there(academy_id: int, kind: SetKind, set_id: int) -> Check:
 
 
 def links_key(academy_id: int) -> Key:
-    """Counts how often an academy's plans and prices changed what they name: options, sets, prices."""
+    """Counts how often an academy's rows changed what they name: plans and prices their sets, sets their cohorts."""
     return Key(keys.academy(academy_id), "LINKS")
 
 
@@ -289,55 +351,26 @@ def links_as_read(academy_id: int, *, version: int) -> Check:
     return Check(key=links_key(academy_id), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
 
 
-def person_coupon_key(user_id: int, coupon_id: int) -> Key:
-    """Counts a person's uses of a coupon."""
-    return Key(keys.user(user_id), f"CLAIM#COUPON#{coupon_id}")
-
-
-def take_coupon(coupon: Coupon, user_id: int) -> list[Update]:
-    """Take one use of a coupon, in total (where that is limited) and for the person. Raises CouponUsedUp.
-
-    A coupon without a total limit is not counted, so that a sale does not queue at one row. One that was revoked since
-    it was quoted is used up.
-    """
-    used_up: Refused = lambda old: CouponUsedUp(coupon=coupon.slug)  # noqa: E731  # one meaning for both rows
-    person = _below(coupon.how_many_per_person)
-    takes = [(person_coupon_key(user_id, coupon.id), person)]
-    if coupon.how_many_offers >= 0:
-        usable = Path("doc").exists() & Path("revoked").does_not_exist()
-        takes.append((coupon_key(coupon.academy_id, coupon.slug), usable & _below(coupon.how_many_offers)))
-    return [
-        Update(key=key, actions=(Path("used").add(1),), condition=condition, refused=used_up)
-        for key, condition in takes
-    ]
-
-
-def return_coupon(coupon: Coupon, user_id: int) -> list[Update]:
-    """Give one use back. The caller makes sure, by a condition on its invoice, that it was taken and not returned."""
-    counted = [person_coupon_key(user_id, coupon.id)]
-    if coupon.how_many_offers >= 0:
-        counted.append(coupon_key(coupon.academy_id, coupon.slug))
-    return [
-        Update(
-            key=key,
-            actions=(Path("used").add(-1),),
-            condition=Path("used") > 0,
-            refused=never(f"the use of coupon {coupon.slug} that is given back was taken"),
-        )
-        for key in counted
-    ]
-
-
-def _below(limit: int) -> Condition:
-    """Fewer uses than the limit; a row that was never counted has none."""
-    counted: Condition = Path("used") < limit
-    return counted | Path("used").does_not_exist() if limit > 0 else counted
+def links_moved_from(academy_id: int, *, version: int) -> Update:
+    """As `links_moved`, where nothing moved since they were read: who look at each other's rows are done in turn."""
+    return Update(
+        key=links_key(academy_id),
+        actions=(Path("version").add(1),),
+        condition=at_version(version),
+        refused=lambda old: ChangedMeanwhile(),
+    )
 
 
 def claimed(row: Row) -> tuple[int, int | None]:
     """The id, and the academy where there is one, that a slug's claim row names."""
     values: Mapping[str, Any] = row.values
     return values["id"], values.get("academy_id")
+
+
+def _own_slug_key(row: ResourceSet | Cohort) -> Key:
+    if isinstance(row, Cohort):
+        return cohort_slug_key(row.academy_id, row.slug)
+    return set_slug_key(row.academy_id, row.kind, row.slug)
 
 
 def _taken(row: Document) -> Refused:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -13,6 +12,7 @@ from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import ID_MAX
 from chalicelib.kernel.money import UnknownCurrency, currency
+from chalicelib.kernel.names import is_shown
 
 CredentialKind = Literal["token", "api_key"]
 
@@ -170,10 +170,25 @@ class NewAcademy:
         if self.id is not None and not 1 <= self.id <= ID_MAX:
             raise InvalidAcademyId(given=self.id)
         if self.main_currency is not None:
-            try:
-                object.__setattr__(self, "main_currency", currency(self.main_currency).code)
-            except UnknownCurrency as error:
-                raise AcademyCurrencyNotFound(code=self.main_currency) from error
+            object.__setattr__(self, "main_currency", checked_currency(self.main_currency))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcademyChange:
+    """What becomes different of an academy; None stays as it is. Raises InvalidName, AcademyCurrencyNotFound."""
+
+    name: str | None = None
+    main_currency: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            object.__setattr__(self, "name", checked_name(self.name))
+        if self.main_currency is not None:
+            object.__setattr__(self, "main_currency", checked_currency(self.main_currency))
+
+    def made_of(self, academy: Academy) -> Academy:
+        changes = {"name": self.name, "main_currency": self.main_currency}
+        return academy.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,14 +237,17 @@ def checked_slug(text: str) -> str:
 def checked_name(text: str) -> str:
     """The name without blanks around it. Raises InvalidName."""
     name = text.strip()
-    if not 1 <= len(name) <= NAME_CHARACTERS_MAX or any(_is_control(character) for character in name):
+    if not 1 <= len(name) <= NAME_CHARACTERS_MAX or not is_shown(name):
         raise InvalidName
     return name
 
 
-def _is_control(character: str) -> bool:
-    """Control characters, half of a pair, line ends. Joiners (Cf) stay: names in Persian and Hindi need them."""
-    return unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+def checked_currency(code: str) -> str:
+    """The code in capitals. Raises AcademyCurrencyNotFound."""
+    try:
+        return currency(code).code
+    except UnknownCurrency as error:
+        raise AcademyCurrencyNotFound(code=code) from error
 
 
 def _is_word(text: str, *, also: str, longest: int) -> bool:

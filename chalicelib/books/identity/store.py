@@ -190,6 +190,16 @@ def new_academy(academy: Academy, *, id_taken: Refused) -> list[Put]:
     ]
 
 
+def changed_academy(academy: Academy, *, was: str, refused: Refused) -> Update:
+    """The academy over the document that was read."""
+    return Update(
+        key=academy_key(academy.id),
+        actions=(Path("doc").set(academy.model_dump_json()),),
+        condition=Path("doc") == was,
+        refused=refused,
+    )
+
+
 def member(membership: Membership, position: Position) -> Put:
     """The membership, over an earlier one of the same person. What the role brings is not stored: it is looked up."""
     stored = membership.model_copy(update={"role": position.role, "capabilities": position.capabilities})

@@ -13,10 +13,10 @@ from chalicelib.books.billing.gateway import PaymentDeclined
 from chalicelib.books.billing.model import BagKind, Invoice
 from chalicelib.books.billing.queries import BadReputation, BagNotFound, InvoiceNotFound
 from chalicelib.books.billing.store import PurchaseInFlight
+from chalicelib.books.catalog.coupon_store import CouponUsedUp
 from chalicelib.books.catalog.model import Period, SetKind
 from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
 from chalicelib.books.catalog.queries import PriceNotFound, ServiceNotFound
-from chalicelib.books.catalog.store import CouponUsedUp
 from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
 from chalicelib.books.identity.queries import academy as read_academy
 from chalicelib.books.identity.store import AcademyNotFound

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chalicelib.books.catalog.store import ChangedMeanwhile
 from chalicelib.books.identity import operations, queries, roles
 from chalicelib.books.identity.credentials import InvalidEmail, InvalidPassword
 from chalicelib.books.identity.model import (
+    AcademyChange,
     AcademyCurrencyNotFound,
     InvalidName,
     InvalidScopes,
@@ -29,6 +31,8 @@ from chalicelib.dynamo.table import InvalidCursor
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, route
 from chalicelib.entrypoints.ops import schemas
+from chalicelib.flows.catalog.edit import Staff
+from chalicelib.flows.catalog.set_up import academy_changed
 
 
 @route(
@@ -67,6 +71,20 @@ def list_academies(call: Call, query: schemas.PageQuery) -> Answer:
 def show_academy(call: Call, academy_id: int) -> Answer:
     """Show an academy."""
     return Answer(200, schemas.AcademyAnswer.of(queries.academy(call.runtime.table, academy_id)))
+
+
+@route(
+    "PUT",
+    "/ops/academies/{academy_id}",
+    access=Access.OPERATOR,
+    answers={200: schemas.AcademyAnswer},
+    errors=(AcademyNotFound, InvalidName, AcademyCurrencyNotFound, ChangedMeanwhile),
+)
+def change_academy(call: Call, academy_id: int, body: schemas.AcademyChangeBody) -> Answer:
+    """Change what an academy is called and counts in. Its slug stays."""
+    change = AcademyChange(name=body.name, main_currency=body.main_currency)
+    by = Staff(academy_id=academy_id, by=call.person.caller_key, is_operator=True)
+    return Answer(200, schemas.AcademyAnswer.of(academy_changed(call.runtime.context(call.now), by, change)))
 
 
 @route(

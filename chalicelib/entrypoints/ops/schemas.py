@@ -62,6 +62,13 @@ class AcademyBody(Input):
     id: Id | None = None
 
 
+class AcademyChangeBody(Input):
+    """What is left out, or null, stays as it is."""
+
+    name: Name | None = None
+    main_currency: str | None = Field(default=None, min_length=3, max_length=3)
+
+
 class AcademyAnswer(Output):
     id: int
     slug: str

@@ -13,10 +13,11 @@ from chalicelib.books.catalog.academy_services import (
     InvalidBundleSize,
     InvalidDiscountRatio,
     InvalidMaxItems,
+    PricedWithSets,
     PriceFixed,
     SetsExcludeEachOther,
 )
-from chalicelib.books.catalog.model import PricedWithSets, ServicePrice, SetKind
+from chalicelib.books.catalog.model import ServicePrice, SetKind
 from chalicelib.books.catalog.prices import (
     CurrencyNotFound,
     InvalidCountryPrices,

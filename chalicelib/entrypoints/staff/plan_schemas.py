@@ -34,6 +34,7 @@ from chalicelib.entrypoints.academy.schemas import (
     period_price,
     sets_out,
 )
+from chalicelib.entrypoints.staff.cohort_schemas import CohortOut, cohort_out
 from chalicelib.entrypoints.staff.inputs import (
     CurrencyCode,
     Exceptions,
@@ -113,14 +114,6 @@ class PlanBody(PlanChange):
 
     slug: PlanSlug
     currency: CurrencyCode
-
-
-class CohortOut(Output):
-    id: int
-    slug: str
-    name: str
-    available_as_saas: bool
-    syllabus: str | None
 
 
 class CohortSetOut(SetOut):
@@ -260,14 +253,5 @@ def _cohort_set_out(offer: Offer, cohorts: Mapping[int, Cohort]) -> CohortSetOut
         id=found.id,
         slug=found.slug,
         name=found.name,
-        cohorts=[
-            CohortOut(
-                id=cohort.id,
-                slug=cohort.slug,
-                name=cohort.name,
-                available_as_saas=cohort.available_as_saas,
-                syllabus=cohort.syllabus,
-            )
-            for cohort in members
-        ],
+        cohorts=[cohort_out(cohort) for cohort in members],
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from chalicelib.books.catalog.academy_services import surprises
-from chalicelib.books.catalog.model import PricedWithSets, SetKind
+from chalicelib.books.catalog.academy_services import PricedWithSets, surprises
+from chalicelib.books.catalog.model import SetKind
 from chalicelib.books.catalog.pricing import country_price, highest_amount
 from chalicelib.books.identity.model import Academy
 from chalicelib.entrypoints._http import Output

@@ -26,6 +26,7 @@ from chalicelib.kernel.documents import Document
 from chalicelib.kernel.ids import new_id
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 TRIES_MAX = 10
 
 
@@ -90,10 +91,11 @@ def removed(
     *,
     missing: Callable[[], Exception],
     check: Callable[[D, Sequence[Plan]], None],
+    beside: Callable[[D], Sequence[Write]] = lambda found: (),
 ) -> None:
     """Take a row away that no plan names. `check` is given all plans of the academy, and raises where one does.
 
-    A plan that names it meanwhile moves the academy's links, and then all is looked at again.
+    What names it meanwhile moves the academy's links, and then all is looked at again.
     """
     for attempt in range(TRIES_MAX):
         version = queries.links_version(context.table, staff.academy_id)
@@ -106,6 +108,7 @@ def removed(
             catalog.removed(found, version=row.version),
             catalog.links_as_read(staff.academy_id, version=version),
             audited(context, staff, subject, found, None),
+            *beside(found),
         ]
         try:
             commit(context.table, writes)
@@ -113,6 +116,16 @@ def removed(
             backoff.wait(attempt)
             continue
         return
+    raise ChangedMeanwhile
+
+
+def until_written(step: Callable[[], T]) -> T:
+    """What `step` answers, which reads and writes, done anew while others write in between. Raises ChangedMeanwhile."""
+    for attempt in range(TRIES_MAX):
+        try:
+            return step()
+        except ChangedMeanwhile:
+            backoff.wait(attempt)
     raise ChangedMeanwhile
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import BAG_LIVES, Bag, BagKind, Buyer
 from chalicelib.books.billing.queries import StoredInvoice
-from chalicelib.books.catalog import coupon_queries
+from chalicelib.books.catalog import coupon_queries, coupon_store
 from chalicelib.books.catalog import queries as catalog
-from chalicelib.books.catalog import store as catalog_store
 from chalicelib.books.catalog.model import Offer, Plan, PlanStatus
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.dynamo.writes import commit
@@ -88,7 +87,7 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
             raise ServiceItemNotValid(service=service_id)
     plan_claim = subscriptions.plan_claim_key(buyer.user_id, plan.id)
     trial_claim = subscriptions.trial_claim_key(buyer.user_id, plan.id)
-    uses = {c.coupon.id: catalog_store.person_coupon_key(buyer.user_id, c.coupon.id) for c in candidates}
+    uses = {c.coupon.id: coupon_store.person_coupon_key(buyer.user_id, c.coupon.id) for c in candidates}
     beside = [plan_claim, trial_claim, *uses.values()]
     offer, rows = catalog.offer_and_rows(context.table, plan, add_ons=add_ons, beside=beside)
     pending = being_paid(context, buyer.user_id, rows.get(plan_claim))

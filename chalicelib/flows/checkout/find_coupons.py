@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.books.catalog import coupon_queries, store
+from chalicelib.books.catalog import coupon_queries, coupon_store
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.coupon_terms import CouponPlanNotFound
 from chalicelib.books.catalog.model import Coupon
@@ -36,7 +36,11 @@ def find_coupons(context: Context, command: FindCoupons) -> tuple[Coupon, ...]:
     if plan.status not in FOR_SALE or command.academy_id not in (None, plan.academy_id):
         raise CouponPlanNotFound(plan=command.plan)
     user_id = command.user_id
-    uses = {} if user_id is None else {c.coupon.id: store.person_coupon_key(user_id, c.coupon.id) for c in candidates}
+    uses = (
+        {}
+        if user_id is None
+        else {c.coupon.id: coupon_store.person_coupon_key(user_id, c.coupon.id) for c in candidates}
+    )
     offer, rows = catalog.offer_and_rows(context.table, plan, beside=uses.values())
     asking = Asking(
         plan=plan,

@@ -11,7 +11,7 @@ from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import Payment
 from chalicelib.books.billing.model import Invoice, InvoiceKind, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
-from chalicelib.books.catalog import store as catalog
+from chalicelib.books.catalog import coupon_store
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.catalog.operations import creation
 from chalicelib.books.identity import queries as identity
@@ -36,7 +36,7 @@ from chalicelib.kernel.ids import derived
 PAGES_TRIED_MAX = 5
 TAKEN = (
     billing.BagMoved,
-    catalog.CouponUsedUp,
+    coupon_store.CouponUsedUp,
     subscriptions.PlanAlreadyBought,
     subscriptions.PlanAlreadyFinanced,
     subscriptions.TrialAlreadyTaken,
@@ -158,7 +158,7 @@ def claim_writes(invoice: Invoice, delivery: Delivery) -> list[Write]:
                 keys.append(subscriptions.card_trial_claim_key(plan.trial_fingerprint, plan_id))
             writes += [subscriptions.claim_trial(key, invoice_id=invoice.id) for key in keys]
     for coupon in delivery.coupons:
-        writes += catalog.take_coupon(coupon, user_id)
+        writes += coupon_store.take_coupon(coupon, user_id)
     return writes
 
 

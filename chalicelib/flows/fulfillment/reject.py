@@ -9,7 +9,7 @@ from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.model import Invoice, InvoiceKind, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
-from chalicelib.books.catalog import store as catalog
+from chalicelib.books.catalog import coupon_store
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
@@ -60,7 +60,7 @@ def _end(
         plan_id = delivery.plan.terms.plan_id
         writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=invoice.id))
     for coupon in delivery.coupons:
-        writes += catalog.return_coupon(coupon, user_id)
+        writes += coupon_store.return_coupon(coupon, user_id)
     activity = Activity(
         id=derived(status.lower(), invoice.id),
         user_id=user_id,
