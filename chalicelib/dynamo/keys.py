@@ -5,7 +5,7 @@
 - `LEDGER#{holder}`: what a person or a team pool owns: `BAL#{academy}#{service}#{set}#{page}` (lots, and
   the heads of its entries' hashes), `ENTRY#...`
 - `ACADEMY#{id}`: an academy's catalog: `ACADEMY`, `PLAN#{id}`, `PRICE#{service}`, `OPTION#{id}`, `SET#{kind}#{id}`,
-  `COUPON#{slug}`, `COHORT#{id}`
+  `COUPON#{slug}`, `COHORT#{id}`; its `STUDENT#{user}`, `INVITATION#{id}` and `INVITED#{hash of the e-mail}`
 - `SERVICE#{id}`, `ITEM#{id}`: rows that academies share
 - `SLUG#{kind}#{slug}`: which id has a slug
 - `TOKEN#{hash}`, `EMAIL#{hash}`, `KEY#{id}`: credentials; `SOURCE#{hash}`: failed logins of an address

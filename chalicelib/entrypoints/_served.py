@@ -41,6 +41,7 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/me/statement": "GET",
     },
     "academy.identity": {
+        "/v1/auth/invite/{token}/accept": "POST",
         "/v1/auth/login": "POST",
         "/v1/auth/logout": "POST",
     },
@@ -83,6 +84,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",
         "/v1/payments/academy/financingoption/{option_id}": "DELETE GET PUT",
+    },
+    "staff.students": {
+        "/v1/auth/academy/student": "POST",
+        "/v1/auth/academy/invite": "GET",
+        "/v1/auth/academy/invite/{invite_id}": "DELETE",
+        "/v1/auth/academy/invite/{invite_id}/resend": "POST",
     },
     "stripe_webhook": {
         "/stripe/webhook": "POST",

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from chalicelib.books.catalog import store
 from chalicelib.books.catalog.model import (
+    Cohort,
     Coupon,
     FinancingOption,
     Offer,
@@ -83,6 +84,18 @@ def plans(table: Table, academy_id: int, *, limit: int, now: datetime, cursor: s
 def all_plans(table: Table, academy_id: int) -> list[Plan]:
     """Every plan of an academy, whatever its status: for staff's rare changes, never for a list."""
     return [load(Plan, row) for row in table.query_all(keys.academy(academy_id), prefix="PLAN#")]
+
+
+def plans_by_id(table: Table, academy_id: int, ids: Iterable[int], *, now: datetime) -> list[Plan]:
+    """The plans of an academy with these ids, as they hold now; unknown ones are left out."""
+    rows = table.get_many([store.plan_key(academy_id, ident) for ident in ids])
+    return [load(Plan, row).at(now) for row in rows.values()]
+
+
+def cohorts_by_id(table: Table, academy_id: int, ids: Iterable[int]) -> list[Cohort]:
+    """The cohorts of an academy with these ids; unknown ones are left out."""
+    rows = table.get_many([store.cohort_key(academy_id, ident) for ident in ids])
+    return [load(Cohort, row) for row in rows.values()]
 
 
 def links_version(table: Table, academy_id: int) -> int:

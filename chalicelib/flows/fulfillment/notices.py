@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from typing import Protocol
 
-from chalicelib.books.billing.model import Buyer, Dispute, Invoice, Refund
+from chalicelib.books.billing.model import Dispute, Invoice, Refund
 from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
 
 Rows = Sequence[tuple[str, str]]
+
+
+class Addressee(Protocol):
+    """Whoever gets a mail."""
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def first_name(self) -> str: ...
 
 
 def receipt(invoice: Invoice, now: datetime) -> Message:
@@ -29,7 +40,7 @@ def receipt(invoice: Invoice, now: datetime) -> Message:
     if invoice.coupons:
         facts.append(("Coupons", ", ".join(coupon.slug for coupon in invoice.coupons)))
     subject = f"Your receipt, {invoice.total}"
-    return _mail(
+    return mail_to(
         derived("receipt", invoice.id), invoice.buyer, subject, "Thank you for your purchase.", facts, now, rows=rows
     )
 
@@ -42,7 +53,7 @@ def returned(invoice: Invoice, amount: Money, now: datetime) -> Message:
     )
     facts = [("Invoice", str(invoice.id)), ("Returned", str(amount))]
     subject = f"We are returning your payment of {amount}"
-    return _mail(derived("returned", invoice.id), invoice.buyer, subject, sentence, facts, now)
+    return mail_to(derived("returned", invoice.id), invoice.buyer, subject, sentence, facts, now)
 
 
 def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
@@ -56,7 +67,7 @@ def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
     ]
     sentence = "We are returning money to the card that you paid with. Your bank may take a few days to show it."
     subject = f"Your refund of {amount}"
-    return _mail(derived("credit-note", refund.id), invoice.buyer, subject, sentence, facts, now)
+    return mail_to(derived("credit-note", refund.id), invoice.buyer, subject, sentence, facts, now)
 
 
 def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetime) -> Message:
@@ -68,7 +79,7 @@ def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetim
     sentence = f"A refund did not reach the customer's bank. {rest}"
     facts = [("Refund", refund.id), ("Credit note", refund.number or ""), *_about(invoice, amount)]
     subject = f"A refund of {amount} failed"
-    return _mail(derived("refund-failed", refund.id, person.user_id), person, subject, sentence, facts, now)
+    return mail_to(derived("refund-failed", refund.id, person.user_id), person, subject, sentence, facts, now)
 
 
 def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) -> Message:
@@ -77,27 +88,32 @@ def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) 
     sentence = "A customer disputes a payment. What it bought is frozen until the dispute is decided."
     facts = [("Dispute", dispute.id), ("Reason", dispute.reason), *_about(invoice, amount)]
     subject = f"A payment of {amount} is disputed"
-    return _mail(derived("disputed", dispute.id, person.user_id), person, subject, sentence, facts, now)
+    return mail_to(derived("disputed", dispute.id, person.user_id), person, subject, sentence, facts, now)
 
 
-def _mail(
+def mail_to(
     ident: str,
-    to: Buyer | Person,
+    to: Addressee,
     subject: str,
     sentence: str,
     facts: Rows,
     now: datetime,
     rows: Rows = (),
+    link: str | None = None,
 ) -> Message:
-    """To somebody by their first name: the sentence, then the rows, then the facts."""
+    """To somebody by their first name: the sentence, then the link, the rows, the facts.
+
+    A link lets its reader in: the text is not kept once it is sent.
+    """
     name = to.first_name or "there"
     return Message(
         id=ident,
         to=to.email,
         subject=subject,
-        text=_text(name, sentence, rows, facts),
-        html=_html(name, sentence, rows, facts),
+        text=_text(name, sentence, link, rows, facts),
+        html=_html(name, sentence, link, rows, facts),
         created_at=now,
+        confidential=link is not None,
     )
 
 
@@ -105,20 +121,22 @@ def _about(invoice: Invoice, amount: Money) -> list[tuple[str, str]]:
     return [("Invoice", str(invoice.id)), ("Amount", str(amount)), ("Customer", str(invoice.buyer.user_id))]
 
 
-def _text(name: str, sentence: str, rows: Rows, facts: Rows) -> str:
+def _text(name: str, sentence: str, link: str | None, rows: Rows, facts: Rows) -> str:
     lines = [f"Hello {name},", "", sentence, ""]
+    lines += [] if link is None else [link, ""]
     lines += [f"{description}: {amount}" for description, amount in rows]
     lines += [""] + [f"{label}: {value}" for label, value in facts]
     return "\n".join(lines) + "\n"
 
 
-def _html(name: str, sentence: str, rows: Rows, facts: Rows) -> str:
+def _html(name: str, sentence: str, link: str | None, rows: Rows, facts: Rows) -> str:
+    address = "" if link is None else f"<p><a href='{escape(link)}'>{escape(link)}</a></p>"
     cells = "".join(
         f"<tr><td>{escape(left)}</td><td style='text-align:right'>{escape(right)}</td></tr>"
         for left, right in [*rows, *facts]
     )
     return (
         "<!doctype html><html><body style='font-family:sans-serif'>"
-        f"<p>Hello {escape(name)},</p><p>{escape(sentence)}</p>"
+        f"<p>Hello {escape(name)},</p><p>{escape(sentence)}</p>{address}"
         f"<table cellpadding='6'>{cells}</table></body></html>"
     )
