@@ -13,13 +13,21 @@ import pytest
 
 import chalicelib.books
 from chalicelib.dynamo.table import Table
-from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases, staff_cases
+from tests.conformance import (
+    billing_query_cases,
+    drift_cases,
+    enrollment_cases,
+    people_query_cases,
+    refund_cases,
+    staff_cases,
+)
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
 
 ASKED: tuple[Asked, ...] = (
     *billing_query_cases.ASKED,
     *drift_cases.ASKED,
+    *enrollment_cases.ASKED,
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
     *staff_cases.ASKED,
