@@ -22,13 +22,12 @@ SAAS, LATER, HALL = 71, 72, 73
 
 def open_cohorts(world: World) -> None:
     """Three cohorts; the plans of the shop are for the first one."""
-    own = {"academy_id": world.academy_id}
-    put(
-        world.table,
-        Cohort(id=SAAS, slug="saas", name="SaaS", available_as_saas=True, **own),
-        Cohort(id=LATER, slug="later", name="Later", available_as_saas=True, **own),
-        Cohort(id=HALL, slug="hall", name="Hall", **own),
-    )
+    for ident, slug in ((SAAS, "saas"), (LATER, "later"), (HALL, "hall")):
+        saas = ident != HALL
+        put(
+            world.table,
+            Cohort(id=ident, academy_id=world.academy_id, slug=slug, name=slug.title(), available_as_saas=saas),
+        )
     change(world, ResourceSet, catalog.set_key(world.academy_id, SetKind.COHORT, COHORT_SET), member_ids=(SAAS,))
 
 
