@@ -48,6 +48,8 @@ class Secret:
 
 
 class Settings(Frozen):
+    """`invite_url`: the front end that the links of invitations lead to, which serves `/invite/{token}` below it."""
+
     stage: str = "local"
     table: str
     region: str = "us-east-1"

@@ -6,6 +6,7 @@ tests/journeys/test_crash_invariants.py break the books one by one, so that each
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,6 +16,7 @@ from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, Inv
 from chalicelib.books.billing.refunds import amount_returned, is_disputed
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.consumption.model import Session
+from chalicelib.books.enrollment.model import Invitation, InvitationStatus
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
@@ -23,7 +25,7 @@ from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
-from chalicelib.kernel.ids import derived
+from chalicelib.kernel.ids import derived, sortable
 from tests.moto_table import all_rows
 from tests.world import World
 
@@ -56,6 +58,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.waiting(frozenset(parked)),
         *books.sessions(),
         *books.customers(),
+        *books.invitations(),
     ]
 
 
@@ -359,6 +362,25 @@ class _Books:
         made = {load(Session, row).id for row in self.of("SESSION#")}
         hashed = Counter(int(str(row.values["session"])) for row in self.of("SESSION_HASH#"))
         return wrong + [f"a hash names the session {ident}" for ident in hashed if ident not in made]
+
+    def invitations(self) -> list[str]:
+        """Who accepted an invitation has an account with each of its plans once; an open one has made nothing."""
+        wrong = []
+        users = {row.key.pk for row in self.of("USER")}
+        held = Counter((row.key.pk, json.loads(row.doc)["terms"]["plan_id"]) for row in self.holdings.values())
+        for invitation in (load(Invitation, row) for row in self.of("INVITATION#")):
+            accepted = invitation.status is InvitationStatus.ACCEPTED
+            person = f"USER#{invitation.user_id}"
+            if accepted != (person in users):
+                wrong.append(f"invitation {invitation.id} is {invitation.status}; is there {person}? {person in users}")
+            for plan_id in invitation.plan_ids if accepted else ():
+                if held[person, plan_id] != 1:
+                    wrong.append(f"{person} was promised plan {plan_id} and has it {held[person, plan_id]} times")
+            if invitation.owed:
+                wrong.append(f"invitation {invitation.id} owes {len(invitation.owed)} plans")
+        open_ones = {row.key.sk for row in self.of("INVITATION#") if "ref" in row.values}
+        claimed = {f"INVITATION#{sortable(int(str(row.values['id'])))}" for row in self.of("INVITED#")}
+        return wrong + [f"{one} is open or claimed, and not both" for one in sorted(open_ones ^ claimed)]
 
     def customers(self) -> list[str]:
         """A person is one living customer of Stripe at most, and is charged with a card that is attached to it.

@@ -6,7 +6,8 @@
   the heads of its entries' hashes), `ENTRY#...`
 - `ACADEMY#{id}`: an academy's catalog: `ACADEMY`, `PLAN#{id}`, `PRICE#{service}`, `OPTION#{id}`, `SET#{kind}#{id}`,
   `COUPON#{slug}`, `AUTOMATIC#{slug}` (a coupon's place in the order of expiry), `COHORT#{id}`, `PLANOFFER#{id}`,
-  `AUDIT#{id}`; `SLUG#...`, which of its sets and cohorts has a slug; `CLAIM#...`
+  `AUDIT#{id}`, `STUDENT#{user}`, `INVITATION#{id}`, `INVITED#{hash of the e-mail}`; `SLUG#...`, which of its sets and
+  cohorts has a slug; `CLAIM#...`
 - `SERVICE#{id}`, `ITEM#{id}`: rows that academies share
 - `SLUG#{kind}#{slug}`: which id has a slug
 - `TOKEN#{hash}`, `EMAIL#{hash}`, `KEY#{id}`: credentials; `SOURCE#{hash}`: failed logins of an address

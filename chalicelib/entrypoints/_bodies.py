@@ -28,7 +28,14 @@ class Input(BaseModel):
     missing_slugs: typing.ClassVar[Mapping[str, str]] = {}
 
 
-def validated(model: type[Input], value: Any) -> Any:
+def validated_list(model: type[Input], values: list[Any], most: int) -> list[Any]:
+    """An instance of the model for each value. InvalidRequest names a field with its place in the list: `3.email`."""
+    if not 1 <= len(values) <= most:
+        raise refusal_of([FieldProblem("body", f"a list has 1 to {most} of them")])
+    return [validated(model, value, place=f"{number}.") for number, value in enumerate(values)]
+
+
+def validated(model: type[Input], value: Any, *, place: str = "") -> Any:
     """An instance of the model, or InvalidRequest with one problem for each field that cannot be read."""
     try:
         return model.model_validate(value)
@@ -36,7 +43,7 @@ def validated(model: type[Input], value: Any) -> Any:
         problems = []
         slug = None
         for found in error.errors(include_url=False, include_context=False, include_input=False):
-            name = ".".join(str(part) for part in found["loc"]) or "body"
+            name = place + (".".join(str(part) for part in found["loc"]) or "body")
             first = str(found["loc"][0]) if found["loc"] else "body"
             named = model.slugs.get(first)
             if found["type"] == "missing" or _sent_null(value, first):

@@ -1,8 +1,8 @@
 """Requests in, answers out: parsing within limits, one error shape, and the list of routes.
 
-A route is a function with annotated parameters: `call` (who, when, headers), `body` (an `Input` of `_bodies`), `query`
-(a `Query`), and the path's variables (int or str). The OpenAPI document is generated from the same list (`_openapi`).
-Only this file knows which status number a kind of refusal has.
+A route is a function with annotated parameters: `call` (who, when, headers), `body` (an `Input` of `_bodies`, or that
+or a list of it), `query` (a `Query`), and the path's variables (int or str). The OpenAPI document is generated from the
+same list (`_openapi`). Only this file knows which status number a kind of refusal has.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import UnionType
 from typing import Annotated, Any
 
 import msgspec
@@ -153,7 +154,10 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. `answers` maps each success status to the model of its body (None: no body)."""
+    """One method of one path. `answers` maps each success status to the model of its body (None: no body).
+
+    `bodies_max`: its body may be a list too, of at most so many; 0: of one only.
+    """
 
     method: str
     path: str
@@ -167,6 +171,7 @@ class Route:
     errors: tuple[type[DomainError], ...]
     keyed: bool
     body_bytes_max: int
+    bodies_max: int = 0
 
     @property
     def summary(self) -> str:
@@ -186,8 +191,12 @@ def route(
     errors: tuple[type[DomainError], ...] = (),
     keyed: bool = False,
     body_bytes_max: int = BODY_BYTES_MAX,
+    bodies_max: int = 0,
 ) -> Callable[[Handler], Handler]:
-    """Register a handler. `keyed` says that it honors Idempotency-Key."""
+    """Register a handler. `keyed` says that it honors Idempotency-Key.
+
+    A `body` that is annotated `Some | list[Some]` may be a list of `bodies_max` at most.
+    """
 
     def register(handler: Handler) -> Handler:
         hints = typing.get_type_hints(handler, globalns=_with_call(handler))
@@ -199,13 +208,14 @@ def route(
                 access=access,
                 capability=capability,
                 handler=handler,
-                body=hints.get("body"),
+                body=_one_body(hints.get("body")),
                 query=hints.get("query"),
                 variables={name: hints[name] for name in names if name not in ("body", "query")},
                 answers=answers,
                 errors=errors,
                 keyed=keyed,
                 body_bytes_max=body_bytes_max,
+                bodies_max=bodies_max,
             )
         )
         return handler
@@ -217,15 +227,22 @@ def _with_call(handler: Handler) -> dict[str, Any]:
     return {**handler.__globals__, "Call": Call}
 
 
+def _one_body(hint: Any) -> Any:
+    """The model of a body, of which there may be several."""
+    return typing.get_args(hint)[0] if isinstance(hint, UnionType) else hint
+
+
 def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[str, Any]:
     """The handler's arguments, read from the request. Raises DomainError kinds that say what cannot be read."""
     read: dict[str, Any] = {name: _variable(name, variables[name], kind) for name, kind in found.variables.items()}
     if found.query is not None:
         read["query"] = _read_query(found.query, call.raw_query)
     if found.body is not None:
-        from chalicelib.entrypoints._bodies import validated
+        from chalicelib.entrypoints._bodies import validated, validated_list
 
-        read["body"] = validated(found.body, parse_json(call, found.body_bytes_max))
+        sent = parse_json(call, found.body_bytes_max)
+        several = found.bodies_max > 0 and isinstance(sent, list)
+        read["body"] = validated_list(found.body, sent, found.bodies_max) if several else validated(found.body, sent)
     return read
 
 

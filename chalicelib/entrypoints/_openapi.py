@@ -139,6 +139,9 @@ def _request_body(route: Route, schemas: Schemas, models: Json) -> Json | None:
     if route.body is not None:
         schema = schemas[_key(route), "body"]
         required = bool(models[_name(schema)].get("required"))
+        if route.bodies_max:
+            several = {"type": "array", "items": schema, "minItems": 1, "maxItems": route.bodies_max}
+            schema = _one_of([schema, several])
         return {"required": required, "content": {"application/json": {"schema": schema}}}
     if _is_webhook(route):
         event = {"type": "object", "description": "A Stripe event; its bytes are what is signed."}
@@ -180,9 +183,11 @@ def _refusals(route: Route, refused: dict[str, Json]) -> Json:
     for status, slugs in sorted(by_status.items()):
         examples = {}
         for slug, sentence in sorted(slugs.items()):
-            # A slug has one status, but for the one that payments share with malformed input.
-            name = slug if status == 400 or slug != InvalidRequest.slug else f"{slug}-{status}"
-            refused.setdefault(name, _example(slug, status, sentence))
+            name = slug
+            example = _example(slug, status, sentence)
+            if refused.setdefault(name, example)["value"]["status"] != status:  # one of the few slugs with two
+                name = f"{slug}-{status}"
+                refused.setdefault(name, example)
             examples[name] = {"$ref": f"#/components/examples/{name}"}
         content = {PROBLEM: {"schema": {"$ref": REFERENCE.format(model="Problem")}, "examples": examples}}
         found[str(status)] = {"description": TITLES[status], "headers": _ANSWER_HEADERS, "content": content}

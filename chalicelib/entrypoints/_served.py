@@ -52,6 +52,7 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/me/statement": "GET",
     },
     "academy.identity": {
+        "/v1/auth/invite/{token}/accept": "POST",
         "/v1/auth/login": "POST",
         "/v1/auth/logout": "POST",
     },
@@ -141,6 +142,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     },
     "staff.plan_items": {
         "/v1/payments/academy/plan/serviceitem": "DELETE POST",
+    },
+    "staff.students": {
+        "/v1/auth/academy/student": "POST",
+        "/v1/auth/academy/invite": "GET",
+        "/v1/auth/academy/invite/{invite_id}": "DELETE",
+        "/v1/auth/academy/invite/{invite_id}/resend": "POST",
     },
     "stripe_webhook": {
         "/stripe/webhook": "POST",

@@ -12,6 +12,7 @@ from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.gateway import PaymentServiceBusy, PaymentServiceDown
 from chalicelib.books.billing.model import InvoiceStatus
 from chalicelib.books.drift.model import Drift, DriftStatus, WalkName
+from chalicelib.books.enrollment import queries as enrollment
 from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.outbox import queries as outbox
 from chalicelib.books.waiting import queries as waiting
@@ -20,6 +21,7 @@ from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
 from chalicelib.entrypoints.workers import work_event, work_message
 from chalicelib.flows.context import Context
+from chalicelib.flows.enrollment.deliver import deliver
 from chalicelib.flows.reconcile.catch_up import CaughtUp
 from chalicelib.flows.reconcile.catch_up import catch_up as catch_up_with
 from chalicelib.flows.reconcile.compare import Step, next_step, open_differences, took
@@ -40,14 +42,18 @@ _log = logging.getLogger(__name__)
 
 
 def sweep(event: Mapping[str, Any]) -> dict[str, int]:
-    """Finish events never nudged or not settled, messages not sent, invoices pending too long, and offer
-    free places to whoever waits. Answers how many."""
+    """Finish events never nudged or not settled, messages not sent, invoices pending too long, and invitations that
+    were accepted and not delivered; offer free places to whoever waits. Answers how many.
+    """
     found = runtime()
     table, now = found.table, found.clock()
     return {
         "invoices": _each(billing.due_invoices(table, now), lambda key: _invoice(found, key)),
         "events": _each(inbox.due(table, now), lambda event_id: work_event(found, event_id)),
         "places": _each(waiting.due(table, now), lambda plan_id: offer_places(found.context(found.clock()), plan_id)),
+        "invitations": _each(
+            enrollment.due_invitations(table, now), lambda key: deliver(found.context(found.clock()), key)
+        ),
         "messages": _each(outbox.due(table, now), lambda message_id: work_message(found, message_id)),
     }
 

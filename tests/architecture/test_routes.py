@@ -78,7 +78,10 @@ class TestSlugs:
         statuses: dict[str, set[int]] = defaultdict(set)
         for refusal in refusals():
             statuses[refusal.slug].add(refusal.status)
-        shared = {"invalid-request": {400, 402}}  # the payment service's own word for a charge that it refuses
+        shared = {
+            "invalid-request": {400, 402},  # the payment service's own word for a charge that it refuses
+            "user-not-found": {400, 404},  # in a body that is to name somebody (the documents' word), and in a path
+        }
         assert {slug: found for slug, found in statuses.items() if len(found) > 1} == shared
 
     def test_are_words_joined_by_dashes(self) -> None:

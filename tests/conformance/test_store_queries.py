@@ -16,6 +16,7 @@ from chalicelib.dynamo.table import Table
 from tests.conformance import (
     billing_query_cases,
     drift_cases,
+    enrollment_cases,
     people_query_cases,
     refund_cases,
     service_query_cases,
@@ -29,6 +30,7 @@ from tests.conformance.queries import Asked
 ASKED: tuple[Asked, ...] = (
     *billing_query_cases.ASKED,
     *drift_cases.ASKED,
+    *enrollment_cases.ASKED,
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
     *service_query_cases.ASKED,

@@ -153,6 +153,31 @@ class TestAnOperation:
         assert {"invalid-request", "malformed-json", "repeated-parameter", "plan-not-readable"} <= set(slugs)
         assert components["examples"]["out-of-stock"]["value"]["status"] == 409
 
+    def test_that_takes_one_or_several_says_so(self) -> None:
+        def order(call: Call, body: Order | list[Order]) -> Answer:
+            """Order."""
+            return Answer(201)
+
+        found, _ = self.described(order, answers={201: Part | list[Part]}, bodies_max=7)
+        one = {"$ref": "#/components/schemas/Order"}
+        several = {"type": "array", "items": one, "minItems": 1, "maxItems": 7}
+        assert found["requestBody"]["content"]["application/json"]["schema"] == {"anyOf": [one, several]}
+        answers = found["responses"]["201"]["content"]["application/json"]["schema"]["anyOf"]
+        assert [answer.get("type") for answer in answers] == [None, "array"]
+
+    def test_names_a_slug_by_its_status_where_it_has_two(self) -> None:
+        def look(call: Call) -> Answer:
+            """Look."""
+            return Answer(200)
+
+        class SoldOut(OutOfStock):
+            kind = Kind.GONE
+
+        found, components = self.described(look, answers={200: None}, errors=(OutOfStock, SoldOut))
+        for status, name in (("409", "out-of-stock"), ("410", "out-of-stock-410")):
+            assert name in found["responses"][status]["content"]["application/problem+json"]["examples"]
+            assert components["examples"][name]["value"]["status"] == int(status)
+
     def test_of_the_webhook_takes_a_signed_event(self) -> None:
         def receive(call: Call) -> Answer:
             """Receive."""

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from chalicelib.books.billing.model import Invoice, InvoiceStatus
+from chalicelib.books.enrollment.model import Invitation, Owed
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Delete, Update, anyway, commit, never
 from tests.books import what_is_wrong
+from tests.enrolling import accept, invited, open_cohorts
 from tests.moto_table import all_rows
-from tests.shop import a_coupon, put
+from tests.shop import BASIC, a_coupon, put
+from tests.staffing import clerk
 from tests.world import World
 
 Breaking = Callable[[World], None]
@@ -107,6 +110,32 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
 }
 
 
+def _accepted(world: World) -> Row:
+    return next(
+        row for row in all_rows(world.table) if row.key.sk.startswith("INVITATION#") and "ref" not in row.values
+    )
+
+
+def _owing(world: World) -> None:
+    row = _accepted(world)
+    owed = (Owed(plan_id=BASIC, invoice_id=1),)
+    _set(world, row, doc=load(Invitation, row).model_copy(update={"owed": owed}).model_dump_json())
+
+
+def _account_lost(world: World) -> None:
+    user_id = load(Invitation, _accepted(world)).user_id
+    key = Key(f"USER#{user_id}", "USER")
+    commit(world.table, [Delete(key=key, condition=anyway, refused=never("no condition"))])
+
+
+INVITATION_BREAKS: dict[str, tuple[Breaking, str]] = {
+    "a plan that was not given": (lambda w: _remove(w, "SUB#"), "and has it 0 times"),
+    "a plan that is owed": (_owing, "owes 1 plans"),
+    "an account that was not made": (_account_lost, "is ACCEPTED; is there"),
+    "an e-mail that nobody holds": (lambda w: _remove(w, "INVITED#"), "is open or claimed, and not both"),
+}
+
+
 class TestCheckBooks:
     @pytest.mark.parametrize("what", BREAKS)
     def test_sees(self, world: World, what: str) -> None:
@@ -117,6 +146,18 @@ class TestCheckBooks:
         world.settle()
         assert what_is_wrong(world) == []
         breaking, sentence = BREAKS[what]
+        breaking(world)
+        assert any(sentence in wrong for wrong in what_is_wrong(world)), what_is_wrong(world)
+
+    @pytest.mark.parametrize("what", INVITATION_BREAKS)
+    def test_sees_of_an_invitation(self, world: World, what: str) -> None:
+        open_cohorts(world)
+        staff = clerk(world)
+        assert accept(world, invited(staff, BASIC)).status == 200
+        invited(staff, email="open@example.org")
+        world.settle()
+        assert what_is_wrong(world) == []
+        breaking, sentence = INVITATION_BREAKS[what]
         breaking(world)
         assert any(sentence in wrong for wrong in what_is_wrong(world)), what_is_wrong(world)
 

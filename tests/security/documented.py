@@ -78,6 +78,8 @@ def operations() -> Iterator[Operation]:
 
 
 def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a body that may be one thing or a list of it, the one thing."""
+    schema = schema["anyOf"][0] if "anyOf" in schema else schema
     return _at(schema["$ref"]) if "$ref" in schema else schema
 
 

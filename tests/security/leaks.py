@@ -18,7 +18,7 @@ AROUND_CHARACTERS = 60
 
 _GAP = r"[\s,._/-]{0,3}"
 _SHAPES = {
-    "a token or key of ours": re.compile(r"purser_(?:token|key)_[\w-]{8}"),
+    "a token or key of ours": re.compile(r"purser_(?:token|key|invite)_[\w-]{8}"),
     "a signed token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]+"),
     "a key of Stripe": re.compile(r"\b[srp]k_(?:test|live)_\w{4}"),
     "a signing secret": re.compile(r"\bwhsec_\w{4}"),

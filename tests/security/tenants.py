@@ -136,6 +136,7 @@ def two_tenants(world: World) -> Tenants:
         "event_id": "evt_of_the_owner",
         "first_name": "Grace",
         "how_many": 10,
+        "invite_id": (invited := an_invitation(world, staff))[0],
         "invoice_id": bought["id"],
         "key_id": key.id,
         "name": "Grace",
@@ -172,7 +173,7 @@ def two_tenants(world: World) -> Tenants:
         other_staff=other_staff,
         other_academy=other.id,
         examples=examples,
-        special=_special(world, owner, bag["token"], signed_in.email, staff.user_id),
+        special=_special(world, owner, bag["token"], signed_in.email, staff.user_id, invited),
     )
 
 
@@ -233,11 +234,28 @@ def a_coupon_of(world: World, staff: Person, owner: Person) -> str:
     return str(made.json["slug"])
 
 
-def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: int) -> dict[str, dict[str, Any]]:
+def an_invitation(world: World, staff: Person) -> tuple[int, str]:
+    """One of academy 1, and the secret of its link."""
+    body = {"email": "rosa@example.org", "first_name": "Rosa", "invite": True}
+    made = staff.post("/v1/auth/academy/student", body, Academy=str(world.academy_id))
+    assert made.status == 201, made.text
+    world.settle()
+    return int(made.json["invite"]["id"]), world.mailer.sent[-1][0].text.partition("/invite/")[2].split()[0]
+
+
+def _special(
+    world: World, owner: Person, bag_token: str, email: str, staff_id: int, invited: tuple[int, str]
+) -> dict[str, dict[str, Any]]:
     (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
     return {
         "POST /stripe/webhook": {"raw": _a_webhook(world, "evt_new")[0]},
         "POST /v1/auth/login": {"email": email},
+        "POST /v1/auth/academy/student": {
+            "body": ("email", "first_name", "invite"),
+            "email": "kay@example.org",
+            "invite": True,
+        },
+        "POST /v1/auth/invite/{token}/accept": {"token": invited[1]},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
         "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "bootcamp"},

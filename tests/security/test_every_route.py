@@ -28,6 +28,7 @@ PUBLIC = {
     "GET /v1/payments/service",
     "GET /v1/payments/serviceitem",
     "POST /stripe/webhook",
+    "POST /v1/auth/invite/{token}/accept",
     "POST /v1/auth/login",
 }
 """Whoever opens another route says so here too."""

@@ -20,11 +20,13 @@ from chalicelib.books.outbox.port import MailRefused
 from chalicelib.dynamo import writes
 from chalicelib.entrypoints import _observe
 from chalicelib.kernel.errors import TryLater
+from tests.enrolling import STUDENT, accept, secret_of
 from tests.journeys.test_webhooks import an_event, post, signed
 from tests.moto_table import answering, moto_table, refusal
 from tests.security.leaks import PUBLISHED_CARDS, leaks
 from tests.security.tenants import Tenants, a_jwt, two_tenants, with_token
 from tests.shop import open_shop
+from tests.staffing import clerk
 from tests.world import STRIPE_KEY, WEBHOOK_SECRET, Person, World, a_world
 
 PASSWORD, WRONG_PASSWORD = "a password of 29 characters..", "not the password of anybody.."
@@ -244,6 +246,30 @@ def signed_tokens_and_keys(world: World, log: Log) -> None:
     world.call("GET", f"/v2/payments/card?token={bearer}", headers=with_token(bearer))
 
 
+def invitations(world: World, log: Log) -> None:
+    """Made, mailed in vain and then with success, guessed at, accepted with a defect in between, accepted again."""
+    staff = clerk(world)
+    log.values.append(staff.person.token)
+    body = {"email": "kay@example.org", "first_name": "Kay", "invite": True, "phone": "+1 555 01 00"}
+    world.mailer.failures = [TryLater(), RuntimeError("to kay@example.org")]
+    assert staff.post(STUDENT, [body, {**body, "email": "jean@example.org"}]).status == 201
+    assert staff.post(STUDENT, body).status == 400
+    world.settle()
+    world.advance(minutes=5)
+    world.sweep()
+    secret = secret_of(world, "kay@example.org")
+    log.values += [secret, secret[42:]]
+    for guess in (secret[:-2], secret + "x", secret.replace("invite", "token")):
+        assert accept(world, guess, PASSWORD).status == 404
+    assert accept(world, secret, "short").status == 400
+    with patch("chalicelib.flows.enrollment.accept.commit", side_effect=RuntimeError(f"at {secret}")):
+        assert accept(world, secret, PASSWORD).status == 500
+    with patch("chalicelib.entrypoints.academy.identity.deliver", side_effect=RuntimeError(f"for {secret}")):
+        accepted = accept(world, secret, PASSWORD)
+    log.values.append(accepted.json["token"])
+    assert accept(world, secret, PASSWORD).status == 410
+
+
 JOURNEYS: list[Callable[[World, Log], None]] = [
     sign_in_and_out,
     cards_of_all_kinds,
@@ -251,6 +277,7 @@ JOURNEYS: list[Callable[[World, Log], None]] = [
     stripe_and_the_table_fail,
     webhooks,
     operators,
+    invitations,
     defects,
     signed_tokens_and_keys,
 ]

@@ -80,6 +80,18 @@ class TestAMessage:
         assert row is not None
         assert row.values["ttl"] == int((NOW + timedelta(days=90)).timestamp())
 
+    @pytest.mark.parametrize("status", MessageStatus)
+    def test_that_is_confidential_keeps_its_text_only_while_it_waits(
+        self, table: Table, message: Message, status: MessageStatus
+    ) -> None:
+        after = a_message(status=status, text="a link", html="<a>", confidential=True)
+        commit(table, [store.changed(after, version=1, due_at=FAR, now=NOW)])
+        found = queries.message(table, "receipt_1")
+        assert found is not None
+        waits = status is MessageStatus.PENDING
+        assert (found[0].text, found[0].html) == (("a link", "<a>") if waits else ("", ""))
+        assert (found[0].to, found[0].subject) == (after.to, after.subject)
+
 
 class TestNextAttempt:
     @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ class TestScrubbed:
             ("LookupError: purser_token_7NfMC05cbqvSpYP-Bh_oNqUVB6sT3oe", "7NfMC05"),
             ("LookupError: purser_token_7NfMC05cbqvSpYP-Bh_oNqUVB6sT3oe", "Bh_oNq"),
             ("'purser_key_wHiK04mrfk9rA'", "wHiK"),
+            ("GET /v1/auth/invite/purser_invite_00dded0ca00b6dCtSlQ-I7W/accept", "CtSlQ"),
             ("key sk_test_4eC39HqLyjWDarjtT1zdp7dc", "4eC39"),
             ("key rk_live_abc123", "abc123"),
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9"),

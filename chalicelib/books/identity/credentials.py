@@ -23,6 +23,7 @@ SECRET_CHARACTERS_MAX = 100
 
 TOKEN_PREFIX = "purser_token_"  # noqa: S105  # tells people and secret scanners what they found
 API_KEY_PREFIX = "purser_key_"
+INVITE_PREFIX = "purser_invite_"
 
 _NOBODYS_HASH = "$argon2id$v=19$m=65536,t=3,p=4$JQb7aVMVDUHKXJl0Y1C1pQ$nJWaKAULISmHTFkKYQBmBcsiVsykYBGWZMvJ5i6OoZc"
 """What a password is held against where there is none, so that an unknown e-mail takes as long as a known one."""

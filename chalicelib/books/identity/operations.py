@@ -79,6 +79,16 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """An account and its first token before they are in the table: `writes` put both, or raise EmailTaken, IdTaken."""
+
+    user: User
+    expires_at: datetime
+    writes: tuple[Write, ...]
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Hired:
     user: User
     membership: Membership
@@ -97,6 +107,27 @@ def create_user(table: Table, new: NewUser, *, now: datetime) -> User:
             continue
         return user
     raise _no_free_id()
+
+
+def admission(new: NewUser, *, now: datetime) -> Admission:
+    """An account with its password and a token, for a transaction that belongs to somebody else's change."""
+    hashed = None if new.password is None else credentials.password_hash(new.password)
+    user = _user(new, hashed, now)
+    expires_at = now + TOKEN_LIFE
+    secret, token = _new_token(user, (), now=now, expires_at=expires_at)
+    return Admission(user, expires_at, (*store.new_user(user), *token), secret)
+
+
+def count_source(table: Table, source: str | None, *, now: datetime) -> None:
+    """Count a try to get in from a network address, with those of logins. Raises TooManyLogins."""
+    if source is not None:
+        _count(table, store.source_logins_key(source), limit=LOGINS_PER_SOURCE_MAX, now=now)
+
+
+def uncount_source(table: Table, source: str | None) -> None:
+    """The try was right: it counts no more."""
+    if source is not None:
+        _uncount(table, store.source_logins_key(source))
 
 
 def set_password(table: Table, user_id: int, password: str) -> None:

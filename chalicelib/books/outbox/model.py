@@ -20,7 +20,10 @@ class MessageStatus(StrEnum):
 
 
 class Message(Document):
-    """One mail. Its text is written when it is put, from what was agreed then."""
+    """One mail. Its text is written when it is put, from what was agreed then.
+
+    `confidential`: its text lets somebody in, so it is kept for as long as it waits to be sent, and no longer.
+    """
 
     id: str
     to: str
@@ -31,6 +34,11 @@ class Message(Document):
     attempts: int = 0
     error: str | None = None
     created_at: datetime
+    confidential: bool = False
+
+    def at_rest(self) -> Message:
+        """The message as it is kept once it waits no more."""
+        return self.model_copy(update={"text": "", "html": ""}) if self.confidential else self
 
 
 def next_attempt(attempts: int, now: datetime) -> datetime:

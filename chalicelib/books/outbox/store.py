@@ -38,11 +38,12 @@ def new(message: Message) -> Put:
 
 def changed(message: Message, *, version: int, due_at: datetime | None, now: datetime) -> Put:
     """Put the message as it is after an attempt; one that waits no more leaves the index and expires."""
-    values: dict[str, str | int] = {"doc": message.model_dump_json(), "version": version + 1}
+    values: dict[str, str | int] = {"version": version + 1}
     if message.status is MessageStatus.PENDING and due_at is not None:
         values |= {"due_shard": keys.due_shard(DUE, message.id), "due_at": int(due_at.timestamp())}
+        values["doc"] = message.model_dump_json()
     else:
-        values["ttl"] = int(now.timestamp()) + KEPT_SECONDS
+        values |= {"doc": message.at_rest().model_dump_json(), "ttl": int(now.timestamp()) + KEPT_SECONDS}
     return Put(
         key=message_key(message.id),
         values=values,

@@ -1,19 +1,33 @@
-"""Signing in and out. Of academies and of the rest alike: a person has one account."""
+"""Signing in and out, and accepting an invitation. Of academies and of the rest alike: a person has one account."""
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar
 
 from pydantic import Field
 
+from chalicelib.books.enrollment.queries import InvitationNotFound
 from chalicelib.books.identity import operations
-from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX, PASSWORD_CHARACTERS_MAX
+from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX, PASSWORD_CHARACTERS_MAX, InvalidPassword
 from chalicelib.books.identity.model import LoginAttempt
 from chalicelib.books.identity.operations import TooManyLogins, WrongLogin
+from chalicelib.books.identity.store import EmailTaken
 from chalicelib.entrypoints._auth import presented_token, source_of
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
+from chalicelib.flows.enrollment.accept import (
+    Acceptance,
+    Accepted,
+    InvitationAlreadyAccepted,
+    InvitationOver,
+    accept,
+)
+from chalicelib.flows.enrollment.deliver import deliver
+from chalicelib.flows.enrollment.promise import PlanOutgrown
 from chalicelib.kernel.errors import DomainError
+
+_log = logging.getLogger(__name__)
 
 
 class NoToken(DomainError):
@@ -23,6 +37,10 @@ class NoToken(DomainError):
 
 class LoginBody(Input):
     email: str = Field(min_length=1, max_length=EMAIL_CHARACTERS_MAX)
+    password: str = Field(min_length=1, max_length=PASSWORD_CHARACTERS_MAX, repr=False)
+
+
+class AcceptBody(Input):
     password: str = Field(min_length=1, max_length=PASSWORD_CHARACTERS_MAX, repr=False)
 
 
@@ -61,3 +79,39 @@ def logout(call: Call) -> Answer:
         raise NoToken
     operations.revoke_token(call.runtime.table, secret)
     return Answer(204)
+
+
+@route(
+    "POST",
+    "/v1/auth/invite/{token}/accept",
+    access=Access.PUBLIC,
+    answers={200: LoginAnswer},
+    errors=(
+        InvitationNotFound,
+        InvitationAlreadyAccepted,
+        InvitationOver,
+        InvalidPassword,
+        EmailTaken,
+        PlanOutgrown,
+        TooManyLogins,
+    ),
+)
+def accept_invitation(call: Call, token: str, body: AcceptBody) -> Answer:
+    """Make the account that an invitation is for, and sign in.
+
+    What the invitation promises is given before the answer, or, where that cannot be done at once, within minutes.
+    """
+    acceptance = Acceptance(secret=token, password=body.password, source=source_of(call))
+    accepted = accept(call.runtime.context(call.now), acceptance)
+    _deliver(call, accepted)
+    user = accepted.user
+    answer = LoginAnswer(token=accepted.secret, expires_at=accepted.expires_at, user_id=user.id, email=user.email)
+    return Answer(200, answer)
+
+
+def _deliver(call: Call, accepted: Accepted) -> None:
+    """What fails here stays on the invitation, and the sweep finishes it; the account is made all the same."""
+    try:
+        deliver(call.runtime.context(call.now), accepted.key)
+    except Exception:  # noqa: BLE001  # the edge: whoever has an account now must be told so
+        _log.exception("the delivery of an invitation is left to the sweep")

@@ -129,11 +129,19 @@ def until_written(step: Callable[[], T]) -> T:
     raise ChangedMeanwhile
 
 
-def audited(context: Context, staff: Staff, subject: str, before: Document | None, after: Document | None) -> Write:
-    """The row that tells of a change."""
+def audited(
+    context: Context,
+    staff: Staff,
+    subject: str,
+    before: Document | None,
+    after: Document | None,
+    *,
+    ident: int | None = None,
+) -> Write:
+    """The row that tells of a change. Who writes several at once gives each an `ident` that no other of them has."""
     return audit.new(
         Change(
-            id=new_id(context.now, context.random_bits),
+            id=new_id(context.now, context.random_bits) if ident is None else ident,
             academy_id=staff.academy_id,
             by=staff.by,
             at=context.now,

@@ -26,7 +26,7 @@ from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
-from chalicelib.flows.fulfillment.fulfill import claim_writes
+from chalicelib.flows.fulfillment.fulfill import Begun, claim_writes
 from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.money import Money, currency
 from chalicelib.kernel.quotes import Priced
@@ -155,6 +155,20 @@ def begin_writes(
         )
     writes.append(billing.new_invoice(invoice, delivery.model_dump_json()))
     return writes
+
+
+def begun_free(
+    context: Context,
+    invoice: Invoice,
+    delivery: Delivery,
+    *,
+    rows: Mapping[Key, Row],
+    beside: Sequence[Write] = (),
+) -> Begun:
+    """What costs nothing begins and ends in one transaction: this goes into the one that delivers the invoice."""
+    put_with_the_delivery = billing.invoice_key(invoice.buyer.user_id, invoice.id)
+    writes = begin_writes(context, invoice, delivery, rows=rows, keyed=None, beside=beside)
+    return Begun(tuple(write for write in writes if write.key != put_with_the_delivery))
 
 
 def begin(

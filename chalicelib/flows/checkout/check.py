@@ -151,10 +151,9 @@ def _returning(pending: StoredInvoice | None) -> frozenset[int]:
 
 def _bag(context: Context, buyer: Buyer, command: Check, plan: Plan, content: Content) -> Bag:
     ident = new_id(context.now, context.random_bits)
-    secret = context.random_bits(TOKEN_RANDOM_BITS)
     return Bag(
         id=ident,
-        token=f"{ident:0{TOKEN_ID_DIGITS}x}{secret:0{TOKEN_RANDOM_BITS // 4}x}",
+        token=bag_token(context, ident),
         kind=command.kind,
         academy_id=plan.academy_id,
         buyer=buyer,
@@ -163,6 +162,12 @@ def _bag(context: Context, buyer: Buyer, command: Check, plan: Plan, content: Co
         created_at=context.now,
         expires_at=context.now + BAG_LIVES,
     )
+
+
+def bag_token(context: Context, bag_id: int) -> str:
+    """A new token of a bag: its id, and what nobody can guess."""
+    secret = context.random_bits(TOKEN_RANDOM_BITS)
+    return f"{bag_id:0{TOKEN_ID_DIGITS}x}{secret:0{TOKEN_RANDOM_BITS // 4}x}"
 
 
 def bag_id_of(token: str) -> int | None:

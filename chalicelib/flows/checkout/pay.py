@@ -21,14 +21,14 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.waiting.store import PlacesMoved
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Write, backoff, commit
-from chalicelib.flows.checkout.begin import Purchase, begin, begin_writes, check_amount, invoice_of
+from chalicelib.flows.checkout.begin import Purchase, begin, begun_free, check_amount, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.flows.checkout.quote import Content, Way, terms_of
 from chalicelib.flows.checkout.take_over import give_way, take_over, with_another_card
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery
-from chalicelib.flows.fulfillment.fulfill import Begun, fulfill
+from chalicelib.flows.fulfillment.fulfill import fulfill
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
 from chalicelib.flows.waiting.room import room_writes
 from chalicelib.kernel.errors import DomainError, Kind
@@ -266,16 +266,11 @@ def _free(
     room: Sequence[Write],
 ) -> Invoice:
     """What costs nothing begins and ends in one transaction, and never meets the processor."""
-    written = delivery.model_dump_json()
-    begun = [
-        write
-        for write in begin_writes(context, invoice, delivery, rows=rows, keyed=None, beside=room)
-        if write.key != billing.invoice_key(invoice.buyer.user_id, invoice.id)
-    ]
     beside: list[Write] = []
     if keyed is not None:
         paid = invoice.model_copy(update={"status": "FULFILLED", "paid_at": context.now})
         answer = keyed.render(Settled(paid))
         beside.append(idempotency.answered_at_once(keyed, answer, subject=invoice.id, now=context.now))
-    stored = StoredInvoice(invoice, written, 0)
-    return fulfill(context, stored, None, begun=Begun(tuple(begun)), beside=beside)
+    stored = StoredInvoice(invoice, delivery.model_dump_json(), 0)
+    begun = begun_free(context, invoice, delivery, rows=rows, beside=room)
+    return fulfill(context, stored, None, begun=begun, beside=beside)

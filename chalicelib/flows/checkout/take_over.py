@@ -35,12 +35,14 @@ def with_another_card(customer: Customer, outcome: Outcome) -> bool:
 
 
 def being_paid(context: Context, user_id: int, claim: Row | None) -> StoredInvoice | None:
-    """The pending purchase that holds a plan's claim; None where there is no claim, or the plan is bought."""
+    """The pending purchase that holds a plan's claim; None where there is no claim, or the plan is bought.
+
+    A plan that an invitation promised is claimed before there is an invoice, and counts as bought.
+    """
     invoice_id = subscriptions.claimed_by(claim) if claim is not None else None
-    if invoice_id is None:
-        return None
-    stored = billing_queries.invoice(context.table, user_id, invoice_id)
-    return stored if stored.invoice.status is InvoiceStatus.PENDING else None
+    row = context.table.get(billing.invoice_key(user_id, invoice_id)) if invoice_id is not None else None
+    stored = billing_queries.read_invoice(row) if row is not None else None
+    return stored if stored is not None and stored.invoice.status is InvoiceStatus.PENDING else None
 
 
 def give_way(context: Context, user_id: int, plan_id: int) -> bool:

@@ -14,16 +14,17 @@ from chalicelib.books.outbox.model import Message
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
 
+Rows = Sequence[tuple[str, str]]
+
 
 class Recipient(Protocol):
+    """Whoever gets a mail."""
+
     @property
     def email(self) -> str: ...
 
     @property
     def first_name(self) -> str: ...
-
-
-Rows = Sequence[tuple[str, str]]
 
 
 def receipt(invoice: Invoice, now: datetime) -> Message:
@@ -109,16 +110,21 @@ def mail(
     facts: Rows,
     now: datetime,
     rows: Rows = (),
+    link: str | None = None,
 ) -> Message:
-    """To somebody by their first name: the sentence, then the rows, then the facts."""
+    """To somebody by their first name: the sentence, then the link, the rows, the facts.
+
+    A link lets its reader in: the text is not kept once it is sent.
+    """
     name = to.first_name or "there"
     return Message(
         id=ident,
         to=to.email,
         subject=subject,
-        text=_text(name, sentence, rows, facts),
-        html=_html(name, sentence, rows, facts),
+        text=_text(name, sentence, link, rows, facts),
+        html=_html(name, sentence, link, rows, facts),
         created_at=now,
+        confidential=link is not None,
     )
 
 
@@ -126,20 +132,22 @@ def _about(invoice: Invoice, amount: Money) -> list[tuple[str, str]]:
     return [("Invoice", str(invoice.id)), ("Amount", str(amount)), ("Customer", str(invoice.buyer.user_id))]
 
 
-def _text(name: str, sentence: str, rows: Rows, facts: Rows) -> str:
+def _text(name: str, sentence: str, link: str | None, rows: Rows, facts: Rows) -> str:
     lines = [f"Hello {name},", "", sentence, ""]
+    lines += [] if link is None else [link, ""]
     lines += [f"{description}: {amount}" for description, amount in rows]
     lines += [""] + [f"{label}: {value}" for label, value in facts]
     return "\n".join(lines) + "\n"
 
 
-def _html(name: str, sentence: str, rows: Rows, facts: Rows) -> str:
+def _html(name: str, sentence: str, link: str | None, rows: Rows, facts: Rows) -> str:
+    address = "" if link is None else f"<p><a href='{escape(link)}'>{escape(link)}</a></p>"
     cells = "".join(
         f"<tr><td>{escape(left)}</td><td style='text-align:right'>{escape(right)}</td></tr>"
         for left, right in [*rows, *facts]
     )
     return (
         "<!doctype html><html><body style='font-family:sans-serif'>"
-        f"<p>Hello {escape(name)},</p><p>{escape(sentence)}</p>"
+        f"<p>Hello {escape(name)},</p><p>{escape(sentence)}</p>{address}"
         f"<table cellpadding='6'>{cells}</table></body></html>"
     )
