@@ -13,7 +13,13 @@ import pytest
 
 import chalicelib.books
 from chalicelib.dynamo.table import Table
-from tests.conformance import billing_query_cases, drift_cases, people_query_cases, refund_cases
+from tests.conformance import (
+    billing_query_cases,
+    drift_cases,
+    people_query_cases,
+    refund_cases,
+    staff_query_cases,
+)
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
 
@@ -22,6 +28,7 @@ ASKED: tuple[Asked, ...] = (
     *drift_cases.ASKED,
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
+    *staff_query_cases.ASKED,
 )
 
 
