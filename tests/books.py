@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
+from chalicelib.books.audit.model import Change
 from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
 from chalicelib.books.billing.refunds import amount_returned, is_disputed
 from chalicelib.books.consumption.model import Session
@@ -19,6 +20,7 @@ from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, Entry
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
+from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived
@@ -26,8 +28,9 @@ from tests.moto_table import all_rows
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1}
+SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
 """What opens an unlimited lot, and what closes it."""
+ADJUSTMENTS = ("units-granted", "units-revoked")
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -46,6 +49,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.receipts(),
         *books.lots(),
         *books.reversals(),
+        *books.adjustments(),
         *books.chains(),
         *books.claims(),
         *books.coupons(),
@@ -199,7 +203,8 @@ class _Books:
             for entry in self.granted[ident]:
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
-                if invoice.reversed_units.get(entry.id, 0) != wanted:
+                revoked = sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in entry.portions)
+                if not max(0, wanted - revoked) <= invoice.reversed_units.get(entry.id, 0) <= wanted:
                     wrong.append(f"invoice {ident} took back {invoice.reversed_units.get(entry.id, 0)}, not {wanted}")
         for pk, entry in self.entries:
             if entry.kind in (EntryKind.REVERSE, EntryKind.RESTORE):
@@ -224,6 +229,32 @@ class _Books:
             for account in sorted(accounts)
             if due[account] != got[account]
         ]
+
+    def adjustments(self) -> list[str]:
+        """Each grant and revocation of staff is audited with its entries, and is in the timeline; an invoice knows what
+        was revoked of what it paid for.
+        """
+        wrong = []
+        moved: dict[str, Counter[str]] = {}
+        revoked: Counter[tuple[int, str]] = Counter()
+        for _, entry in self.entries:
+            if entry.kind is EntryKind.REVOKE or (entry.kind is EntryKind.GRANT and entry.cause.startswith("staff:")):
+                lots = moved.setdefault(entry.cause, Counter())
+                lots.update({one.lot_id: -1 if one.unlimited else one.units for one in entry.portions})
+            for one in entry.portions if entry.kind is EntryKind.REVOKE else ():
+                if one.origin is not None and one.origin.invoice_id in self.invoices:
+                    revoked[one.origin.invoice_id, one.lot_id] += one.units
+        told = [load(Change, row).after or {} for row in self.of("AUDIT#")]
+        kept = {f"staff:{after['id']}": after for after in told if after.get("kind") in ADJUSTMENTS}
+        activities = Counter(load(Activity, row).facts.get("adjustment") for row in self.of("ACT#"))
+        for cause in {*moved, *kept}:
+            after = kept.get(cause, {})
+            if dict(moved.get(cause, {})) != dict(after.get("lots", ())) or activities[after.get("id")] != 1:
+                wrong.append(f"{cause} moved {moved.get(cause)}, its audit says {after}")
+        remembered = {(i.id, lot): units for i in self.invoices.values() for lot, units in i.revoked_units.items()}
+        if remembered != revoked:
+            wrong.append(f"invoices remember {remembered} as revoked, entries say {dict(revoked)}")
+        return wrong
 
     def chains(self) -> list[str]:
         """Each entry has the hash of its content, and is either a head of its page or named by a later entry there."""

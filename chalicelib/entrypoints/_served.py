@@ -37,6 +37,9 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}": "GET PUT",
         "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}/cancel": "PUT",
     },
+    "academy.permissions": {
+        "/v1/payments/me/permissions": "GET",
+    },
     "academy.statement": {
         "/v1/payments/me/statement": "GET",
     },
@@ -80,9 +83,28 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/ops/inbox/{event_id}": "GET",
         "/ops/inbox/{event_id}/replay": "POST",
     },
+    "staff.consumables": {
+        "/v1/payments/academy/service/consumable": "GET",
+        "/v1/payments/academy/user/{user_id}/consumable": "POST",
+        "/v1/payments/academy/user/{user_id}/consumable/revoke": "POST",
+    },
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",
         "/v1/payments/academy/financingoption/{option_id}": "DELETE GET PUT",
+    },
+    "staff.history": {
+        "/v1/payments/academy/audit": "GET",
+        "/v1/payments/academy/user/{user_id}/timeline": "GET",
+    },
+    "staff.holdings": {
+        "/v1/payments/academy/subscription": "GET",
+        "/v1/payments/academy/subscription/{subscription_id}": "GET",
+        "/v1/payments/academy/planfinancing": "GET",
+        "/v1/payments/academy/planfinancing/{financing_id}": "GET",
+    },
+    "staff.invoices": {
+        "/v1/payments/academy/invoice": "GET",
+        "/v1/payments/academy/invoice/{invoice_id}": "GET",
     },
     "stripe_webhook": {
         "/stripe/webhook": "POST",

@@ -154,6 +154,7 @@ def two_tenants(world: World) -> Tenants:
         "standing": "BAD",
         "user_id": owner.user_id,
         **CARD,
+        **held_by(owner, bought["id"]),
     }
     (intent, *_) = [one for one in world.at_stripe("payment_intent") if one["amount"] == 45000]
     world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
@@ -170,6 +171,18 @@ def two_tenants(world: World) -> Tenants:
         examples=examples,
         special=_special(world, owner, bag["token"], signed_in.email, staff.user_id),
     )
+
+
+def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:
+    """What staff name of the owner's, who pays a plan by instalments too."""
+    financed = owner.pay(owner.check("bootcamp").json, how_many_installments=12).json
+    reason = "They waited for a mentor who never came."
+    return {
+        "financing_id": financed["id"],
+        "reason": reason,
+        "subscription_id": subscription_id,
+        "user": owner.user_id,
+    }
 
 
 def a_financing_option(world: World, staff: Person) -> int:
