@@ -56,7 +56,7 @@ def catalog_rows(content: Rows, *, academy_id: int, now: datetime) -> Iterator[D
     for row in content["service_prices"]:
         yield ServicePrice.model_validate({**own, **row})
     for row in content["service_items"]:
-        yield ServiceItem.model_validate({"is_renewable": True, **row})
+        yield ServiceItem.model_validate({"owner_id": academy_id, "is_renewable": True, **row})
     for row in content["financing_options"]:
         yield FinancingOption.model_validate({**own, **row})
     service_of = {row["id"]: row["service_id"] for row in content["service_items"]}

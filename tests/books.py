@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from chalicelib.books.audit.model import Change
 from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
 from chalicelib.books.billing.refunds import amount_returned, is_disputed
+from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.consumption.model import Session
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
@@ -20,17 +21,16 @@ from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, Entry
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
-from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived
+from tests.adjustments import adjustments
 from tests.moto_table import all_rows
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
 SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
 """What opens an unlimited lot, and what closes it."""
-ADJUSTMENTS = ("units-granted", "units-revoked")
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -49,10 +49,11 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.receipts(),
         *books.lots(),
         *books.reversals(),
-        *books.adjustments(),
+        *adjustments(books.rows, books.entries, books.invoices),
         *books.chains(),
         *books.claims(),
         *books.coupons(),
+        *books.rewards(),
         *books.bags(),
         *books.waiting(frozenset(parked)),
         *books.sessions(),
@@ -230,32 +231,6 @@ class _Books:
             if due[account] != got[account]
         ]
 
-    def adjustments(self) -> list[str]:
-        """Each grant and revocation of staff is audited with its entries, and is in the timeline; an invoice knows what
-        was revoked of what it paid for.
-        """
-        wrong = []
-        moved: dict[str, Counter[str]] = {}
-        revoked: Counter[tuple[int, str]] = Counter()
-        for _, entry in self.entries:
-            if entry.kind is EntryKind.REVOKE or (entry.kind is EntryKind.GRANT and entry.cause.startswith("staff:")):
-                lots = moved.setdefault(entry.cause, Counter())
-                lots.update({one.lot_id: -1 if one.unlimited else one.units for one in entry.portions})
-            for one in entry.portions if entry.kind is EntryKind.REVOKE else ():
-                if one.origin is not None and one.origin.invoice_id in self.invoices:
-                    revoked[one.origin.invoice_id, one.lot_id] += one.units
-        told = [load(Change, row).after or {} for row in self.of("AUDIT#")]
-        kept = {f"staff:{after['id']}": after for after in told if after.get("kind") in ADJUSTMENTS}
-        activities = Counter(load(Activity, row).facts.get("adjustment") for row in self.of("ACT#"))
-        for cause in {*moved, *kept}:
-            after = kept.get(cause, {})
-            if dict(moved.get(cause, {})) != dict(after.get("lots", ())) or activities[after.get("id")] != 1:
-                wrong.append(f"{cause} moved {moved.get(cause)}, its audit says {after}")
-        remembered = {(i.id, lot): units for i in self.invoices.values() for lot, units in i.revoked_units.items()}
-        if remembered != revoked:
-            wrong.append(f"invoices remember {remembered} as revoked, entries say {dict(revoked)}")
-        return wrong
-
     def chains(self) -> list[str]:
         """Each entry has the hash of its content, and is either a head of its page or named by a later entry there."""
         wrong: list[str] = []
@@ -311,6 +286,36 @@ class _Books:
                 wrong.append(f"{key} counts {rows.get(key, 0)} uses, {by_person[key]} are held")
         return wrong
 
+    def rewards(self) -> list[str]:
+        """Whoever's coupon brought a paid plan has a coupon for it and was told, unless the payment was given back."""
+        wanted: Counter[tuple[str, int | None, int, bool]] = Counter()
+        for ident, invoice in self.invoices.items():
+            delivery = self.deliveries_of[ident]
+            left = invoice.amount if delivery.plan is not None and self.delivered(invoice) else 0
+            gone = amount_returned(invoice) >= invoice.amount or any(one.status == "lost" for one in invoice.disputes)
+            for coupon in delivery.coupons:
+                seller = coupon.seller_user_id
+                if seller == invoice.buyer.user_id or (f"USER#{seller}", "USER") not in self.by_key:
+                    continue
+                price = Decimal(sum(line.full_amount for line in invoice.lines))
+                shares = {"PERCENTAGE": price * coupon.referral_value, "FIXED_PRICE": coupon.referral_value * 100}
+                share = shares.get(coupon.referral_type, Decimal(0)).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+                amount = min(left, int(share))
+                left -= amount
+                if amount:
+                    wanted[f"reward-{ident:016d}", seller, amount, gone] += 1
+        got: Counter[tuple[str, int | None, int, bool]] = Counter()
+        wrong = []
+        for row in self.of("COUPON#reward-"):
+            made = load(Coupon, row)
+            got[made.slug.rpartition("-")[0], made.allowed_user_id, int(made.discount_value * 100), made.revoked] += 1
+            if (f"OUTBOX#{derived('reward', made.slug)}", "MESSAGE") not in self.by_key:
+                wrong.append(f"nobody was told of {made.slug}")
+            if ("revoked" in row.values) is not made.revoked:
+                wrong.append(f"the row of {made.slug} does not say whether it is revoked")
+        wrong += [f"the reward {one} is missing" for one in wanted - got]
+        return wrong + [f"the reward {one} is nobody's" for one in got - wanted]
+
     def bags(self) -> list[str]:
         """A bag is PAID exactly where an invoice of it is, and by that invoice."""
         wrong = []
@@ -332,7 +337,12 @@ class _Books:
         for message in (load(Message, row) for row in self.of("MESSAGE")):
             if message.status is not MessageStatus.SENT:
                 wrong.append(f"message {message.id} is {message.status}")
-        wrong += [f"{row.key} is still due" for row in self.rows if "due_shard" in row.values]
+        waited_for = {row.key.pk for row in self.of("WAITING#")}
+        wrong += [
+            f"{row.key} is still due"
+            for row in self.rows
+            if "due_shard" in row.values and row.key.pk not in waited_for  # places are looked at while somebody waits
+        ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
         return wrong + [f"the paid invoice {i.id} counts as a decline" for i in paid if f"try_{i.id}" in attempts]

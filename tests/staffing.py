@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from chalicelib.books.audit.queries import changes
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy, Position
 from chalicelib.books.identity.roles import CAPABILITIES
+from chalicelib.dynamo.table import Table
 from tests.world import Person, Reply, World
 
 
@@ -65,3 +70,28 @@ def refused(answer: Reply, status: int, slug: str) -> None:
 def everything(world: World) -> dict[str, str]:
     """The whole table, to see that nothing changed."""
     return world.rows_as_text()
+
+
+def every_page(staff: Clerk, path: str) -> list[Any]:
+    """A list to its end, page after page by the header Link."""
+    seen: list[Any] = []
+    while path:
+        page = staff.get(path)
+        assert page.status == 200, page.text
+        seen += page.json
+        link = page.headers.get("Link", "<>")
+        path = link[1 : link.index(">")]
+    return seen
+
+
+@contextmanager
+def table_calls() -> Iterator[Counter[str]]:
+    """How often each operation of the table is called meanwhile."""
+    real, calls = Table.call, Counter[str]()
+
+    def call(table: Table, operation: str, request: Any) -> Any:
+        calls[operation] += 1
+        return real(table, operation, request)
+
+    with patch.object(Table, "call", call):
+        yield calls

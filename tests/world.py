@@ -357,40 +357,39 @@ def batch(name: str, ids: list[str]) -> dict[str, Any]:
 
 
 def _gateway_event(method: str, path: str, headers: dict[str, str], raw: bytes | None) -> dict[str, Any] | None:
-    """The event of a REST API for the route that serves this path, or None where there is none."""
+    """The event of a REST API for the route that serves this path, or None where there is none.
+
+    A word in a path goes before a variable there, whatever methods the two have.
+    """
     parts = urlsplit(path)
-    for template, (_, methods) in SERVED.items():
-        variables = _match(template, parts.path)
-        if variables is None or method not in methods:
-            continue
-        return {
-            "requestContext": {
-                "httpMethod": method,
-                "resourcePath": template,
-                "path": parts.path,
-                "requestId": "a-request",
-            },
-            "headers": headers,
-            "multiValueQueryStringParameters": parse_qs(parts.query, keep_blank_values=True) or None,
-            "pathParameters": variables or None,
-            "stageVariables": None,
-            "body": None if raw is None else base64.b64encode(raw).decode(),
-            "isBase64Encoded": raw is not None,
-        }
-    return None
+    found = {template: variables for template in SERVED if (variables := _match(template, parts.path)) is not None}
+    template = min(found, key=lambda one: one.replace("{", "\x7f"), default=None)
+    if template is None or method not in SERVED[template][1]:
+        return None
+    return {
+        "requestContext": {
+            "httpMethod": method,
+            "resourcePath": template,
+            "path": parts.path,
+            "requestId": "a-request",
+        },
+        "headers": headers,
+        "multiValueQueryStringParameters": parse_qs(parts.query, keep_blank_values=True) or None,
+        "pathParameters": found[template] or None,
+        "stageVariables": None,
+        "body": None if raw is None else base64.b64encode(raw).decode(),
+        "isBase64Encoded": raw is not None,
+    }
 
 
 def _match(template: str, path: str) -> dict[str, str] | None:
     wanted, given = template.split("/"), path.split("/")
     if len(wanted) != len(given):
         return None
-    variables = {}
-    for pattern, part in zip(wanted, given, strict=True):
-        if pattern.startswith("{"):
-            variables[pattern[1:-1]] = part
-        elif pattern != part:
-            return None
-    return variables
+    pairs = list(zip(wanted, given, strict=True))
+    if any(pattern != part for pattern, part in pairs if not pattern.startswith("{")):
+        return None
+    return {pattern[1:-1]: part for pattern, part in pairs if pattern.startswith("{")}
 
 
 def _counting() -> Callable[[int], int]:

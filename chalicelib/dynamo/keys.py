@@ -5,12 +5,13 @@
 - `LEDGER#{holder}`: what a person or a team pool owns: `BAL#{academy}#{service}#{set}#{page}` (lots, and
   the heads of its entries' hashes), `ENTRY#...`
 - `ACADEMY#{id}`: an academy's catalog: `ACADEMY`, `PLAN#{id}`, `PRICE#{service}`, `OPTION#{id}`, `SET#{kind}#{id}`,
-  `COUPON#{slug}`, `COHORT#{id}`
+  `COUPON#{slug}`, `AUTOMATIC#{slug}` (a coupon's place in the order of expiry), `COHORT#{id}`
 - `SERVICE#{id}`, `ITEM#{id}`: rows that academies share
 - `SLUG#{kind}#{slug}`: which id has a slug
 - `TOKEN#{hash}`, `EMAIL#{hash}`, `KEY#{id}`: credentials; `SOURCE#{hash}`: failed logins of an address
 - `IDEMPOTENCY#{caller}`: answers given, by route and key
 - `INBOX#{event}`, `OUTBOX#{id}`: what came in, what must go out
+- `WAITING#{plan}`: how many places of a plan are used, and who waits for one
 - `DRIFT#{id}`: where the processor and we differ; `WALKS`: how far each list was looked through
 """
 
@@ -29,6 +30,10 @@ def user(user_id: int) -> str:
 
 def academy(academy_id: int) -> str:
     return f"ACADEMY#{academy_id}"
+
+
+def waiting(plan_id: int) -> str:
+    return f"WAITING#{plan_id}"
 
 
 def ordered(prefix: str, number: int) -> str:

@@ -150,6 +150,20 @@ def authorize(route: Route, call: Call) -> None:
         _authorize_person(route, call, caller)
 
 
+def has_capability(call: Call, academy_id: int, capability: str) -> bool:
+    """Whether the caller, if there is one, is staff of the academy with this capability, or an operator.
+
+    For routes that show staff more than others; programs see what everybody sees there.
+    """
+    caller = call.caller
+    if caller is None or caller.kind == "api_key":
+        return False
+    if caller.is_operator:
+        return True
+    member = queries.membership(call.runtime.table, caller.user_id, academy_id)
+    return member is not None and capability in member.capabilities
+
+
 def academy_id_of(call: Call, body: Any) -> int | None:
     """The academy that a call names, by id or slug: in the query, the body or the header Academy. None: it names none.
 

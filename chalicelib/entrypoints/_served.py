@@ -21,7 +21,6 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     },
     "academy.catalog": {
         "/v1/payments/service": "GET",
-        "/v1/payments/academy/academyservice/{service_ref}": "GET",
         "/v1/payments/serviceitem": "GET",
         "/v1/payments/plan": "GET",
         "/v1/payments/plan/{plan_ref}": "GET",
@@ -31,6 +30,12 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v2/payments/pay": "POST",
         "/v1/payments/consumable/checkout": "POST",
         "/v1/payments/me/bag/{bag_id}/quote": "GET",
+    },
+    "academy.coupons": {
+        "/v1/payments/coupon": "GET",
+        "/v1/payments/me/coupon": "GET",
+        "/v1/payments/me/user/coupons": "GET",
+        "/v1/payments/me/user/coupons/{coupon_slug}": "PUT",
     },
     "academy.consumption": {
         "/v1/payments/me/service/{service_slug}/consumptionsession": "GET PUT",
@@ -88,6 +93,22 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/academy/user/{user_id}/consumable": "POST",
         "/v1/payments/academy/user/{user_id}/consumable/revoke": "POST",
     },
+    "staff.academy_services": {
+        "/v1/payments/academy/academyservice": "GET POST",
+        "/v1/payments/academy/academyservice/{service_ref}": "GET PUT",
+    },
+    "staff.definitions": {
+        "/v1/payments/academy/service": "GET POST",
+        "/v1/payments/academy/service/{service_ref}": "GET PUT",
+    },
+    "staff.service_items": {
+        "/v1/payments/academy/serviceitem": "GET POST",
+        "/v1/payments/academy/serviceitem/{item_id}": "GET PUT",
+    },
+    "staff.coupons": {
+        "/v1/payments/academy/coupon": "GET POST",
+        "/v1/payments/academy/coupon/{coupon_slug}": "DELETE GET PUT",
+    },
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",
         "/v1/payments/academy/financingoption/{option_id}": "DELETE GET PUT",
@@ -105,6 +126,13 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "staff.invoices": {
         "/v1/payments/academy/invoice": "GET",
         "/v1/payments/academy/invoice/{invoice_id}": "GET",
+    },
+    "staff.plans": {
+        "/v1/payments/academy/plan": "GET POST",
+        "/v1/payments/academy/plan/{plan_ref}": "DELETE GET PUT",
+    },
+    "staff.plan_items": {
+        "/v1/payments/academy/plan/serviceitem": "DELETE POST",
     },
     "stripe_webhook": {
         "/stripe/webhook": "POST",

@@ -14,6 +14,7 @@ from chalicelib.books.billing.model import InvoiceStatus
 from chalicelib.books.drift.model import Drift, DriftStatus, WalkName
 from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.outbox import queries as outbox
+from chalicelib.books.waiting import queries as waiting
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
@@ -25,6 +26,7 @@ from chalicelib.flows.reconcile.compare import Step, next_step, open_differences
 from chalicelib.flows.reconcile.examine import examine
 from chalicelib.flows.reconcile.keep import OUTAGES
 from chalicelib.flows.reconcile.sweep import sweep_invoice
+from chalicelib.flows.waiting.offer import offer_places
 from chalicelib.kernel.errors import TryLater
 
 T = TypeVar("T")
@@ -38,12 +40,14 @@ _log = logging.getLogger(__name__)
 
 
 def sweep(event: Mapping[str, Any]) -> dict[str, int]:
-    """Finish events never nudged or not settled, messages not sent, invoices pending too long. Answers how many."""
+    """Finish events never nudged or not settled, messages not sent, invoices pending too long, and offer
+    free places to whoever waits. Answers how many."""
     found = runtime()
     table, now = found.table, found.clock()
     return {
         "invoices": _each(billing.due_invoices(table, now), lambda key: _invoice(found, key)),
         "events": _each(inbox.due(table, now), lambda event_id: work_event(found, event_id)),
+        "places": _each(waiting.due(table, now), lambda plan_id: offer_places(found.context(found.clock()), plan_id)),
         "messages": _each(outbox.due(table, now), lambda message_id: work_message(found, message_id)),
     }
 
@@ -132,7 +136,7 @@ def _invoice(found: Runtime, key: Key) -> None:
         _observe.count("InvoicesPendingTooLong")
 
 
-def _each(due: Iterable[T], work: Callable[[T], None]) -> int:
+def _each(due: Iterable[T], work: Callable[[T], object]) -> int:
     worked = 0
     for one in list(due)[:WORKED_PER_TICK_MAX]:
         try:

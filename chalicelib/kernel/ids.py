@@ -24,6 +24,12 @@ def new_id(now: datetime, random_bits: RandomBits = secrets.randbits) -> int:
     return (milliseconds << RANDOM_BITS) | random_bits(RANDOM_BITS)
 
 
+def derived_id(beside: int, *parts: object) -> int:
+    """An integer id of the same millisecond as another, that follows from it and from the parts."""
+    digest = hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest()
+    return (beside >> RANDOM_BITS << RANDOM_BITS) | (int.from_bytes(digest[:4]) & (1 << RANDOM_BITS) - 1)
+
+
 def sortable(number: int) -> str:
     """An id as text that sorts like the number: 16 digits."""
     return f"{number:016d}"

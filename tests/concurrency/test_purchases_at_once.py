@@ -110,6 +110,17 @@ class TestTheLastUseOfACoupon:
         assert sum(len(world.invoices_of(person)) for person in people) == 1
         world.come_to_rest()
 
+    def test_of_one_person_goes_to_one_of_their_purchases(self, world: ParallelWorld) -> None:
+        put(world.table, a_coupon(world.now, world.academy_id, plan_ids=(), discount_value=Decimal("0.5")))
+        person = world.paying()
+        bags = [person.check(plan, coupons=["half"]).json for plan in ("basic", "team")]
+        assert all(len(bag["coupons"]) == 1 for bag in bags)
+        replies = at_once(2, lambda number: person.pay(bags[number], chosen_period="MONTH"))
+        assert statuses(replies) == {200: 1, 409: 1}, [reply.text for reply in replies]
+        assert {reply.json["slug"] for reply in replies if reply.status == 409} == {"coupon-used-up"}
+        assert len(world.at_stripe("payment_intent")) == len(world.invoices_of(person)) == 1
+        world.come_to_rest()
+
 
 class TestOneIdempotencyKey:
     def test_eight_calls_buy_once_and_later_ones_get_the_kept_answer(self, world: ParallelWorld) -> None:

@@ -18,6 +18,7 @@ from chalicelib.books.subscriptions import store as subscriptions_store
 from chalicelib.dynamo.writes import Put, Write
 from chalicelib.kernel.ids import new_id
 from tests.conformance.cases import Rows, rows_of
+from tests.conformance.coupon_query_cases import COUPON_QUERIES
 from tests.conformance.ledger_cases import PAGE, lot, page
 from tests.conformance.queries import Asked, by_page
 from tests.conformance.things import (
@@ -176,24 +177,22 @@ CATALOG = (
         of=catalog.plan,
         name="by id and by slug",
         rows=PLANS,
-        ask=lambda table: [catalog.plan(table, 3).slug, catalog.plan(table, "p0").id],
+        ask=lambda table: [catalog.plan(table, 3, now=NOW).slug, catalog.plan(table, "p0", now=NOW).id],
         answer=["p2", 1],
     ),
     Asked(
         of=catalog.plan,
         name="unknown",
         rows=PLANS,
-        ask=lambda table: catalog.plan(table, "p9"),
+        ask=lambda table: catalog.plan(table, "p9", now=NOW),
         refused=catalog.PlanNotFound,
     ),
     Asked(
         of=catalog.plans,
         name="page by page, newest first",
         rows=PLANS,
-        ask=lambda table: by_page(
-            lambda cursor: catalog.plans(table, ACADEMY, statuses=ACTIVE, limit=2, cursor=cursor)
-        ),
-        answer=[[4, 3], [1]],
+        ask=lambda table: by_page(lambda cursor: catalog.plans(table, ACADEMY, limit=2, now=NOW, cursor=cursor)),
+        answer=[[4, 3], [2, 1]],
     ),
     Asked(
         of=catalog.offer,
@@ -278,13 +277,7 @@ CATALOG = (
         ask=lambda table: catalog.sets(table, ACADEMY, SetKind.MENTORSHIP_SERVICE, [MENTOR_SET, 99]),
         answer=(MENTORS,),
     ),
-    Asked(
-        of=catalog.coupons,
-        name="with their uses",
-        rows={COUPON.key: {**COUPON.values, "used": 3}},
-        ask=lambda table: catalog.coupons(table, ACADEMY),
-        answer=[(a_coupon(NOW, ACADEMY), 3)],
-    ),
+    *COUPON_QUERIES,
 )
 
 

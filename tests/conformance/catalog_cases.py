@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from chalicelib.books.catalog import store
+from chalicelib.books.catalog.model import ResourceSet, SetKind
 from chalicelib.dynamo.rows import Values
 from chalicelib.dynamo.writes import Unexpected
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.things import ACADEMY, NOW, USER
-from tests.shop import a_coupon, a_service
+from tests.shop import a_coupon, a_price, a_service, an_item
 
-SERVICE = store.new(a_service(), ref="SERVICES#public", ref_sk="0000000000000093")
+SERVICE = store.new(a_service())
 CHAT = a_service(title="Chat")
+ITEM, PRICE = store.new(an_item()), store.new(a_price(ACADEMY))
+MENTORS = ResourceSet(id=1, academy_id=ACADEMY, kind=SetKind.MENTORSHIP_SERVICE, slug="mentors", name="M")
+SET = store.new(MENTORS)
 LIMITED = a_coupon(NOW, ACADEMY, how_many_offers=2, how_many_per_person=2)
 UNLIMITED = a_coupon(NOW, ACADEMY)
-COUPON = store.new(LIMITED)
+LISTED: Values = {"ref": f"COUPONS#{ACADEMY}", "ref_sk": "0000000000000500"}
+COUPON = store.new(LIMITED, **LISTED)
+REVOKED = LIMITED.model_copy(update={"revoked": True})
+AUTOMATIC = a_coupon(NOW, ACADEMY, auto=True, expires_at=NOW)
+PLACE = store.automatic(AUTOMATIC)
 CLAIM = store.slug_claim("plan", "basic", ident=1, academy_id=ACADEMY)
 TOTAL, OWN = store.coupon_key(ACADEMY, "half"), store.person_coupon_key(USER, LIMITED.id)
 
@@ -23,9 +31,60 @@ def used(times: int) -> Values:
 
 
 CASES = (
+    Case(of=store.automatic, name="where there is none", writes=[PLACE]),
+    Case(of=store.automatic, name="another expiry", writes=[PLACE], before={PLACE.key: {"ref": "a", "ref_sk": "b"}}),
+    Case(
+        of=store.automatic,
+        name="automatic no more",
+        writes=[store.automatic(UNLIMITED)],
+        before={PLACE.key: {"ref": "a", "ref_sk": "b"}},
+        after={},
+    ),
     Case(of=store.new, name="where there is none", writes=[SERVICE]),
     Case(of=store.new, name="a defect's second", writes=[SERVICE], before=rows_of(SERVICE), refused=Unexpected),
     Case(of=store.new, name="a coupon's slug again", writes=[COUPON], before=rows_of(COUPON), refused=store.SlugTaken),
+    Case(
+        of=store.new,
+        name="a second price of a service",
+        writes=[PRICE],
+        before=rows_of(PRICE),
+        refused=store.AcademyServiceExists,
+    ),
+    Case(
+        of=store.changed,
+        name="into another list",
+        writes=[store.changed(a_service(private=True, owner_id=ACADEMY), version=1)],
+        before=rows_of(SERVICE),
+        after={
+            SERVICE.key: {
+                **SERVICE.values,
+                "doc": a_service(private=True, owner_id=ACADEMY).model_dump_json(),
+                "ref": f"SERVICES#private#{ACADEMY}",
+                "version": 2,
+            }
+        },
+    ),
+    Case(
+        of=store.changed,
+        name="an item that no list had",
+        writes=[store.changed(an_item(), version=1)],
+        before={ITEM.key: {"doc": ITEM.values["doc"], "version": 1}},
+        after={ITEM.key: {**ITEM.values, "ref": "ITEMS#0", "ref_sk": "0000000000000001", "version": 2}},
+    ),
+    Case(
+        of=store.set_is_there,
+        name="one that is",
+        writes=[store.set_is_there(ACADEMY, SetKind.MENTORSHIP_SERVICE, 1)],
+        before=rows_of(SET),
+        after=rows_of(SET),
+    ),
+    Case(
+        of=store.set_is_there,
+        name="another academy's",
+        writes=[store.set_is_there(ACADEMY + 1, SetKind.MENTORSHIP_SERVICE, 1)],
+        before=rows_of(SET),
+        refused=store.SetNotFound,
+    ),
     Case(
         of=store.changed,
         name="over the one that was read",
@@ -39,6 +98,20 @@ CASES = (
         writes=[store.changed(LIMITED, version=1)],
         before={TOTAL: used(1)},
         after={TOTAL: {**used(1), "version": 2}},
+    ),
+    Case(
+        of=store.changed,
+        name="a coupon that is revoked",
+        writes=[store.changed(REVOKED, version=1)],
+        before=rows_of(COUPON),
+        after={TOTAL: {**COUPON.values, "doc": REVOKED.model_dump_json(), "version": 2, "revoked": True}},
+    ),
+    Case(
+        of=store.changed,
+        name="a coupon that is revoked no more",
+        writes=[store.changed(LIMITED, version=1)],
+        before={TOTAL: {**COUPON.values, "revoked": True}},
+        after={TOTAL: {**COUPON.values, "version": 2}},
     ),
     Case(
         of=store.changed,
@@ -98,6 +171,13 @@ CASES = (
         name="used up by all",
         writes=store.take_coupon(LIMITED, USER),
         before={TOTAL: used(2)},
+        refused=store.CouponUsedUp,
+    ),
+    Case(
+        of=store.take_coupon,
+        name="revoked since it was quoted",
+        writes=store.take_coupon(LIMITED, USER),
+        before={TOTAL: {**used(1), "revoked": True}},
         refused=store.CouponUsedUp,
     ),
     Case(

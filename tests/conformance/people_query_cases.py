@@ -119,6 +119,13 @@ IDENTITY = (
         refused=identity_store.AcademyNotFound,
     ),
     Asked(
+        of=identity.academies_by_id,
+        name="those that there are",
+        rows=ACADEMIES,
+        ask=lambda table: {ident: one.slug for ident, one in identity.academies_by_id(table, [4, 5]).items()},
+        answer={4: "other"},
+    ),
+    Asked(
         of=identity.academy_by_slug,
         name="known",
         rows=ACADEMIES,

@@ -18,7 +18,10 @@ from tests.conformance import (
     drift_cases,
     people_query_cases,
     refund_cases,
+    service_query_cases,
+    staff_cases,
     staff_query_cases,
+    waiting_cases,
 )
 from tests.conformance.cases import everything, fill
 from tests.conformance.queries import Asked
@@ -29,6 +32,9 @@ ASKED: tuple[Asked, ...] = (
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
     *staff_query_cases.ASKED,
+    *service_query_cases.ASKED,
+    *staff_cases.ASKED,
+    *waiting_cases.ASKED,
 )
 
 

@@ -26,6 +26,8 @@ from tests.conformance import (
     identity_cases,
     ledger_cases,
     refund_cases,
+    staff_cases,
+    waiting_cases,
     work_cases,
 )
 from tests.conformance.cases import Case, try_case
@@ -37,6 +39,8 @@ CASES: tuple[Case, ...] = (
     *identity_cases.CASES,
     *ledger_cases.CASES,
     *refund_cases.CASES,
+    *staff_cases.CASES,
+    *waiting_cases.CASES,
     *work_cases.CASES,
 )
 WRITES = frozenset({Put, Update, Delete, Check})

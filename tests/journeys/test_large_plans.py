@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chalicelib.books.catalog import operations as catalog
 from chalicelib.books.catalog.model import PlanItem, ServiceType
 from chalicelib.flows.checkout.quote import GRANTS_MAX
@@ -9,7 +11,7 @@ from tests.shop import a_plan, a_service, an_item
 from tests.world import World
 
 
-def a_large_plan(world: World, *, items: int) -> None:
+def a_large_plan(world: World, *, items: int, **changed: Any) -> None:
     """A plan of so many items, each of a service of its own."""
     links = []
     for number in range(items):
@@ -18,7 +20,8 @@ def a_large_plan(world: World, *, items: int) -> None:
         catalog.create(world.table, service)
         catalog.create(world.table, an_item(id=ident, service_id=ident, how_many=number + 1))
         links.append(PlanItem(link_id=ident, item_id=ident, service_id=ident))
-    catalog.create(world.table, a_plan(world.now, world.academy_id, id=7000, slug="large", items=tuple(links)))
+    values = {"id": 7000, "slug": "large", "items": tuple(links), **changed}
+    catalog.create(world.table, a_plan(world.now, world.academy_id, **values))
 
 
 class TestLargePlans:

@@ -20,12 +20,14 @@ from chalicelib.books.identity.model import Person as Named
 from chalicelib.entrypoints._auth import mint_jwt
 from tests.journeys.test_webhooks import an_event, signed
 from tests.security.documented import Operation
-from tests.shop import BASIC, MENTORING, TEAM
+from tests.shop import BASIC, COURSES, MENTORING, TEAM
 from tests.world import Person, Reply, World
 
 PASSWORD = "correct horse battery staple"
 SERVICE = "mentorship-service"
+OWN_SERVICE = "code-reviews"
 CARD = {"card_number": "4242424242424242", "exp_month": "10", "exp_year": "30", "cvc": "435"}
+OPTION = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
 SESSION = "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}"
 
 
@@ -129,19 +131,19 @@ def two_tenants(world: World) -> Tenants:
         "academy_id": world.academy_id,
         "asset": "docs.css",
         "bag_id": bag["id"],
+        "coupon_slug": a_coupon_of(world, staff, owner),
         "email": owner.email,
         "event_id": "evt_of_the_owner",
         "first_name": "Grace",
         "how_many": 10,
-        "invoice_id": bought["id"],
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
-        "monthly_price": 299.0,
-        "how_many_months": 12,
-        "currency": "USD",
-        "option_id": a_financing_option(world, staff),
+        **OPTION,
+        **of_the_catalog(world, staff),
         "plan": BASIC,
+        "plan_service_item": 2,
+        "service_item": [1],
         "plan_ref": "basic",
         "plans": [TEAM],
         "role": "support_staff",
@@ -152,7 +154,6 @@ def two_tenants(world: World) -> Tenants:
         "session_ref": session["id"],
         "slug": "hillside",
         "standing": "BAD",
-        "user_id": owner.user_id,
         **CARD,
         **held_by(owner, bought["id"]),
     }
@@ -179,19 +180,49 @@ def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:
     reason = "They waited for a mentor who never came."
     return {
         "financing_id": financed["id"],
+        "invoice_id": subscription_id,
         "reason": reason,
         "subscription_id": subscription_id,
         "user": owner.user_id,
+        "user_id": owner.user_id,
+    }
+
+
+def of_the_catalog(world: World, staff: Person) -> dict[str, Any]:
+    """What staff of academy 1 made, and fields of more of it."""
+    return {
+        "option_id": a_financing_option(world, staff),
+        "item_id": a_service_item(world, staff),
+        "price_per_unit": 30.0,
+        "sort_priority": 2,
+        "title": "Live code reviews",
     }
 
 
 def a_financing_option(world: World, staff: Person) -> int:
     """One of academy 1 that no plan names."""
     path = "/v1/payments/academy/financingoption"
-    body = {"monthly_price": 299.0, "how_many_months": 12, "currency": "USD"}
-    made = staff.post(path, body, Academy=str(world.academy_id))
+    made = staff.post(path, OPTION, Academy=str(world.academy_id))
     assert made.status == 201, made.text
     return int(made.json["id"])
+
+
+def a_service_item(world: World, staff: Person) -> int:
+    """One of academy 1, of a service that it owns."""
+    headers = {"Academy": str(world.academy_id)}
+    service = staff.post("/v1/payments/academy/service", {"slug": OWN_SERVICE, "title": "Code reviews"}, **headers)
+    assert service.status == 201, service.text
+    made = staff.post("/v1/payments/academy/serviceitem", {"service": OWN_SERVICE, "how_many": 5}, **headers)
+    assert made.status == 201, made.text
+    return int(made.json["id"])
+
+
+def a_coupon_of(world: World, staff: Person, owner: Person) -> str:
+    """One of academy 1 that only the owner may use."""
+    body = {"slug": "for-the-owner", "discount_value": 0.5, "allowed_user": owner.user_id}
+    made = staff.post("/v1/payments/academy/coupon", body, Academy=str(world.academy_id))
+    assert made.status == 201, made.text
+    return str(made.json["slug"])
 
 
 def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: int) -> dict[str, dict[str, Any]]:
@@ -201,10 +232,16 @@ def _special(world: World, owner: Person, bag_token: str, email: str, staff_id: 
         "POST /v1/auth/login": {"email": email},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
+        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "pro-trial"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
+        "POST /v1/payments/academy/academyservice": {"service": COURSES},
+        "PUT /v1/payments/academy/service/{service_ref}": {"service_ref": OWN_SERVICE},
+        "PUT /v1/payments/academy/serviceitem/{item_id}": {"body": ("sort_priority",)},
         "POST /v1/payments/consumable/checkout": {"body": ("service", "how_many", "academy")},
         "GET /v1/payments/academy/academyservice/{service_ref}": {"query": {"academy"}},
         "GET /v1/payments/plan": {"query": {"academy"}},
+        "GET /v1/payments/me/coupon": {"query": {"academy"}},
+        "POST /v1/payments/academy/coupon": {"body": ("slug", "discount_value"), "discount_value": 0.5},
         f"PUT {SESSION}": {"session_ref": "a-lesson"},
         "POST /ops/academies/{academy_id}/staff": {"body": ("email", "first_name", "role")},
         "DELETE /ops/academies/{academy_id}/staff/{user_id}": {"user_id": staff_id},

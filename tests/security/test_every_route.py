@@ -19,6 +19,7 @@ PUBLIC = {
     "GET /docs/errors",
     "GET /docs/{asset}",
     "GET /health",
+    "GET /v1/payments/coupon",
     "GET /openapi.json",
     "GET /v1/payments/plan",
     "GET /v1/payments/plan/{plan_ref}",

@@ -18,6 +18,9 @@ ELSEWHERE: Mapping[str, str] = {
         "held by the invoice's version; tests/stores/test_subscriptions_store.py"
     ),
     "a use that was not taken is not given back": "held by the invoice's version; tests/stores/test_catalog_store.py",
+    "a reward that was revoked is not taken": (
+        "needs a refund between a seller's check and their payment; tests/journeys/test_rewards.py"
+    ),
     "a late payment claims again": "failed payments are closed first; tests/journeys/test_crash_workers.py",
     "what was not delivered is never called fulfilled": (
         "failed payments are closed first; tests/journeys/test_refunds_and_disputes.py"
@@ -61,5 +64,15 @@ ELSEWHERE: Mapping[str, str] = {
     "a key opens one purchase": "held by the count of attempts and by the bag; tests/stores/test_idempotency_store.py",
     "units are taken only where enough are left": (
         "needs two at the last unit of a lot at once; tests/stores/test_ledger_store.py"
+    ),
+    "a grant is reversed as its lots were read": (
+        "needs a use between the reading and the writing of a refund; tests/journeys/test_refund_races.py"
+    ),
+    "a holding is changed as it was read (version)": (
+        "held by the invoice's version; tests/conformance/refund_cases.py"
+    ),
+    "a credit note has a number of its own": "needs two refunds at once; tests/journeys/test_refund_races.py",
+    "a refund that staff order has one key": (
+        "held by the list of refunds, which is read first; needs two at once: tests/journeys/test_refund_races.py"
     ),
 }

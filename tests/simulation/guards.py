@@ -230,6 +230,17 @@ def begun_without_claims(patches: ExitStack) -> None:
     patches.enter_context(patch.object(begin, "claim_writes", lambda invoice, delivery: []))
 
 
+def takes_what_was_revoked(patches: ExitStack) -> None:
+    """A use is counted whatever has become of the coupon since it was quoted."""
+    real = catalog.take_coupon
+
+    def taken(coupon: Any, user_id: int) -> Any:
+        own, *total = real(coupon, user_id)
+        return [own, *(replace(write, condition=catalog._below(coupon.how_many_offers)) for write in total)]
+
+    patches.enter_context(patch.object(catalog, "take_coupon", taken))
+
+
 GUARDS: tuple[Guard, ...] = (
     # Conditions of billing.
     Guard("a bag is paid by one purchase at a time", free(billing, "bag_begins")),
@@ -251,6 +262,9 @@ GUARDS: tuple[Guard, ...] = (
     Guard("a coupon's uses are limited", free(catalog, "take_coupon", only=1)),
     Guard("a coupon's use is given back", unwritten(catalog, "return_coupon")),
     Guard("a use that was not taken is not given back", free(catalog, "return_coupon")),
+    Guard("a reward that was revoked is not taken", takes_what_was_revoked),
+    Guard("a reward is revoked with its payment", swapped(reverse, "are_revoked", lambda invoice: False)),
+    Guard("a reward is made with the delivery", swapped(fulfill, "rewards", lambda invoice, delivery: ())),
     Guard("a purchase claims when it begins", begun_without_claims),
     Guard("a late payment claims again", late_without_claims),
     Guard("what was not delivered is never called fulfilled", undelivered_is_no_matter),

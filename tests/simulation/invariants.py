@@ -17,6 +17,7 @@ from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
+from tests.simulation.shops import SELLERS
 
 if TYPE_CHECKING:
     from tests.simulation.faults import Act
@@ -115,6 +116,8 @@ class Watch:
             coupon = Coupon.model_validate_json(new["doc"]["S"])
             self._coupons[coupon.id] = coupon
             self._counted(key, new, coupon.how_many_offers)
+            if old is not None and "revoked" in old and _used(new) > _used(old):
+                self._wrong.append(f"{key} was taken after it was revoked")
         elif sk.startswith("CLAIM#COUPON#"):
             self._counted(key, new, self._coupon(int(sk.rpartition("#")[2])).how_many_per_person)
         elif sk in ATTEMPTS_MAX:
@@ -170,7 +173,7 @@ class Watch:
             self._wrong.append(f"the invoice {invoice['id']} of {invoice['amount']} gave back {refunded}")
 
     def _counted(self, key: Key, new: Item, limit: int) -> None:
-        used = int(new.get("used", {"N": "0"})["N"])
+        used = _used(new)
         if used < 0 or (used > limit >= 0):
             self._wrong.append(f"{key} counts {used} uses of {limit}")
 
@@ -232,6 +235,8 @@ class Watch:
         """A request names only partitions of its own person, and of the academy where that one is."""
         user_id, academy_id = act.who.user_id, act.who.academy_id
         own = {f"USER#{user_id}", f"LEDGER#USER#{user_id}", f"IDEMPOTENCY#user:{user_id}", f"ACADEMY#{academy_id}"}
+        if act.sent.path == "/v2/payments/pay":  # whoever earned by it is told, at the address that their account has
+            own |= {f"USER#{seller}" for seller in SELLERS}
         for partition in act.touched:
             if partition in own or not partition.startswith(OWN) or partition == "ACADEMY#0":
                 continue
@@ -253,6 +258,10 @@ def _outcome(reply: Reply) -> tuple[int, Any]:
     if reply.status >= 400:
         return reply.status, None
     return 200, reply.json.get("id")
+
+
+def _used(item: Item) -> int:
+    return int(item.get("used", NONE)["N"])
 
 
 def _doc(item: Item) -> Item:

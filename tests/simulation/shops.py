@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from chalicelib.books.catalog.model import Period, ResourceSet, SetKind
+from chalicelib.books.catalog import queries, store
+from chalicelib.books.catalog.model import Coupon, Period, ResourceSet, SetKind
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
 from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.writes import commit
 from chalicelib.kernel.periods import Unit
 from tests.shop import BASIC, BOOTCAMP, MENTOR_SET, TRIAL, a_coupon, a_plan, a_price, open_shop, put
 
@@ -21,7 +24,10 @@ PLANS = {
     2: {"n-basic": "period", "n-trial": "period"},
 }
 """Each academy's plans, and how they are paid."""
-COUPONS = {1: ("half", "half", "gift", "few"), 2: ("n-half",)}
+COUPONS = {1: ("half", "half", "gift", "few", "friend", "friend"), 2: ("n-half", "n-friend")}
+SELLERS = (1, 2)
+"""People who earn by purchases with `friend` and `n-friend`, each a customer of one of the academies."""
+REFERRED = ("basic", "bootcamp", "team")
 SERVICES = ("mentorship-service", "ai-chat")
 
 
@@ -33,15 +39,27 @@ def open_both(table: Table, now: datetime) -> None:
             table, NewAcademy(id=academy_id, name=slug.title(), slug=slug, main_currency="USD"), now=now
         )
     open_shop(table, first, now)
+    for slug in REFERRED:
+        plan = queries.plan(table, slug, now=now)
+        commit(table, [store.changed(plan.model_copy(update={"exclude_from_referral_program": False}), version=1)])
     plans = (BASIC, BOOTCAMP, TRIAL)
     put(
         table,
         a_coupon(now, first, how_many_offers=1, plan_ids=plans),
         a_coupon(now, first, id=501, slug="gift", discount_value=Decimal(1), how_many_offers=1, plan_ids=plans),
         a_coupon(now, first, id=502, slug="few", discount_value=Decimal("0.1"), plan_ids=plans),
+        _referral(now, first, 503, "friend", referral_type="PERCENTAGE", referral_value=Decimal("0.3")),
+        _referral(now, second, 551, "n-friend", referral_type="FIXED_PRICE", referral_value=5, how_many_offers=3),
         ResourceSet(id=MENTOR_SET, academy_id=second, kind=SetKind.MENTORSHIP_SERVICE, slug="mentors", name="M"),
         a_price(second, id=950, price_per_unit=Decimal(30)),
-        a_plan(now, second, id=BASIC + NEIGHBOUR_PLANS, slug="n-basic", cohort_set_id=None),
+        a_plan(
+            now,
+            second,
+            id=BASIC + NEIGHBOUR_PLANS,
+            slug="n-basic",
+            cohort_set_id=None,
+            exclude_from_referral_program=False,
+        ),
         a_plan(
             now,
             second,
@@ -54,3 +72,9 @@ def open_both(table: Table, now: datetime) -> None:
         ),
         a_coupon(now, second, id=550, slug="n-half", how_many_offers=1, plan_ids=(BASIC + NEIGHBOUR_PLANS,)),
     )
+
+
+def _referral(now: datetime, academy_id: int, ident: int, slug: str, **more: Any) -> Coupon:
+    """A tenth off any plan that is in the referral program."""
+    values = {"id": ident, "slug": slug, "discount_value": Decimal("0.1"), "plan_ids": (), "currency": "USD"}
+    return a_coupon(now, academy_id, seller_user_id=SELLERS[academy_id - 1], **values, **more)

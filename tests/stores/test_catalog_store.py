@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.books.catalog import operations, queries, store
-from chalicelib.books.catalog.model import Cohort, Coupon, FinancingOption, Plan, PlanStatus, ResourceSet, SetKind
-from chalicelib.books.catalog.store import ChangedMeanwhile, CouponUsedUp, SlugTaken
+from chalicelib.books.catalog import coupon_queries, operations, queries, store
+from chalicelib.books.catalog.model import (
+    Cohort,
+    Coupon,
+    FinancingOption,
+    PlanStatus,
+    ResourceSet,
+    ServicePrice,
+    SetKind,
+)
+from chalicelib.books.catalog.referrals import own_coupon
+from chalicelib.books.catalog.store import AcademyServiceExists, ChangedMeanwhile, CouponUsedUp, SlugTaken
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Unexpected, commit
 from chalicelib.kernel.documents import Document
@@ -49,13 +59,22 @@ ROWS: list[Document] = [
 ]
 
 
+def name_of(row: Document) -> str:
+    return type(row).__name__
+
+
 class TestARow:
-    @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+    @pytest.mark.parametrize("row", [row for row in ROWS if not isinstance(row, ServicePrice)], ids=name_of)
     def test_with_an_id_that_is_taken_is_a_defect(self, table: Table, row: Document) -> None:
         commit(table, [store.new(row)])
         assert_refused(table, [store.new(row)], Unexpected, f"two {type(row).__name__} rows with one id")
 
-    @pytest.mark.parametrize("row", ROWS, ids=lambda row: type(row).__name__)
+    def test_of_a_second_price_of_a_service_is_refused(self, table: Table) -> None:
+        operations.create(table, a_price(ACADEMY))
+        assert_refused(table, [store.new(a_price(ACADEMY, id=901))], AcademyServiceExists, "has a price")
+        operations.create(table, a_price(ACADEMY + 1))
+
+    @pytest.mark.parametrize("row", ROWS, ids=name_of)
     def test_is_changed_by_whoever_read_it_last(self, table: Table, row: Document) -> None:
         assert_refused(table, [store.changed(row, version=1)], ChangedMeanwhile)
         commit(table, [store.new(row)])
@@ -76,7 +95,7 @@ class TestSlugs:
         operations.create(table, a_plan(NOW, ACADEMY))
         other = a_plan(NOW, ACADEMY + 1, id=BOOTCAMP)
         assert_refused(table, operations.creation(other), SlugTaken, "The slug basic is taken")
-        assert queries.plan(table, "basic").id == queries.plan(table, BASIC).id == BASIC
+        assert queries.plan(table, "basic", now=NOW).id == queries.plan(table, BASIC, now=NOW).id == BASIC
 
     def test_of_a_service_belong_to_it_for_ever(self, table: Table) -> None:
         operations.create(table, a_service())
@@ -91,7 +110,7 @@ class TestSlugs:
     def test_that_nobody_has_find_nothing(self, table: Table) -> None:
         for ref in ("basic", BASIC):
             with pytest.raises(queries.PlanNotFound):
-                queries.plan(table, ref)
+                queries.plan(table, ref, now=NOW)
             with pytest.raises(queries.ServiceNotFound):
                 queries.service(table, ref)
 
@@ -105,7 +124,7 @@ class TestSlugs:
 def used(table: Table, coupon: Coupon) -> tuple[int, int]:
     """How often it was used in total, and by this person."""
     rows = [table.get(store.key_of(coupon)), table.get(store.person_coupon_key(USER, coupon.id))]
-    total, by_person = (0 if row is None else queries.used_of(row) for row in rows)
+    total, by_person = (0 if row is None else coupon_queries.used_of(row) for row in rows)
     return total, by_person
 
 
@@ -156,8 +175,49 @@ class TestACoupon:
     def test_is_listed_with_its_uses(self, table: Table) -> None:
         coupon = self.coupon(table)
         commit(table, store.take_coupon(coupon, USER))
-        assert queries.coupons(table, ACADEMY) == [(coupon, 1)]
-        assert queries.coupons(table, ACADEMY + 1) == []
+        assert coupon_queries.coupons(table, ACADEMY, limit=9).items == ((coupon, 1),)
+        assert coupon_queries.coupons(table, ACADEMY + 1, limit=9).items == ()
+
+    def test_that_was_revoked_is_used_up_for_whoever_was_quoted_it(self, table: Table) -> None:
+        coupon = self.coupon(table)
+        commit(table, operations.change(coupon, coupon.model_copy(update={"revoked": True}), version=1))
+        assert_refused(table, store.take_coupon(coupon, USER), CouponUsedUp)
+        revoked = coupon_queries.coupon(table, ACADEMY, "half")
+        assert revoked is not None and revoked.coupon.revoked
+        commit(table, operations.change(revoked.coupon, coupon, version=2))
+        commit(table, store.take_coupon(coupon, USER))
+
+    def test_that_is_automatic_is_found_until_it_expires_or_is_not_any_more(self, table: Table) -> None:
+        coupon = self.coupon(table, auto=True)
+        later = coupon.model_copy(update={"expires_at": NOW + timedelta(days=2)})
+        personal = later.model_copy(update={"allowed_user_id": USER})
+        steps = ((coupon, (True, True)), (later, (True, False)), (personal, (False, False)), (coupon, (True, True)))
+        before = coupon
+        for version, (after, found) in enumerate(steps, 1):
+            commit(table, operations.change(before, after, version=version))
+            days = (1, 3)
+            assert tuple(self.automatic(table, day) == ("half",) for day in days) == found
+            before = after
+
+    def automatic(self, table: Table, day: int) -> tuple[str, ...]:
+        return coupon_queries.automatic_coupons(table, ACADEMY, NOW + timedelta(days=day))
+
+    def test_stands_in_the_list_of_whom_it_is_for(self, table: Table) -> None:
+        everybodys = self.coupon(table)
+        personal = self.coupon(table, id=501, slug="gift", allowed_user_id=USER)
+        own = own_coupon(ident=502, academy_id=ACADEMY, user_id=USER, now=NOW)
+        operations.create(table, own)
+        assert slugs(coupon_queries.coupons(table, ACADEMY, limit=9)) == ["half"]
+        assert slugs(coupon_queries.other_coupons(table, ACADEMY, limit=9)) == [own.slug, "gift"]
+        assert slugs(coupon_queries.persons_coupons(table, USER, limit=9)) == ["gift"]
+        commit(table, operations.change(personal, personal.model_copy(update={"allowed_user_id": None}), version=1))
+        assert slugs(coupon_queries.coupons(table, ACADEMY, limit=9)) == ["gift", "half"]
+        assert slugs(coupon_queries.persons_coupons(table, USER, limit=9)) == []
+        assert everybodys.slug == "half"
+
+
+def slugs(page: Any) -> list[str]:
+    return [found.coupon.slug for found in page.items]
 
 
 class TestReads:
@@ -167,7 +227,7 @@ class TestReads:
         return table
 
     def test_of_an_offer_have_all_that_selling_needs(self, shop: Table) -> None:
-        offer = queries.offer(shop, queries.plan(shop, "team"), add_ons=[CHAT])
+        offer = queries.offer(shop, queries.plan(shop, "team", now=NOW), add_ons=[CHAT])
         assert [item.item.id for item in offer.items] == [1, 2, 3]
         assert offer.seat_price is not None
         assert (offer.seat_price.service_id, offer.add_on_prices[0].service_id) == (SEAT, CHAT)
@@ -177,28 +237,34 @@ class TestReads:
 
     def test_of_an_offer_refuse_what_has_no_price(self, shop: Table) -> None:
         with pytest.raises(queries.PriceNotFound):
-            queries.offer(shop, queries.plan(shop, TEAM), add_ons=[COURSES])
+            queries.offer(shop, queries.plan(shop, TEAM, now=NOW), add_ons=[COURSES])
 
-    @pytest.mark.parametrize("ref", [COURSES, "all-courses", SEAT, "seat"])
-    def test_of_a_price_refuse_what_is_not_sold_alone(self, shop: Table, ref: int | str) -> None:
+    @pytest.mark.parametrize("ref", [COURSES, "all-courses"])
+    def test_of_a_price_refuse_what_is_not_sold(self, shop: Table, ref: int | str) -> None:
         with pytest.raises(queries.PriceNotFound):
             queries.service_and_price(shop, ref, ACADEMY)
 
-    def test_of_plans_go_on_after_their_page_and_skip_other_statuses(self, table: Table) -> None:
-        plans: list[Plan] = []
-        for number in range(7):
-            status = PlanStatus.DRAFT if number in (2, 3) else PlanStatus.ACTIVE
-            plans.append(a_plan(NOW, ACADEMY, id=number + 1, slug=f"p{number}", status=status))
-            operations.create(table, plans[-1])
+    def test_of_a_price_to_buy_by_itself_refuse_seats(self, shop: Table) -> None:
+        rows = shop.get_many([store.service_key(SEAT), store.price_key(ACADEMY, SEAT)])
+        with pytest.raises(queries.PriceNotFound):
+            queries.priced_service(rows, SEAT, ACADEMY, "seat")
+        assert queries.service_and_price(shop, "seat", ACADEMY)[1].service_id == SEAT
+
+    def test_of_plans_go_on_after_their_page(self, table: Table) -> None:
+        for number in range(5):
+            operations.create(table, a_plan(NOW, ACADEMY, id=number + 1, slug=f"p{number}"))
         seen: list[int] = []
         cursor: str | None = None
         for limit in (2, 2, 1):
-            page = queries.plans(table, ACADEMY, statuses=FOR_SALE, limit=limit, cursor=cursor)
+            page = queries.plans(table, ACADEMY, limit=limit, now=NOW, cursor=cursor)
             assert len(page.items) == limit
             seen += [plan.id for plan in page.items]
             cursor = page.next_cursor
-        assert seen == [7, 6, 5, 2, 1]
-        assert cursor is None
+        assert seen == [5, 4, 3, 2, 1]
+
+    def test_of_several_offers_are_those_of_each(self, shop: Table) -> None:
+        plans = [queries.plan(shop, slug, now=NOW) for slug in ("team", "bootcamp", "free")]
+        assert queries.offers(shop, plans) == [queries.offer(shop, plan) for plan in plans]
 
     def test_of_services_are_of_their_list(self, shop: Table) -> None:
         public = queries.services(shop, "public", limit=9)
@@ -216,5 +282,5 @@ class TestReads:
 
     def test_leave_nothing_behind(self, shop: Table) -> None:
         before = all_rows(shop)
-        queries.service_items(shop, queries.plan(shop, BASIC))
+        queries.service_items(shop, queries.plan(shop, BASIC, now=NOW))
         assert all_rows(shop) == before

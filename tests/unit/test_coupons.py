@@ -87,6 +87,11 @@ class TestTheAutomaticOne:
         assert the_automatic_one([]) is None
         assert the_automatic_one([a_coupon(NOW, 4, auto=False)]) is None
 
+    def test_is_for_everybody(self) -> None:
+        """What one person has for their renewals takes no other coupon's place."""
+        everybodys = a_coupon(NOW, 4, id=5, auto=True)
+        assert the_automatic_one([a_coupon(NOW, 4, id=3, auto=True, allowed_user_id=7), everybodys]) == everybodys
+
 
 class TestServesRenewal:
     @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
+import msgspec
 from msgspec.structs import force_setattr
 
 from chalicelib.kernel.documents import Document
@@ -111,9 +113,13 @@ class Feature(Document):
 
 
 class ServiceItem(Document):
-    """How many units of a service, and how they renew. `how_many` is -1 for unlimited."""
+    """How many units of a service, and how they renew. `how_many` is -1 for unlimited.
+
+    `owner_id` is the academy that sells it, or None: everyone's.
+    """
 
     id: int
+    owner_id: int | None = None
     service_id: int
     how_many: int
     unit_type: str = "UNIT"
@@ -198,8 +204,19 @@ class PlanItem(Document):
     service_id: int
 
 
+class PlanRevision(Document):
+    """A change of a plan that is to come: the fields as they are stored, and from when they hold."""
+
+    applies_from: datetime
+    changes: Mapping[str, Any]
+
+
 class Plan(Regional):
-    """What a customer can subscribe to or pay by instalments. `version` counts its changes."""
+    """What a customer can subscribe to or pay by instalments.
+
+    `version` counts what has held so far and `applies_from` says since when this one holds; `upcoming` are the changes
+    that hold later, the soonest first. Whoever sells a plan takes it `at` the moment of the sale.
+    """
 
     id: int
     academy_id: int
@@ -227,7 +244,31 @@ class Plan(Regional):
     seats_included: int = 1
     add_on_service_ids: tuple[int, ...] = ()
     version: int = 1
+    applies_from: datetime | None = None
+    upcoming: tuple[PlanRevision, ...] = ()
     created_at: datetime
+
+    def at(self, now: datetime) -> Plan:
+        """The plan as it holds then."""
+        return next(plan for plan in reversed(self.versions()) if plan is self or self._since(plan) <= now)
+
+    def versions(self) -> tuple[Plan, ...]:
+        """The plan as it is stored, and as each change to come will make it."""
+        found = [self]
+        for number, revision in enumerate(self.upcoming, 1):
+            changed = {
+                **msgspec.to_builtins(found[-1]),
+                **revision.changes,
+                "version": self.version + number,
+                "applies_from": revision.applies_from,
+                "upcoming": self.upcoming[number:],
+            }
+            found.append(Plan.model_validate(changed))
+        return tuple(found)
+
+    @staticmethod
+    def _since(plan: Plan) -> datetime:
+        return plan.applies_from or plan.created_at
 
     @property
     def life(self) -> Span | None:
@@ -254,11 +295,18 @@ class DiscountType(StrEnum):
     HAGGLING = "HAGGLING"
 
 
+class ReferralType(StrEnum):
+    NO_REFERRAL = "NO_REFERRAL"
+    PERCENTAGE = "PERCENTAGE"
+    FIXED_PRICE = "FIXED_PRICE"
+
+
 class Coupon(Document):
-    """A discount. `value` is 0 to 1 for PERCENT_OFF, an amount off in `currency` for the others.
+    """A discount. Its value is 0 to 1 for PERCENT_OFF, an amount off in `currency` for the others.
 
     `how_many_offers`: uses in total, -1 without limit, 0 disabled. `renewals`: None serves renewals until the coupon
-    expires, N the next N renewals whatever its expiry.
+    expires, N the next N renewals whatever its expiry. What `seller_user_id` earns by a purchase with it is 0 to 1 of
+    the price for PERCENTAGE, an amount in `currency` for FIXED_PRICE. `revoked`: what earned it was given back.
     """
 
     id: int
@@ -267,7 +315,7 @@ class Coupon(Document):
     discount_type: DiscountType = DiscountType.PERCENT_OFF
     discount_value: Decimal
     currency: str | None = None
-    referral_type: str = "NO_REFERRAL"
+    referral_type: ReferralType = ReferralType.NO_REFERRAL
     referral_value: Decimal = Decimal(0)
     auto: bool = False
     how_many_offers: int = -1
@@ -278,12 +326,24 @@ class Coupon(Document):
     plan_ids: tuple[int, ...] = ()
     offered_at: datetime
     expires_at: datetime | None = None
+    revoked: bool = False
 
     def __post_init__(self) -> None:
         if not self.discount_value.is_finite() or self.discount_value < 0:
             raise ValueError("a discount takes nothing off, or something")
         if self.discount_type is DiscountType.PERCENT_OFF and self.discount_value > 1:
             raise ValueError("a percentage off is a ratio of at most 1")
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether it is applied without being given: to anybody's purchase, so that one person's never is."""
+        return self.auto and self.allowed_user_id is None
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether it is worth something in its currency only."""
+        amount_off = self.discount_type in (DiscountType.FIXED_PRICE, DiscountType.HAGGLING)
+        return amount_off or self.referral_type is ReferralType.FIXED_PRICE
 
 
 class PricedItem(Document):
@@ -292,6 +352,14 @@ class PricedItem(Document):
     link_id: int
     item: ServiceItem
     service: Service
+
+
+class PricedWithSets(Document):
+    """An academy's price together with its service and the sets that it is for."""
+
+    price: ServicePrice
+    service: Service
+    sets: tuple[ResourceSet, ...]
 
 
 class Offer(Document):

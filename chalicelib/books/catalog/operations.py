@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.books.catalog import store
-from chalicelib.books.catalog.model import Plan, Service
+from chalicelib.books.catalog.model import Coupon, Plan, Service
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.kernel.documents import Document
-from chalicelib.kernel.ids import sortable
 
 
 def create(table: Table, row: Document) -> None:
@@ -27,6 +26,17 @@ def creation(row: Document) -> list[Write]:
     if isinstance(row, Service):
         return [
             store.slug_claim("service", row.slug, ident=row.id, academy_id=row.owner_id),
-            store.new(row, ref=store.services_ref(row), ref_sk=sortable(row.id)),
+            store.new(row),
         ]
+    if isinstance(row, Coupon):
+        made: list[Write] = [store.new(row)]
+        return [*made, store.automatic(row)] if row.is_automatic else made
     return [store.new(row)]
+
+
+def change(before: Document, after: Document, *, version: int) -> list[Write]:
+    """The writes that change a row that was read at `version`: the row, and its places in lists."""
+    writes: list[Write] = [store.changed(after, version=version)]
+    if isinstance(before, Coupon) and isinstance(after, Coupon) and (before.is_automatic or after.is_automatic):
+        writes.append(store.automatic(after))
+    return writes

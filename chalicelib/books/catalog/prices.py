@@ -64,11 +64,6 @@ def country_prices(sent: Mapping[str, Any], fields: Collection[str]) -> dict[str
     return found
 
 
-def sent_form(countries: Mapping[str, CountryPrice]) -> dict[str, Any]:
-    """The exceptions as they are sent, numbers for ratios alone."""
-    return {code: _sent_form(price) for code, price in sorted(countries.items())}
-
-
 def _country_price(country: str, value: Any, fields: Collection[str]) -> CountryPrice:
     given = value if isinstance(value, Mapping) else {"ratio": value}
     unknown = sorted(set(given) - {"ratio", "currency", *fields})
@@ -95,14 +90,6 @@ def _number(country: str, value: Any) -> Decimal:
     if not number.is_finite() or _decimals(number) > DECIMALS_MAX:
         raise InvalidCountryPrices(country=country, why=f"a number has at most {DECIMALS_MAX} decimals")
     return number
-
-
-def _sent_form(price: CountryPrice) -> Any:
-    ratio = {} if price.ratio is None else {"ratio": float(price.ratio)}
-    if ratio and not price.prices and price.currency is None:
-        return ratio["ratio"]
-    currency_of = {} if price.currency is None else {"currency": price.currency}
-    return {**ratio, **{name: float(amount) for name, amount in price.prices.items()}, **currency_of}
 
 
 def _decimals(number: Decimal) -> int:

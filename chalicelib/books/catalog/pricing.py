@@ -109,11 +109,16 @@ def check_limits(price: ServicePrice, *, how_many: int, charged: Money, country:
         raise TooFewItems(least=price.bundle_size)
     if how_many > price.max_items:
         raise TooManyItems(most=price.max_items)
-    found = price.countries.get(country.upper()) if country else None
-    explicit = found.prices.get("max_amount") if found is not None else None
-    most = price.max_amount if explicit is None else explicit
+    most = highest_amount(price, country)
     if charged.major > most:
         raise AmountTooHigh(most=most, currency=charged.code)
+
+
+def highest_amount(price: ServicePrice, country: str | None) -> Decimal:
+    """What one purchase of units may cost at most, in major units of the country's currency."""
+    found = price.countries.get(country.upper()) if country else None
+    explicit = found.prices.get("max_amount") if found is not None else None
+    return price.max_amount if explicit is None else explicit
 
 
 def period_lines(

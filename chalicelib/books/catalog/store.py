@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from chalicelib.books.catalog.model import (
@@ -16,12 +17,18 @@ from chalicelib.books.catalog.model import (
     ServicePrice,
     SetKind,
 )
+from chalicelib.books.catalog.referrals import is_own
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Condition, Path
 from chalicelib.dynamo.rows import Key, Row
-from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never
+from chalicelib.dynamo.writes import Check, Delete, Put, Refused, Update, absent, anyway, at_version, never, present
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import sortable
+
+AUTOMATIC = "AUTOMATIC#"
+NEVER = "9" * 16
+"""When what does not expire expires: after all else."""
 
 
 class SlugTaken(DomainError):
@@ -35,6 +42,17 @@ class ChangedMeanwhile(DomainError):
     kind = Kind.CONFLICT
     slug = "changed-meanwhile"
     detail = "This was changed by somebody else at the same time. Read it again."
+
+
+class AcademyServiceExists(DomainError):
+    slug = "academy-service-already-exists"
+    detail = "The academy has a price of this service already: change that one."
+
+
+class SetNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "set-not-found"
+    detail = "The academy has no {kind} set {ident}."
 
 
 class CouponUsedUp(DomainError):
@@ -57,6 +75,21 @@ def item_key(item_id: int) -> Key:
 
 def plan_key(academy_id: int, plan_id: int) -> Key:
     return Key(keys.academy(academy_id), keys.ordered("PLAN", plan_id))
+
+
+def plan_id_of(key: Key) -> int:
+    """The id in a plan's key."""
+    return int(key.sk.rpartition("#")[2])
+
+
+def academy_id_of(key: Key) -> int:
+    """The academy in a plan's key."""
+    return int(key.pk.rpartition("#")[2])
+
+
+def plan_version_key(plan: Plan, version: int) -> Key:
+    """Where a version of a plan stays that does not hold any more."""
+    return Key(keys.academy(plan.academy_id), f"{keys.ordered('PLANVERSION', plan.id)}#{version:06d}")
 
 
 def price_key(academy_id: int, service_id: int) -> Key:
@@ -84,6 +117,59 @@ def services_ref(row: Service) -> str:
     return f"SERVICES#private#{row.owner_id or 0}" if row.private else "SERVICES#public"
 
 
+def items_ref(owner: int | None) -> str:
+    """The list of an academy's service items (None: everyone's)."""
+    return f"ITEMS#{owner or 0}"
+
+
+def prices_ref(academy_id: int) -> str:
+    """The list of an academy's prices of services."""
+    return f"PRICES#{academy_id}"
+
+
+def listed(row: Document) -> dict[str, str]:
+    """The attributes by which a row stands in a list of the index; none where its partition is the list."""
+    match row:
+        case Service():
+            return {"ref": services_ref(row), "ref_sk": sortable(row.id)}
+        case ServiceItem():
+            return {"ref": items_ref(row.owner_id), "ref_sk": sortable(row.id)}
+        case ServicePrice():
+            return {"ref": prices_ref(row.academy_id), "ref_sk": sortable(row.id)}
+        case Coupon():
+            return {"ref": coupons_ref(row), "ref_sk": sortable(row.id)}
+    return {}
+
+
+def automatic_key(coupon: Coupon) -> Key:
+    """Has an automatic coupon's place among the academy's automatic ones."""
+    return Key(keys.academy(coupon.academy_id), f"{AUTOMATIC}{coupon.slug}")
+
+
+def coupons_ref(row: Coupon) -> str:
+    """The list that a coupon stands in: its person's, those that a person gives to others, or the academy's."""
+    if row.allowed_user_id is not None:
+        return persons_coupons_ref(row.allowed_user_id)
+    return f"COUPONS#of#{row.seller_user_id}" if is_own(row) else academy_coupons_ref(row.academy_id)
+
+
+def academy_coupons_ref(academy_id: int) -> str:
+    return f"COUPONS#{academy_id}"
+
+
+def persons_coupons_ref(user_id: int) -> str:
+    return f"COUPONS#user#{user_id}"
+
+
+def automatic_ref(academy_id: int) -> str:
+    return f"COUPONS#automatic#{academy_id}"
+
+
+def until(expires_at: datetime | None) -> str:
+    """Text that sorts by expiry, in seconds."""
+    return NEVER if expires_at is None else sortable(max(0, int(expires_at.timestamp())))
+
+
 def key_of(row: Document) -> Key:
     """The key of a catalog row."""
     match row:
@@ -106,23 +192,40 @@ def key_of(row: Document) -> Key:
     raise TypeError(f"{type(row).__name__} is no catalog row")
 
 
-def new(row: Document, **attributes: Any) -> Put:
+def new(row: Document) -> Put:
     """Put a row that is not there yet."""
-    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": 1, **attributes}
+    values: dict[str, Any] = {"doc": row.model_dump_json(), "version": 1, **listed(row)}
     return Put(key=key_of(row), values=values, condition=absent, refused=_taken(row))
 
 
 def changed(row: Document, *, version: int) -> Update:
     """The row over the one that was read at `version`. What is counted beside it, such as a coupon's uses, stays."""
     actions = [Path("doc").set(row.model_dump_json()), Path("version").set(version + 1)]
-    if isinstance(row, Service):
-        actions.append(Path("ref").set(services_ref(row)))
+    actions += [Path(name).set(value) for name, value in listed(row).items()]
+    if isinstance(row, Coupon):
+        actions.append(Path("revoked").set(True) if row.revoked else Path("revoked").remove())
     return Update(
         key=key_of(row),
         actions=tuple(actions),
         condition=at_version(version),
         refused=lambda old: ChangedMeanwhile(),
     )
+
+
+def automatic(coupon: Coupon) -> Put | Delete:
+    """An automatic coupon's place in the order of their expiry, or that it has none. Written with the coupon's row.
+
+    A purchase reads those that have not expired, however many coupons the academy has or had.
+    """
+    key = automatic_key(coupon)
+    refused = never("this write has no condition")
+    if not coupon.is_automatic:
+        return Delete(key=key, condition=anyway, refused=refused)
+    values = {
+        "ref": automatic_ref(coupon.academy_id),
+        "ref_sk": f"{until(coupon.expires_at)}#{sortable(coupon.id)}",
+    }
+    return Put(key=key, values=values, condition=anyway, refused=refused)
 
 
 def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> Put:
@@ -132,18 +235,47 @@ def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> P
     return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
 
 
+def past_version(plan: Plan) -> Put:
+    """Keep a version that something else takes the place of, so that what was sold under it can be shown."""
+    return Put(
+        key=plan_version_key(plan, plan.version),
+        values={"doc": plan.model_dump_json()},
+        condition=anyway,
+        refused=never("this write has no condition"),
+    )
+
+
+def still_there(key: Key) -> Check:
+    """A row that something begins to name is not taken away at the same time."""
+    return Check(key=key, condition=present, refused=lambda old: ChangedMeanwhile())
+
+
+def slug_given_up(kind: str, slug: str, *, ident: int) -> Delete:
+    """The slug is free again. Only whoever has it gives it up."""
+    return Delete(key=slug_key(kind, slug), condition=Path("id") == ident, refused=lambda old: ChangedMeanwhile())
+
+
 def removed(row: Document, *, version: int) -> Delete:
     """Take away the row that was read at `version`."""
     return Delete(key=key_of(row), condition=at_version(version), refused=lambda old: ChangedMeanwhile())
 
 
+def set_is_there(academy_id: int, kind: SetKind, set_id: int) -> Check:
+    """The academy has the set that something else is about to name."""
+    return Check(
+        key=set_key(academy_id, kind, set_id),
+        condition=present,
+        refused=lambda old: SetNotFound(kind=kind, ident=set_id),
+    )
+
+
 def links_key(academy_id: int) -> Key:
-    """Counts how often an academy's plans changed what they name: options, sets, prices."""
+    """Counts how often an academy's plans and prices changed what they name: options, sets, prices."""
     return Key(keys.academy(academy_id), "LINKS")
 
 
 def links_moved(academy_id: int) -> Update:
-    """A plan names something else now. Written with every such change."""
+    """A plan, or a price, names something else now. Written with every such change."""
     return Update(
         key=links_key(academy_id),
         actions=(Path("version").add(1),),
@@ -165,15 +297,15 @@ def person_coupon_key(user_id: int, coupon_id: int) -> Key:
 def take_coupon(coupon: Coupon, user_id: int) -> list[Update]:
     """Take one use of a coupon, in total (where that is limited) and for the person. Raises CouponUsedUp.
 
-    A coupon without a total limit is not counted, so that a sale does not queue at one row.
+    A coupon without a total limit is not counted, so that a sale does not queue at one row. One that was revoked since
+    it was quoted is used up.
     """
     used_up: Refused = lambda old: CouponUsedUp(coupon=coupon.slug)  # noqa: E731  # one meaning for both rows
     person = _below(coupon.how_many_per_person)
     takes = [(person_coupon_key(user_id, coupon.id), person)]
     if coupon.how_many_offers >= 0:
-        takes.append(
-            (coupon_key(coupon.academy_id, coupon.slug), Path("doc").exists() & _below(coupon.how_many_offers))
-        )
+        usable = Path("doc").exists() & Path("revoked").does_not_exist()
+        takes.append((coupon_key(coupon.academy_id, coupon.slug), usable & _below(coupon.how_many_offers)))
     return [
         Update(key=key, actions=(Path("used").add(1),), condition=condition, refused=used_up)
         for key, condition in takes
@@ -211,4 +343,6 @@ def claimed(row: Row) -> tuple[int, int | None]:
 def _taken(row: Document) -> Refused:
     if isinstance(row, Coupon):
         return lambda old: SlugTaken(taken=row.slug)
+    if isinstance(row, ServicePrice):
+        return lambda old: AcademyServiceExists()
     return never(f"two {type(row).__name__} rows with one id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from chalicelib.books.identity import store
@@ -34,6 +35,12 @@ def academy(table: Table, academy_id: int) -> Academy:
     if row is None:
         raise AcademyNotFound(academy=academy_id)
     return load(Academy, row)
+
+
+def academies_by_id(table: Table, ids: Iterable[int]) -> dict[int, Academy]:
+    """The academies with these ids, in one read a hundred."""
+    found = [load(Academy, row) for row in table.get_many(store.academy_key(ident) for ident in ids).values()]
+    return {one.id: one for one in found}
 
 
 def academy_by_slug(table: Table, slug: str) -> Academy:

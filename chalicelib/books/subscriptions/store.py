@@ -99,11 +99,21 @@ def _values(holding: Holding, version: int) -> dict[str, Value]:
     }
 
 
+def plan_claims_ref(plan_id: int) -> str:
+    """The list of everybody who has a plan or is paying it."""
+    return f"PLANCLAIMS#{plan_id}"
+
+
 def claim_plan(user_id: int, plan_id: int, *, invoice_id: int, financed: bool) -> Put:
     """Claim the one live subscription of a plan, for this invoice. Raises PlanAlreadyBought, PlanAlreadyFinanced."""
     return Put(
         key=plan_claim_key(user_id, plan_id),
-        values={"invoice_id": invoice_id, "financed": financed},
+        values={
+            "invoice_id": invoice_id,
+            "financed": financed,
+            "ref": plan_claims_ref(plan_id),
+            "ref_sk": sortable(user_id),
+        },
         condition=absent | (Path("invoice_id") == invoice_id),
         refused=lambda old: already(bool(old and old.get("financed"))),
     )

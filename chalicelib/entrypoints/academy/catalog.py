@@ -7,35 +7,27 @@ from typing import Annotated
 from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
-from chalicelib.books.catalog.model import Offer, Plan, PlanStatus, SetKind
-from chalicelib.books.catalog.queries import PlanNotFound, PriceNotFound, ServiceNotFound
+from chalicelib.books.catalog.model import Plan, PlanStatus
+from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.model import Academy
-from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
+from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of, has_capability
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
-from chalicelib.entrypoints._pages import link_headers, read_page
-from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug
-from chalicelib.entrypoints.academy.schemas import (
-    PlanOut,
-    ServiceItemOut,
-    ServiceOut,
-    ServicePriceOut,
-    item_out,
-    plan_out,
-    price_out,
-    service_out,
+from chalicelib.entrypoints._pages import filtered, link_headers, read_page
+from chalicelib.entrypoints.academy.queries import Country, CountryQuery, ListQuery, Slug, ref_of
+from chalicelib.entrypoints.academy.schemas import PlanOut, ServiceItemOut, item_out, plan_out
+from chalicelib.entrypoints.academy.service_lists import (
+    PUBLIC,
+    OwnedServiceOut,
+    Seen,
+    ServiceListQuery,
+    private_scopes,
+    service_page,
 )
 from chalicelib.flows.checkout.check import FOR_SALE
-from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
 
 LISTED = frozenset({PlanStatus.ACTIVE})
-
-
-class ServicePrivate(DomainError):
-    kind = Kind.NOT_FOUND
-    slug = "service-not-found"
-    detail = "There is no service {service}."
 
 
 class PlanListQuery(ListQuery):
@@ -48,36 +40,24 @@ class ItemsQuery(Query):
     unit_type: Slug | None = None
 
 
-@route("GET", "/v1/payments/service", access=Access.PUBLIC, answers={200: list[ServiceOut]})
-def list_services(call: Call, query: ListQuery) -> Answer:
-    """Public services, newest first; with the capability `read_service` in an academy also its private ones."""
-    table = call.runtime.table
-    page = read_page(
-        lambda size, cursor: catalog.services(table, "public", limit=size, cursor=cursor),
-        limit=query.limit,
-        offset=query.offset,
-        cursor=query.cursor,
-    )
-    private = _private_services(call) if query.cursor is None and query.offset == 0 else []
-    return Answer(200, private + [service_out(s) for s in page.items], link_headers(call, page.next_cursor))
-
-
 @route(
     "GET",
-    "/v1/payments/academy/academyservice/{service_ref}",
-    access=Access.PERSON,
-    answers={200: ServicePriceOut},
-    errors=(AcademyRequired, ServiceNotFound, PriceNotFound),
+    "/v1/payments/service",
+    access=Access.PUBLIC,
+    answers={200: list[OwnedServiceOut]},
+    errors=(AcademyRequired,),
 )
-def get_service_price(call: Call, service_ref: str, query: CountryQuery) -> Answer:
-    """The price of a service at an academy, in a country."""
-    academy = _academy(call)
-    table = call.runtime.table
-    service, price = catalog.service_and_price(table, service_ref, academy.id)
-    if service.private and not _may_read(call, academy.id, "read_academyservice"):
-        raise ServicePrivate(service=service_ref)
-    sets = [s for kind in SetKind for s in catalog.sets(table, academy.id, kind, price.set_ids.get(kind, ()))]
-    return Answer(200, price_out(service, price, academy, sets, query.country_code))
+def list_services(call: Call, query: ServiceListQuery) -> Answer:
+    """Public services, newest first; with the capability `read_service` in an academy its private ones before them.
+
+    The filters by cohort and by mentorship service need an academy.
+    """
+    academy_id = academy_id_of(call, None)
+    sees_private = academy_id is not None and has_capability(call, academy_id, "read_service")
+    scopes = (*private_scopes(academy_id), PUBLIC) if academy_id is not None and sees_private else (PUBLIC,)
+    return service_page(
+        call, query, Seen(scopes=scopes, academy_id=academy_id, statuses=frozenset({PlanStatus.ACTIVE}))
+    )
 
 
 @route(
@@ -89,10 +69,10 @@ def get_service_price(call: Call, service_ref: str, query: CountryQuery) -> Answ
 )
 def list_service_items(call: Call, query: ItemsQuery) -> Answer:
     """What a plan that is for sale contains; its staff see it in every status."""
-    plan = catalog.plan(call.runtime.table, _plan_ref(query.plan))
-    if plan.status not in FOR_SALE and not _may_read(call, plan.academy_id, "read_subscription"):
+    plan = catalog.plan(call.runtime.table, ref_of(query.plan), now=call.now)
+    if plan.status not in FOR_SALE and not has_capability(call, plan.academy_id, "read_subscription"):
         raise PlanNotFound
-    found = sorted(catalog.service_items(call.runtime.table, plan), key=lambda item: item.link_id)
+    found = catalog.service_items(call.runtime.table, plan)
     kept = [
         item_out(one)
         for one in found
@@ -108,10 +88,11 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
     table = call.runtime.table
 
     def read(size: int, cursor: str | None) -> Page[Plan]:
-        return catalog.plans(table, academy.id, statuses=LISTED, limit=size, cursor=cursor)
+        return catalog.plans(table, academy.id, limit=size, now=call.now, cursor=cursor)
 
-    page = read_page(read, limit=query.limit, offset=query.offset, cursor=query.cursor)
-    rendered = [plan_out(_offer(call, plan), academy, query.country_code) for plan in page.items]
+    listed = filtered(read, lambda plan: plan.status in LISTED)
+    page = read_page(listed, limit=query.limit, offset=query.offset, cursor=query.cursor)
+    rendered = [plan_out(offer, academy, query.country_code) for offer in catalog.offers(table, page.items)]
     return Answer(200, rendered, link_headers(call, page.next_cursor))
 
 
@@ -124,15 +105,11 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
 )
 def get_plan(call: Call, plan_ref: str, query: CountryQuery) -> Answer:
     """A plan that is for sale, by id or slug; unlisted ones too for whoever knows them."""
-    plan = catalog.plan(call.runtime.table, _plan_ref(plan_ref))
+    plan = catalog.plan(call.runtime.table, ref_of(plan_ref), now=call.now)
     if plan.status not in FOR_SALE or academy_id_of(call, None) not in (None, plan.academy_id):
         raise PlanNotFound
     academy = identity.academy(call.runtime.table, plan.academy_id)
-    return Answer(200, plan_out(_offer(call, plan), academy, query.country_code))
-
-
-def _offer(call: Call, plan: Plan) -> Offer:
-    return catalog.offer(call.runtime.table, plan)
+    return Answer(200, plan_out(catalog.offer(call.runtime.table, plan), academy, query.country_code))
 
 
 def _academy(call: Call) -> Academy:
@@ -140,27 +117,3 @@ def _academy(call: Call) -> Academy:
     if academy_id is None:
         raise AcademyRequired
     return identity.academy(call.runtime.table, academy_id)
-
-
-def _may_read(call: Call, academy_id: int, capability: str) -> bool:
-    """Whether the caller is staff of the academy with this capability."""
-    if call.caller is None or call.caller.kind == "api_key":
-        return False
-    found = identity.membership(call.runtime.table, call.caller.user_id, academy_id)
-    return found is not None and capability in found.capabilities
-
-
-def _private_services(call: Call) -> list[ServiceOut]:
-    academy_id = academy_id_of(call, None)
-    if academy_id is None or not _may_read(call, academy_id, "read_service"):
-        return []
-    table = call.runtime.table
-    found = [
-        service for owner in (academy_id, 0) for service in catalog.services(table, f"private#{owner}", limit=100).items
-    ]
-    return [service_out(service) for service in sorted(found, key=lambda service: -service.id)]
-
-
-def _plan_ref(text: str) -> int | str:
-    """Digits are an id: no slug is of digits only."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else text

@@ -21,6 +21,7 @@ from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
 from chalicelib.books.identity.queries import academy as read_academy
 from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
+from chalicelib.books.waiting.model import PlanAtCapacity
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
@@ -40,6 +41,7 @@ from chalicelib.flows.checkout.buy_consumables import (
 )
 from chalicelib.flows.checkout.charge import PurchaseGivenUp
 from chalicelib.flows.checkout.check import Check, check
+from chalicelib.flows.checkout.coupons import TooManyCoupons
 from chalicelib.flows.checkout.pay import (
     BagExpired,
     CouponNotInBag,
@@ -210,11 +212,12 @@ REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
         checking.SomeItemsNotFound,
         checking.MoreThanOnePlan,
         checking.NoPlan,
-        checking.TooManyCoupons,
+        TooManyCoupons,
         checking.PlanNotSupportTeams,
         checking.ServiceItemNotValid,
         PlanAlreadyBought,
         PlanAlreadyFinanced,
+        PlanAtCapacity,
         PlanNotReady,
         MultipleCurrenciesFound,
         TooFewItems,
@@ -253,6 +256,7 @@ def check_bag(call: Call, body: CheckingBody) -> Answer:
         CouponNotInBag,
         PlanAlreadyBought,
         PlanAlreadyFinanced,
+        PlanAtCapacity,
         TrialAlreadyTaken,
         CouponUsedUp,
     ),

@@ -13,6 +13,7 @@ from chalicelib.kernel.pages import OFFSET_MAX
 # Python's `$` also matches before a line end that is the last character.
 SLUG_PATTERN = r"^[A-Za-z0-9_-]+(?!\n)$"
 COUNTRY_PATTERN = r"^[A-Za-z]{2}(?!\n)$"
+ID_DIGITS_MAX = 16
 
 Ident = Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
 Slug = Annotated[str, Meta(min_length=1, max_length=60, pattern=SLUG_PATTERN)]
@@ -48,3 +49,8 @@ def invoice_statuses(text: str | None) -> frozenset[InvoiceStatus]:
     if text is None:
         return EVERY_STATUS
     return frozenset(status for status in InvoiceStatus if status.value in text.upper().split(","))
+
+
+def ref_of(text: str) -> int | str:
+    """An id or a slug. Digits are an id: no slug is of digits only."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX else text

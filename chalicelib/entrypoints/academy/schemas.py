@@ -18,7 +18,7 @@ from chalicelib.books.catalog.model import (
     PricedItem,
     ResourceSet,
     Service,
-    ServicePrice,
+    ServiceItem,
     SetKind,
 )
 from chalicelib.books.catalog.pricing import country_price
@@ -144,23 +144,6 @@ class SetOut(Output):
     name: str
 
 
-class ServicePriceOut(Output):
-    """The price of a service at an academy, in the country that was asked for."""
-
-    id: int
-    academy: AcademyOut
-    service: ServiceOut
-    currency: CurrencyOut
-    price_per_unit: float
-    bundle_size: int
-    max_items: int
-    max_amount: float
-    discount_ratio: float
-    available_mentorship_service_sets: list[SetOut]
-    available_event_type_sets: list[SetOut]
-    available_cohort_sets: list[SetOut]
-
-
 class CouponOut(Output):
     slug: str
     discount_type: str
@@ -237,7 +220,10 @@ def service_out(service: Service) -> ServiceOut:
 
 
 def item_out(found: PricedItem) -> ServiceItemOut:
-    item = found.item
+    return service_item_out(found.item, found.service)
+
+
+def service_item_out(item: ServiceItem, service: Service) -> ServiceItemOut:
     return ServiceItemOut(
         id=item.id,
         unit_type=item.unit_type,
@@ -247,7 +233,7 @@ def item_out(found: PricedItem) -> ServiceItemOut:
         renew_at=item.renew_at,
         renew_at_unit=item.renew_at_unit,
         is_team_allowed=item.is_team_allowed,
-        service=service_out(found.service),
+        service=service_out(service),
         features=[
             FeatureOut(lang=f.lang, title=f.title, one_line_desc=f.one_line_desc, description=f.description)
             for f in item.features
@@ -286,7 +272,7 @@ def small_plan_out(offer: Offer, country: str | None) -> SmallPlanOut:
 
 def plan_out(offer: Offer, academy: Academy, country: str | None) -> PlanOut:
     plan = offer.plan
-    prices = {period: _period_price(plan, period, country) for period in Period}
+    prices = {period: period_price(plan, period, country) for period in Period}
     currencies = [code for _, code in prices.values() if code is not None]
     return PlanOut(
         **asdict(small_plan_out(offer, country)),
@@ -301,26 +287,6 @@ def plan_out(offer: Offer, academy: Academy, country: str | None) -> PlanOut:
         consumption_strategy=plan.consumption_strategy,
         seats_included=plan.seats_included,
         owner=academy_out(academy),
-    )
-
-
-def price_out(
-    service: Service, price: ServicePrice, academy: Academy, sets: Sequence[ResourceSet], country: str | None
-) -> ServicePriceOut:
-    unit = country_price(price.price_per_unit, price.currency, price.countries, country=country, field="price")
-    return ServicePriceOut(
-        id=price.id,
-        academy=academy_out(academy),
-        service=service_out(service),
-        currency=currency_out(unit.currency),
-        price_per_unit=shown_price(unit.amount, unit.currency),
-        bundle_size=price.bundle_size,
-        max_items=price.max_items,
-        max_amount=float(price.max_amount),
-        discount_ratio=float(price.discount_ratio),
-        available_mentorship_service_sets=_sets_out(sets, SetKind.MENTORSHIP_SERVICE),
-        available_event_type_sets=_sets_out(sets, SetKind.EVENT_TYPE),
-        available_cohort_sets=_sets_out(sets, SetKind.COHORT),
     )
 
 
@@ -376,7 +342,8 @@ def refund_status(refund: Refund | None) -> str:
     return "PENDING" if refund is None else REFUND_STATUSES.get(refund.status, "PENDING")
 
 
-def _period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:
+def period_price(plan: Plan, period: Period, country: str | None) -> tuple[float | None, str | None]:
+    """What a period costs in a country, to be shown, and its currency; None, None where it is not offered."""
     if period not in plan.prices:
         return None, None
     field = f"price_per_{period.value.lower()}"
@@ -389,5 +356,6 @@ def _group_out(group: Group) -> GroupOut:
     return GroupOut(name=group.name, permissions=permissions)
 
 
-def _sets_out(sets: Sequence[ResourceSet], kind: SetKind) -> list[SetOut]:
+def sets_out(sets: Sequence[ResourceSet], kind: SetKind) -> list[SetOut]:
+    """Those of one kind."""
     return [SetOut(id=found.id, slug=found.slug, name=found.name) for found in sets if found.kind is kind]

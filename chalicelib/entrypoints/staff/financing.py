@@ -23,7 +23,6 @@ from chalicelib.books.catalog.prices import (
     InvalidCountryPrices,
     InvalidPrice,
     country_prices,
-    sent_form,
 )
 from chalicelib.books.catalog.store import ChangedMeanwhile
 from chalicelib.books.identity import queries as identity
@@ -38,6 +37,7 @@ from chalicelib.entrypoints.staff.inputs import (
     Exceptions,
     Number,
     StaffInput,
+    exceptions_out,
     omitted,
     sent,
     staff_of,
@@ -197,12 +197,6 @@ def change_option(call: Call, option_id: int, body: OptionChange) -> Answer:
 def delete_option(call: Call, option_id: int) -> Answer:
     """Take away a financing option that no plan is sold by."""
     staff = staff_of(call)
-
-    def check(option: FinancingOption, plans: Sequence[Plan]) -> None:
-        users = [plan.slug for plan in plans if option.id in plan.financing_option_ids and _is_alive(plan)]
-        if users:
-            raise OptionInUse(plans=", ".join(users[:NAMED_MAX]))
-
     removed(
         call.runtime.context(call.now),
         staff,
@@ -210,9 +204,20 @@ def delete_option(call: Call, option_id: int) -> Answer:
         FinancingOption,
         store.option_key(staff.academy_id, option_id),
         missing=OptionNotFound,
-        check=check,
+        check=_unused,
     )
     return Answer(204)
+
+
+def _unused(option: FinancingOption, plans: Sequence[Plan]) -> None:
+    """Raises OptionInUse where a plan names it that was not deleted, or will."""
+    users = [
+        plan.slug
+        for plan in plans
+        if any(option.id in version.financing_option_ids and _is_alive(version) for version in plan.versions())
+    ]
+    if users:
+        raise OptionInUse(plans=", ".join(users[:NAMED_MAX]))
 
 
 def _is_alive(plan: Plan) -> bool:
@@ -230,5 +235,5 @@ def _option_out(option: FinancingOption, academy: Academy) -> StaffOptionOut:
         monthly_price=shown_price(option.monthly_price, option.currency),
         how_many_months=option.how_many_months,
         currency=currency_out(option.currency),
-        pricing_ratio_exceptions=sent_form(option.countries),
+        pricing_ratio_exceptions=exceptions_out(option.countries),
     )

@@ -17,7 +17,7 @@ from chalicelib.books.audit.model import Change
 from chalicelib.books.catalog import queries
 from chalicelib.books.catalog import store as catalog
 from chalicelib.books.catalog.model import Plan
-from chalicelib.books.catalog.operations import creation
+from chalicelib.books.catalog.operations import change, creation
 from chalicelib.books.catalog.store import ChangedMeanwhile
 from chalicelib.dynamo.rows import Key, load
 from chalicelib.dynamo.writes import Write, backoff, commit
@@ -68,7 +68,7 @@ def changed(
         if after == before:
             return before
         writes = [
-            catalog.changed(after, version=row.version),
+            *change(before, after, version=row.version),
             audited(context, staff, subject, before, after),
             *beside(before, after),
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chalicelib.books.billing import store as billing
@@ -120,14 +120,21 @@ def invoice_of(context: Context, purchase: Purchase, customer: Customer | None) 
 
 
 def begin_writes(
-    context: Context, invoice: Invoice, delivery: Delivery, *, rows: Mapping[Key, Row], keyed: Keyed | None
+    context: Context,
+    invoice: Invoice,
+    delivery: Delivery,
+    *,
+    rows: Mapping[Key, Row],
+    keyed: Keyed | None,
+    beside: Sequence[Write] = (),
 ) -> list[Write]:
-    """What must be in the table before the processor is asked. `rows` has the person's attempts, if there are any.
+    """What must be in the table before the processor is asked. `rows` has the person's attempts, if there are any;
+    `beside` is what this purchase takes too (its place).
 
     Raises TooManyAttempts at once; the writes raise what they find taken.
     """
     user_id = invoice.buyer.user_id
-    writes: list[Write] = []
+    writes: list[Write] = [*beside]
     if keyed is not None:
         writes.append(idempotency.opened(keyed, subject=invoice.id, now=context.now))
     if invoice.kind is InvoiceKind.PLAN:
@@ -151,12 +158,18 @@ def begin_writes(
 
 
 def begin(
-    context: Context, invoice: Invoice, delivery: Delivery, *, rows: Mapping[Key, Row], keyed: Keyed | None
+    context: Context,
+    invoice: Invoice,
+    delivery: Delivery,
+    *,
+    rows: Mapping[Key, Row],
+    keyed: Keyed | None,
+    beside: Sequence[Write] = (),
 ) -> StoredInvoice:
     """Put the pending invoice and everything that it claims. Raises what is taken already."""
     if invoice.payment is None:
         raise Defect(f"invoice {invoice.id} begins without a payment")
-    commit(context.table, begin_writes(context, invoice, delivery, rows=rows, keyed=keyed))
+    commit(context.table, begin_writes(context, invoice, delivery, rows=rows, keyed=keyed, beside=beside))
     return StoredInvoice(invoice, delivery.model_dump_json(), 1)
 
 

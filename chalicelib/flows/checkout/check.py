@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import BAG_LIVES, Bag, BagKind, Buyer
 from chalicelib.books.billing.queries import StoredInvoice
-from chalicelib.books.catalog import coupons as coupon_rules
+from chalicelib.books.catalog import coupon_queries
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
-from chalicelib.books.catalog.model import Coupon, Offer, Plan, PlanStatus
+from chalicelib.books.catalog.model import Offer, Plan, PlanStatus
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import commit
-from chalicelib.flows.checkout.quote import Content, CouponRefused, Wanted, currency_of, quote
+from chalicelib.flows.checkout.coupons import Asking, check_how_many, chosen_coupons
+from chalicelib.flows.checkout.quote import Content, Wanted, currency_of, quote
 from chalicelib.flows.checkout.take_over import being_paid
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.flows.waiting.room import check_room
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 
@@ -42,11 +43,6 @@ class MoreThanOnePlan(DomainError):
 class NoPlan(DomainError):
     slug = "bag-is-empty"
     detail = "The bag has no plan."
-
-
-class TooManyCoupons(DomainError):
-    slug = "too-many-coupons"
-    detail = "At most {most} coupon can be given."
 
 
 class PlanNotSupportTeams(DomainError):
@@ -82,28 +78,35 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
     """Quote the plan for this person, now, and keep the quote for an hour.
 
     Raises SomeItemsNotFound, MoreThanOnePlan, NoPlan, TooManyCoupons, PlanNotSupportTeams, ServiceItemNotValid,
-    PlanAlreadyBought, PlanAlreadyFinanced, and what pricing refuses.
+    PlanAlreadyBought, PlanAlreadyFinanced, PlanAtCapacity, and what pricing refuses.
     """
-    plan = _the_plan(context, command)
-    if len(command.coupons) > coupon_rules.MANUAL_COUPONS_MAX:
-        raise TooManyCoupons(most=coupon_rules.MANUAL_COUPONS_MAX)
+    plan, candidates = _plan_and_coupons(context, command)
+    check_how_many(command.coupons)
     add_ons = {catalog.service_id(context.table, ref): how_many for ref, how_many in command.add_ons.items()}
     for service_id in add_ons:
         if service_id not in plan.add_on_service_ids:
             raise ServiceItemNotValid(service=service_id)
-    candidates = catalog.coupons(context.table, plan.academy_id)
     plan_claim = subscriptions.plan_claim_key(buyer.user_id, plan.id)
     trial_claim = subscriptions.trial_claim_key(buyer.user_id, plan.id)
-    uses = [catalog_store.person_coupon_key(buyer.user_id, coupon.id) for coupon, _ in candidates]
-    offer, rows = catalog.offer_and_rows(context.table, plan, add_ons=add_ons, beside=[plan_claim, trial_claim, *uses])
+    uses = {c.coupon.id: catalog_store.person_coupon_key(buyer.user_id, c.coupon.id) for c in candidates}
+    beside = [plan_claim, trial_claim, *uses.values()]
+    offer, rows = catalog.offer_and_rows(context.table, plan, add_ons=add_ons, beside=beside)
     pending = being_paid(context, buyer.user_id, rows.get(plan_claim))
     if plan_claim in rows and pending is None:
         raise subscriptions.already(subscriptions.is_financed(rows[plan_claim]))
+    if pending is None:
+        check_room(context, plan, buyer)
     wanted = _wanted(command, offer, add_ons)
-    counted = _Counted(
-        candidates=candidates, rows=rows, currency=currency_of(offer, wanted), returning=_returning(pending)
+    asking = Asking(
+        plan=plan,
+        user_id=buyer.user_id,
+        now=context.now,
+        currency=currency_of(offer, wanted),
+        slugs=command.coupons,
+        by_person={ident: coupon_queries.used_of(rows[key]) for ident, key in uses.items() if key in rows},
+        returning=_returning(pending),
     )
-    chosen, refused = _coupons(context, buyer, command, plan, counted)
+    chosen, refused = chosen_coupons(asking, candidates)
     content = quote(
         offer,
         wanted,
@@ -117,19 +120,19 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
     return Checked(bag, content)
 
 
-def _the_plan(context: Context, command: Check) -> Plan:
+def _plan_and_coupons(context: Context, command: Check) -> tuple[Plan, tuple[coupon_queries.CountedCoupon, ...]]:
     if not command.plans:
         raise NoPlan
     if len(set(command.plans)) > 1:
         raise MoreThanOnePlan
     ref = command.plans[0]
     try:
-        plan = catalog.plan(context.table, ref)
+        plan, coupons = coupon_queries.plan_and_coupons(context.table, ref, command.coupons, now=context.now)
     except catalog.PlanNotFound as error:
         raise SomeItemsNotFound(items=ref) from error
     if plan.status not in FOR_SALE or command.academy_id not in (None, plan.academy_id):
         raise SomeItemsNotFound(items=ref)
-    return plan
+    return plan, coupons
 
 
 def _wanted(command: Check, offer: Offer, add_ons: Mapping[int, int]) -> Wanted:
@@ -140,57 +143,11 @@ def _wanted(command: Check, offer: Offer, add_ons: Mapping[int, int]) -> Wanted:
     return Wanted(country=command.country, seats=seats, extra_seats=seats - included, add_ons=add_ons)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
-    """An academy's coupons with their uses in total, the rows of this person's uses, and the purchase's currency.
-
-    `returning`: coupons (by id) of an unfinished purchase that this one takes over: its uses come back.
-    """
-
-    candidates: Sequence[tuple[Coupon, int]]
-    rows: Mapping[Key, Row]
-    currency: str
-    returning: frozenset[int]
-
-    def uses(self, coupon: Coupon, total: int, user_id: int) -> coupon_rules.Uses:
-        row = self.rows.get(catalog_store.person_coupon_key(user_id, coupon.id))
-        by_person = catalog.used_of(row) if row is not None else 0
-        back = int(coupon.id in self.returning)
-        return coupon_rules.Uses(total=max(total - back, 0), by_person=max(by_person - back, 0))
-
-
 def _returning(pending: StoredInvoice | None) -> frozenset[int]:
+    """The ids of the coupons that an unfinished purchase holds."""
     if pending is None:
         return frozenset()
     return frozenset(coupon.id for coupon in Delivery.model_validate_json(pending.delivery).coupons)
-
-
-def _coupons(
-    context: Context, buyer: Buyer, command: Check, plan: Plan, counted: _Counted
-) -> tuple[list[Coupon], list[CouponRefused]]:
-    """The coupons that serve: the oldest automatic one, and those given by slug; and why the others do not."""
-    serving: dict[str, Coupon] = {}
-    refusals: dict[str, str] = {}
-    for coupon, total in counted.candidates:
-        uses = counted.uses(coupon, total, buyer.user_id)
-        reason = coupon_rules.refusal(
-            coupon, plan, user_id=buyer.user_id, now=context.now, uses=uses, currency=counted.currency
-        )
-        if reason is None:
-            serving[coupon.slug] = coupon
-        else:
-            refusals[coupon.slug] = reason
-    chosen = []
-    automatic = coupon_rules.the_automatic_one(list(serving.values()))
-    if automatic is not None:
-        chosen.append(automatic)
-    chosen += [serving[slug] for slug in command.coupons if slug in serving and serving[slug] != automatic]
-    refused = [
-        CouponRefused(slug=slug, reason=refusals.get(slug, coupon_rules.Refusal.UNKNOWN))
-        for slug in command.coupons
-        if slug not in serving
-    ]
-    return chosen, refused
 
 
 def _bag(context: Context, buyer: Buyer, command: Check, plan: Plan, content: Content) -> Bag:

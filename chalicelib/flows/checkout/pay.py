@@ -18,6 +18,7 @@ from chalicelib.books.catalog.model import Period
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, KeyReused, Record, RequestInFlight, StoredAnswer
 from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.waiting.store import PlacesMoved
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import Purchase, begin, begin_writes, check_amount, invoice_of
@@ -29,6 +30,7 @@ from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery
 from chalicelib.flows.fulfillment.fulfill import Begun, fulfill
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.flows.waiting.room import room_writes
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.periods import Unit
@@ -89,8 +91,8 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
 
     Raises BagNotFound, BagExpired, BadReputation, MissingChosenPeriod, PeriodDisabled, InstalmentsNotOffered,
     CouponNotInBag, AmountTooLow, CardRequired, TooManyAttempts, PlanAlreadyBought, PlanAlreadyFinanced,
-    TrialAlreadyTaken, CouponUsedUp, PurchaseInFlight, KeyReused, RequestInFlight, and what the processor refuses (never
-    a decline: that is an outcome).
+    TrialAlreadyTaken, CouponUsedUp, PlanAtCapacity, PurchaseInFlight, KeyReused, RequestInFlight, and what the
+    processor refuses (never a decline: that is an outcome).
     """
     bag_id = bag_id_of(command.token)
     if bag_id is None:
@@ -112,7 +114,7 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
             continue
         try:
             return _pay(context, stored, command, rows, keyed)
-        except (billing.BagMoved, billing.AttemptsMoved):
+        except (billing.BagMoved, billing.AttemptsMoved, PlacesMoved):
             backoff.wait(attempt)
         except (subscriptions.PlanAlreadyBought, subscriptions.PlanAlreadyFinanced):
             if not give_way(context, buyer.user_id, _plan_id(stored)):
@@ -179,12 +181,14 @@ def _pay(context: Context, stored: StoredBag, command: Pay, rows: Mapping[Key, R
         conversion_info=dict(command.conversion_info),
         whence=command.whence,
     )
+    room = room_writes(context, content.offer.plan, bag.buyer)
     if purchase.amount == 0:
         invoice = invoice_of(context, purchase, None)
-        return Settled(_free(context, invoice, purchase.delivery, rows, keyed))
+        return Settled(_free(context, invoice, purchase.delivery, rows, keyed, room))
     check_amount(way.priced.total)
     invoice = invoice_of(context, purchase, customer)
-    return charge(context, begin(context, invoice, purchase.delivery, rows=rows, keyed=keyed), keyed=keyed)
+    begun = begin(context, invoice, purchase.delivery, rows=rows, keyed=keyed, beside=room)
+    return charge(context, begun, keyed=keyed)
 
 
 def _customer(context: Context, buyer: Buyer, rows: Mapping[Key, Row]) -> Customer:
@@ -254,13 +258,18 @@ def _delivery(context: Context, content: Content, way: Way, customer: Customer, 
 
 
 def _free(
-    context: Context, invoice: Invoice, delivery: Delivery, rows: Mapping[Key, Row], keyed: Keyed | None
+    context: Context,
+    invoice: Invoice,
+    delivery: Delivery,
+    rows: Mapping[Key, Row],
+    keyed: Keyed | None,
+    room: Sequence[Write],
 ) -> Invoice:
     """What costs nothing begins and ends in one transaction, and never meets the processor."""
     written = delivery.model_dump_json()
     begun = [
         write
-        for write in begin_writes(context, invoice, delivery, rows=rows, keyed=None)
+        for write in begin_writes(context, invoice, delivery, rows=rows, keyed=None, beside=room)
         if write.key != billing.invoice_key(invoice.buyer.user_id, invoice.id)
     ]
     beside: list[Write] = []

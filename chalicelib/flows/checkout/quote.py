@@ -24,8 +24,10 @@ from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.periods import Span, Unit, after
 from chalicelib.kernel.quotes import Priced
 
-GRANTS_MAX = 40
-"""What one purchase may grant: two writes each, which must fit one transaction of a hundred with all else."""
+GRANTS_MAX = 38
+"""What one purchase may grant: two writes each, which must fit one transaction of a hundred with all else: claims,
+holding, receipt, and the rewards of two coupons with their mails.
+"""
 
 
 class PlanNotReady(DomainError):

@@ -12,18 +12,24 @@ from chalicelib.books.billing.gateway import Payment
 from chalicelib.books.billing.model import Invoice, InvoiceKind, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import store as catalog
+from chalicelib.books.catalog.model import Coupon
+from chalicelib.books.catalog.operations import creation
+from chalicelib.books.identity import queries as identity
+from chalicelib.books.identity.store import UserNotFound
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Holder
 from chalicelib.books.ledger.queries import FIRST_PAGE, Place, place
 from chalicelib.books.outbox import store as outbox
+from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery
-from chalicelib.flows.fulfillment.notices import receipt
+from chalicelib.flows.fulfillment.notices import receipt, reward_earned
 from chalicelib.flows.fulfillment.plan import Fulfillment, fulfillment
+from chalicelib.flows.fulfillment.rewards import rewards
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
 
@@ -67,7 +73,8 @@ def fulfill(
     invoice = _paid(stored.invoice, payment, context.now)
     delivery = Delivery.model_validate_json(stored.delivery)
     done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
-    message = receipt(invoice, context.now)
+    earned = _earned(context, invoice, delivery)
+    messages = [receipt(invoice, context.now), *(message for _, message in earned)]
     places: dict[tuple[Holder, str], Place] = {}
     for _ in range(PAGES_TRIED_MAX):
         writes = [
@@ -76,7 +83,8 @@ def fulfill(
             *(claim_writes(invoice, delivery) if late else ()),
             *_holdings(invoice, done),
             *_grants(invoice, done, places),
-            outbox.new(message),
+            *(write for coupon, _ in earned for write in creation(coupon)),
+            *(outbox.new(message) for message in messages),
             timeline.new(_activity(context, invoice)),
             *beside,
         ]
@@ -89,7 +97,8 @@ def fulfill(
                 raise NotDeliverable from error
             raise
         else:
-            context.queue.nudge_outbox(message.id)
+            for message in messages:
+                context.queue.nudge_outbox(message.id)
             return invoice
     raise Defect(f"no balance page has room for invoice {invoice.id}")
 
@@ -150,6 +159,21 @@ def _holdings(invoice: Invoice, done: Fulfillment) -> list[Write]:
         writes.append(subscriptions.new_financing(done.financing))
     person = Holder.person(invoice.buyer.user_id)
     return writes + [ledger.pool_write(person, pool) for pool in done.pools]
+
+
+def _earned(context: Context, invoice: Invoice, delivery: Delivery) -> list[tuple[Coupon, Message]]:
+    """The rewards of those with whose coupons it was bought, each with the mail that tells of it.
+
+    A seller who has no account any more can use none, and must not keep the buyer from what was paid.
+    """
+    found = []
+    for coupon in rewards(invoice, delivery):
+        try:
+            seller = identity.user(context.table, coupon.allowed_user_id or 0).person
+        except UserNotFound:
+            continue
+        found.append((coupon, reward_earned(coupon, seller, context.now)))
+    return found
 
 
 def _grants(invoice: Invoice, done: Fulfillment, places: dict[tuple[Holder, str], Place]) -> list[Write]:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from typing import Protocol
 
-from chalicelib.books.billing.model import Buyer, Dispute, Invoice, Refund
+from chalicelib.books.billing.model import Dispute, Invoice, Refund
+from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
+
+
+class Recipient(Protocol):
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def first_name(self) -> str: ...
+
 
 Rows = Sequence[tuple[str, str]]
 
@@ -29,7 +40,7 @@ def receipt(invoice: Invoice, now: datetime) -> Message:
     if invoice.coupons:
         facts.append(("Coupons", ", ".join(coupon.slug for coupon in invoice.coupons)))
     subject = f"Your receipt, {invoice.total}"
-    return _mail(
+    return mail(
         derived("receipt", invoice.id), invoice.buyer, subject, "Thank you for your purchase.", facts, now, rows=rows
     )
 
@@ -42,7 +53,7 @@ def returned(invoice: Invoice, amount: Money, now: datetime) -> Message:
     )
     facts = [("Invoice", str(invoice.id)), ("Returned", str(amount))]
     subject = f"We are returning your payment of {amount}"
-    return _mail(derived("returned", invoice.id), invoice.buyer, subject, sentence, facts, now)
+    return mail(derived("returned", invoice.id), invoice.buyer, subject, sentence, facts, now)
 
 
 def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
@@ -56,7 +67,7 @@ def credit_note(invoice: Invoice, refund: Refund, now: datetime) -> Message:
     ]
     sentence = "We are returning money to the card that you paid with. Your bank may take a few days to show it."
     subject = f"Your refund of {amount}"
-    return _mail(derived("credit-note", refund.id), invoice.buyer, subject, sentence, facts, now)
+    return mail(derived("credit-note", refund.id), invoice.buyer, subject, sentence, facts, now)
 
 
 def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetime) -> Message:
@@ -68,7 +79,7 @@ def refund_failed(invoice: Invoice, refund: Refund, person: Person, now: datetim
     sentence = f"A refund did not reach the customer's bank. {rest}"
     facts = [("Refund", refund.id), ("Credit note", refund.number or ""), *_about(invoice, amount)]
     subject = f"A refund of {amount} failed"
-    return _mail(derived("refund-failed", refund.id, person.user_id), person, subject, sentence, facts, now)
+    return mail(derived("refund-failed", refund.id, person.user_id), person, subject, sentence, facts, now)
 
 
 def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) -> Message:
@@ -77,12 +88,22 @@ def disputed(invoice: Invoice, dispute: Dispute, person: Person, now: datetime) 
     sentence = "A customer disputes a payment. What it bought is frozen until the dispute is decided."
     facts = [("Dispute", dispute.id), ("Reason", dispute.reason), *_about(invoice, amount)]
     subject = f"A payment of {amount} is disputed"
-    return _mail(derived("disputed", dispute.id, person.user_id), person, subject, sentence, facts, now)
+    return mail(derived("disputed", dispute.id, person.user_id), person, subject, sentence, facts, now)
 
 
-def _mail(
+def reward_earned(coupon: Coupon, seller: Person, now: datetime) -> Message:
+    """Tells somebody what they earned when another bought with their coupon, once for each reward."""
+    amount = f"{coupon.discount_value} {coupon.currency}"
+    facts = [("Coupon", coupon.slug), ("Worth", amount)]
+    if coupon.expires_at is not None:
+        facts.append(("Use it before", coupon.expires_at.strftime("%Y-%m-%d %H:%M UTC")))
+    sentence = "Somebody bought a plan with your coupon. This coupon is for you alone, for one purchase of your own."
+    return mail(derived("reward", coupon.slug), seller, f"You earned {amount}", sentence, facts, now)
+
+
+def mail(
     ident: str,
-    to: Buyer | Person,
+    to: Recipient,
     subject: str,
     sentence: str,
     facts: Rows,

@@ -15,6 +15,7 @@ from chalicelib.books.billing.gateway import DisputeState, RefundState
 from chalicelib.books.billing.model import Dispute, Invoice, Refund, Standing
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.billing.refunds import CLOSED_DISPUTES, paid_status
+from chalicelib.books.catalog import store as catalog
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
@@ -29,6 +30,13 @@ from chalicelib.flows.fulfillment.staff import staff_to_tell
 from chalicelib.kernel.ids import derived
 
 TRIES_MAX = 10
+MOVED = (
+    billing.InvoiceMoved,
+    billing.SeriesMoved,
+    catalog.ChangedMeanwhile,
+    ledger.Moved,
+    subscriptions.HoldingMoved,
+)
 ORDER_ID = "order_id"
 """Under which name a refund at the processor carries the id of the order that asked for it."""
 
@@ -170,7 +178,7 @@ def _commit(context: Context, stored: StoredInvoice, change: _Change, what: str,
     ]
     try:
         commit(context.table, writes)
-    except (billing.InvoiceMoved, billing.SeriesMoved, ledger.Moved, subscriptions.HoldingMoved):
+    except MOVED:
         return None
     for message in messages:
         context.queue.nudge_outbox(message.id)

@@ -11,6 +11,9 @@ from datetime import datetime
 
 from chalicelib.books.billing.model import Invoice, Standing, TakenBack
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.catalog import store as catalog
+from chalicelib.books.catalog.model import Coupon
+from chalicelib.books.catalog.operations import change
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.entries import grant_entry_id
 from chalicelib.books.ledger.model import Entry, Holder
@@ -25,6 +28,7 @@ from chalicelib.flows.context import Context, SpentPolicy
 from chalicelib.flows.fulfillment.consequences import plan_fate, units_target
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.flows.fulfillment.plan import fulfillment
+from chalicelib.flows.fulfillment.rewards import are_revoked, rewards
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +44,23 @@ class Reversed:
 
 
 def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restores: bool = True) -> Reversed:
-    """What follows for units and plan from the refunds and disputes that `changed` has.
+    """What follows for units, plan and rewards from the refunds and disputes that `changed` has.
 
-    `restores` False: another purchase has the plan since, so one that ended stays so. The writes raise ledger.Moved and
-    HoldingMoved where something moved since it was read here, PlanAlreadyBought and PlanAlreadyFinanced where a plan
-    that would live again was bought anew.
+    `restores` False: another purchase has the plan since, so one that ended stays so. The writes raise ledger.Moved,
+    HoldingMoved and ChangedMeanwhile where something moved since it was read here, PlanAlreadyBought and
+    PlanAlreadyFinanced where a plan that would live again was bought anew.
     """
     delivery = Delivery.model_validate_json(stored.delivery)
     grants = _grant_keys(changed, delivery)
     holding_key = _holding_key(changed)
-    rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else [])])
+    earned = [catalog.key_of(coupon) for coupon in rewards(changed, delivery)]
+    rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else []), *earned])
     held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
     fate = plan_fate(changed)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
         fate = Fate.ENDED
     after = None if held is None else _fated(held[0], fate, context.now)
-    writes: list[Write] = []
+    writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
     if held is not None and after is not None and after != held[0]:
         writes += _holding_writes(changed, delivery, held, after)
     found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
@@ -71,6 +76,17 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
         marks=_marks(context, changed, [one for _, one in reversals]),
         taken_back=tuple(_taken_back(one for _, one in reversals)),
     )
+
+
+def _reward_writes(invoice: Invoice, rows: Iterable[Row]) -> list[Write]:
+    """Rewards that can be used no more, or again. A use that was taken stays: what it bought is another purchase."""
+    revoked = are_revoked(invoice)
+    writes: list[Write] = []
+    for row in rows:
+        coupon = load(Coupon, row)
+        if coupon.revoked is not revoked:
+            writes += change(coupon, coupon.model_copy(update={"revoked": revoked}), version=row.version)
+    return writes
 
 
 def _grant_keys(invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.books.catalog.model import Coupon
+from chalicelib.dynamo.rows import decode, load
 from tests.simulation.shops import COUPONS, PLANS
 from tests.simulation.stage import Customer, Sent, Stage
 
@@ -15,8 +17,16 @@ SEATS = (None, None, 6)
 def act(stage: Stage) -> None:
     customer, rng = stage.somebody(), stage.rng
     plan = rng.choice(list(PLANS[customer.academy_id]))
-    coupon = rng.choice(COUPONS[customer.academy_id]) if rng.random() < WITH_A_COUPON else None
-    check(stage, customer, plan, coupon)
+    coupon = rng.choice([*COUPONS[customer.academy_id], *_earned(stage, customer)])
+    check(stage, customer, plan, coupon if rng.random() < WITH_A_COUPON else None)
+
+
+def _earned(stage: Stage, customer: Customer) -> list[str]:
+    """What the customer has for bringing others, used or not, revoked or not: half of what such a one tries."""
+    rows = stage.memory.beginning(f"ACADEMY#{customer.academy_id}", "COUPON#reward-")
+    found = [load(Coupon, decode(row)) for row in rows]
+    own = [coupon.slug for coupon in found if coupon.allowed_user_id == customer.user_id]
+    return own[-len(COUPONS[customer.academy_id]) :]
 
 
 def check(stage: Stage, customer: Customer, plan: str, coupon: str | None) -> None:
