@@ -137,7 +137,6 @@ def two_tenants(world: World) -> Tenants:
         "first_name": "Grace",
         "how_many": 10,
         "invite_id": (invited := an_invitation(world, staff))[0],
-        "invoice_id": bought["id"],
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
@@ -156,9 +155,9 @@ def two_tenants(world: World) -> Tenants:
         "session_ref": session["id"],
         "slug": "hillside",
         "standing": "BAD",
-        "user_id": owner.user_id,
         **CARD,
         **of_sets_and_offers(world, staff),
+        **held_by(owner, bought["id"]),
     }
     (intent, *_) = [one for one in world.at_stripe("payment_intent") if one["amount"] == 45000]
     world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
@@ -175,6 +174,20 @@ def two_tenants(world: World) -> Tenants:
         examples=examples,
         special=_special(world, owner, bag["token"], signed_in.email, staff.user_id, invited),
     )
+
+
+def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:
+    """What staff name of the owner's, who pays a plan by instalments too."""
+    financed = owner.pay(owner.check("bootcamp").json, how_many_installments=12).json
+    reason = "They waited for a mentor who never came."
+    return {
+        "financing_id": financed["id"],
+        "invoice_id": subscription_id,
+        "reason": reason,
+        "subscription_id": subscription_id,
+        "user": owner.user_id,
+        "user_id": owner.user_id,
+    }
 
 
 def of_the_catalog(world: World, staff: Person) -> dict[str, Any]:
@@ -258,7 +271,7 @@ def _special(
         "POST /v1/auth/invite/{token}/accept": {"token": invited[1]},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
-        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "bootcamp"},
+        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "pro-trial"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
         "POST /v1/payments/academy/academyservice": {"service": COURSES},
         "PUT /v1/payments/academy/service/{service_ref}": {"service_ref": OWN_SERVICE},
