@@ -108,9 +108,9 @@ def two_tenants(world: World) -> Tenants:
     owner, neighbour, operator = world.paying(), world.paying(), world.person(operator=True)
     other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
     staff, other_staff = world.person(), world.person()
+    admin = Position(role="academy_admin")
     for person, academy_id in ((staff, world.academy_id), (other_staff, other.id)):
-        position = Position(role="academy_admin")
-        identity.add_member(world.table, position, user_id=person.user_id, academy_id=academy_id)
+        identity.add_member(world.table, admin, user_id=person.user_id, academy_id=academy_id)
     bought = owner.pay(owner.check("basic").json, chosen_period="MONTH").json
     assert owner.buy().status == 201
     session = owner.put(f"/v1/payments/me/service/{SERVICE}/consumptionsession/a-lesson").json
@@ -121,9 +121,8 @@ def two_tenants(world: World) -> Tenants:
         NewUser(email="grace@example.com", first_name="Grace", last_name="Hopper", password=PASSWORD),
         now=world.now,
     )
-    key = identity.issue_api_key(
-        world.table, NewApiKey(name="A key", scopes=("studio",), academy_id=world.academy_id), now=world.now
-    )
+    a_key = NewApiKey(name="A key", scopes=("studio",), academy_id=world.academy_id)
+    key = identity.issue_api_key(world.table, a_key, now=world.now)
     assert world.post_webhook(*_a_webhook(world, "evt_of_the_owner")).status == 200
     world.settle()
     examples = {
