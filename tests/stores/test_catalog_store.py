@@ -41,7 +41,6 @@ from tests.shop import (
     open_shop,
 )
 
-FOR_SALE = frozenset({PlanStatus.ACTIVE})
 
 
 def an_option(**changed: Any) -> FinancingOption:

@@ -31,6 +31,8 @@ SEATS_MAX = 10_000
 CAPACITY_MAX = 1_000_000
 UPCOMING_MAX = 10
 DEFAULT_LIFE = DEFAULT_TRIAL = Span(1, Unit.MONTH)
+FOR_SALE = frozenset({PlanStatus.ACTIVE, PlanStatus.UNLISTED})
+"""What customers can buy (D24)."""
 PRICE_FIELDS = {f"price_per_{period.value.lower()}": period for period in Period}
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.model import Plan, PlanStatus
+from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.model import Academy
@@ -24,7 +25,6 @@ from chalicelib.entrypoints.academy.service_lists import (
     private_scopes,
     service_page,
 )
-from chalicelib.flows.checkout.check import FOR_SALE
 from chalicelib.kernel.pages import Page
 
 LISTED = frozenset({PlanStatus.ACTIVE})

@@ -10,6 +10,7 @@ from msgspec import Meta
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import set_queries
 from chalicelib.books.catalog.model import OfferText, Plan, PlanOffer, PlanStatus
+from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.books.catalog.queries import PlanNotFound
 from chalicelib.books.identity import queries as identity
 from chalicelib.entrypoints._auth import AcademyRequired, academy_id_of
@@ -17,7 +18,6 @@ from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, 
 from chalicelib.entrypoints._pages import link_headers, read_page
 from chalicelib.entrypoints.academy.queries import Country, ListQuery, ref_of
 from chalicelib.entrypoints.academy.schemas import PlanOut, plan_out
-from chalicelib.flows.checkout.check import FOR_SALE
 from chalicelib.kernel.pages import Page
 
 PlanRef = Annotated[str, Meta(min_length=1, max_length=60)]

@@ -10,7 +10,8 @@ from chalicelib.books.billing.model import BAG_LIVES, Bag, BagKind, Buyer
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import coupon_queries, coupon_store
 from chalicelib.books.catalog import queries as catalog
-from chalicelib.books.catalog.model import Offer, Plan, PlanStatus
+from chalicelib.books.catalog.model import Offer, Plan
+from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.dynamo.writes import commit
 from chalicelib.flows.checkout.coupons import Asking, check_how_many, chosen_coupons
@@ -22,7 +23,6 @@ from chalicelib.flows.waiting.room import check_room
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 
-FOR_SALE = frozenset({PlanStatus.ACTIVE, PlanStatus.UNLISTED})
 SEATS_MAX = 10_000
 TOKEN_ID_DIGITS = 14
 TOKEN_RANDOM_BITS = 104

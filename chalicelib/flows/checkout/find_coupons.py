@@ -9,7 +9,7 @@ from chalicelib.books.catalog import coupon_queries, coupon_store
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.coupon_terms import CouponPlanNotFound
 from chalicelib.books.catalog.model import Coupon
-from chalicelib.flows.checkout.check import FOR_SALE
+from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.flows.checkout.coupons import Asking, check_how_many, chosen_coupons
 from chalicelib.flows.checkout.quote import Wanted, currency_of
 from chalicelib.flows.context import Context

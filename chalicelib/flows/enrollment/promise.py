@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from chalicelib.books.catalog.model import Cohort, Offer, Period, SetKind
+from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.books.catalog.pricing import DraftLine, UnitPrice, priced
-from chalicelib.flows.checkout.check import FOR_SALE
 from chalicelib.flows.checkout.quote import GRANTS_MAX, Content, Way, terms_of
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery
 from chalicelib.kernel.errors import DomainError, Kind

@@ -5,12 +5,12 @@ from __future__ import annotations
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
 from chalicelib.books.catalog.model import Plan
+from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.waiting import queries, store
 from chalicelib.books.waiting.model import LOOKED_AT_EVERY, PLACE_KEPT_FOR, Places, PlanAtCapacity, Waiting
 from chalicelib.dynamo.writes import Write, commit
-from chalicelib.flows.checkout.check import FOR_SALE
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.notices import mail
 from chalicelib.flows.waiting.room import recounted
