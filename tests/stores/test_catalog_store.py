@@ -13,7 +13,6 @@ from chalicelib.books.catalog.model import (
     Cohort,
     Coupon,
     FinancingOption,
-    PlanStatus,
     ResourceSet,
     ServicePrice,
     SetKind,
@@ -40,7 +39,6 @@ from tests.shop import (
     an_item,
     open_shop,
 )
-
 
 
 def an_option(**changed: Any) -> FinancingOption:
