@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from chalicelib.dynamo.table import Table
 from tests.books import check_books
 from tests.journeys.test_declines import ALWAYS_ASKS, DECLINING, authenticate, authenticated, refused
 from tests.shop import a_coupon, put
@@ -119,6 +121,29 @@ class TestAnotherBag:
         assert second["discounted_amount_per_month"] == first["discounted_amount_per_month"]
         assert person.save_card(MASTERCARD).status == 200
         assert person.pay(second, chosen_period="MONTH").status == 200
+        world.settle()
+        check_books(world)
+
+    @pytest.mark.parametrize("again", ["pay", "check"])
+    def test_is_told_the_truth_when_the_open_one_is_given_up_at_that_moment(self, world: World, again: str) -> None:
+        """Between the reading of the plan's claim and of the purchase that held it, another call gives that up."""
+        person, _, _ = left_open(world)
+        bag = person.check("basic").json
+        assert person.save_card(MASTERCARD).status == 200
+        real, raced = Table.get, list[Any]()
+
+        def get(table: Table, key: Any) -> Any:
+            if key.sk.startswith("INVOICE#") and not raced:
+                raced.append(None)
+                raced.append(person.pay(bag, chosen_period="MONTH"))
+            return real(table, key)
+
+        with patch.object(Table, "get", get):
+            answer = person.pay(bag, chosen_period="MONTH") if again == "pay" else person.check("basic")
+        assert raced[1].status == 200, raced[1].text
+        assert answer.status == 200, answer.text
+        assert again == "check" or answer.json["id"] == raced[1].json["id"]
+        assert sorted(statuses(world)) == ["canceled", "succeeded"]
         world.settle()
         check_books(world)
 

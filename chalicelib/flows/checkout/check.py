@@ -16,7 +16,7 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.dynamo.writes import commit
 from chalicelib.flows.checkout.coupons import Asking, check_how_many, chosen_coupons
 from chalicelib.flows.checkout.quote import Content, Wanted, currency_of, quote
-from chalicelib.flows.checkout.take_over import being_paid
+from chalicelib.flows.checkout.take_over import claimed
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.flows.waiting.room import check_room
@@ -90,9 +90,10 @@ def check(context: Context, buyer: Buyer, command: Check) -> Checked:
     uses = {c.coupon.id: coupon_store.person_coupon_key(buyer.user_id, c.coupon.id) for c in candidates}
     beside = [plan_claim, trial_claim, *uses.values()]
     offer, rows = catalog.offer_and_rows(context.table, plan, add_ons=add_ons, beside=beside)
-    pending = being_paid(context, buyer.user_id, rows.get(plan_claim))
-    if plan_claim in rows and pending is None:
+    claim = claimed(context, buyer.user_id, rows.get(plan_claim))
+    if claim.bought:
         raise subscriptions.already(subscriptions.is_financed(rows[plan_claim]))
+    pending = claim.pending
     if pending is None:
         check_room(context, plan, buyer)
     wanted = _wanted(command, offer, add_ons)

@@ -6,6 +6,8 @@ customer from buying for a day. Only what surely takes no money is given up: clo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.gateway import Payment, PaymentRefused, PaymentStatus
@@ -34,28 +36,43 @@ def with_another_card(customer: Customer, outcome: Outcome) -> bool:
     )
 
 
-def being_paid(context: Context, user_id: int, claim: Row | None) -> StoredInvoice | None:
-    """The pending purchase that holds a plan's claim; None where there is no claim, or the plan is bought.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a plan's claim says of a person: they bought it, or are paying it by a `pending` purchase.
+
+    Neither, where nobody claims it, and where the purchase that did was given up between the two reads.
+    """
+
+    bought: bool = False
+    pending: StoredInvoice | None = None
+
+
+def claimed(context: Context, user_id: int, claim: Row | None) -> Claimed:
+    """Who holds a plan's claim, as it was read, and what has become of that purchase.
 
     A plan that an invitation promised is claimed before there is an invoice, and counts as bought.
     """
-    invoice_id = subscriptions.claimed_by(claim) if claim is not None else None
+    if claim is None:
+        return Claimed()
+    invoice_id = subscriptions.claimed_by(claim)
     row = context.table.get(billing.invoice_key(user_id, invoice_id)) if invoice_id is not None else None
-    stored = billing_queries.read_invoice(row) if row is not None else None
-    return stored if stored is not None and stored.invoice.status is InvoiceStatus.PENDING else None
+    if row is None:
+        return Claimed(bought=True)
+    stored = billing_queries.read_invoice(row)
+    if stored.invoice.status is InvoiceStatus.PENDING:
+        return Claimed(pending=stored)
+    return Claimed(bought=stored.invoice.status not in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED))
 
 
 def give_way(context: Context, user_id: int, plan_id: int) -> bool:
-    """Close the pending purchase that holds the plan's claim. False where the plan is bought.
+    """Close the pending purchase that holds the plan's claim. False where the plan is bought; True: look again.
 
     Raises PurchaseInFlight where its payment may still take money.
     """
-    key = subscriptions.plan_claim_key(user_id, plan_id)
-    stored = being_paid(context, user_id, context.table.get(key))
-    if stored is None:
-        return False
-    take_over(context, stored)
-    return True
+    found = claimed(context, user_id, context.table.get(subscriptions.plan_claim_key(user_id, plan_id)))
+    if found.pending is not None:
+        take_over(context, found.pending)
+    return not found.bought
 
 
 def take_over(context: Context, stored: StoredInvoice) -> None:
