@@ -66,6 +66,33 @@ class TestVersions:
             world.advance(days=2)
         assert seen == [("Now", 65, 2), ("Now", 70, 3), ("Now", 80, 4)]
 
+    def test_to_come_change_only_what_they_name(self, staff: Clerk, world: World) -> None:
+        """Each price on its own: none comes back, and none is lost, in whatever order they were told."""
+        noon = world.now + timedelta(days=1)
+        for hours, change in (
+            (0, {"price_per_month": 120}),
+            (2, {"price_per_month": 125}),
+            (1, {"price_per_year": 1300}),
+        ):
+            instant = (noon + timedelta(hours=hours)).isoformat()
+            assert staff.put(f"{PATH}/basic", {**change, "applies_from": instant}).status == 200
+        assert staff.put(f"{PATH}/basic", {"price_per_month": 110, "price_per_half": 600}).status == 200
+        seen = []
+        world.advance(days=1)
+        for _ in range(3):
+            bag = world.person().check("basic").json
+            seen.append([bag[f"amount_per_{name}"] for name in ("month", "half", "year")])
+            world.advance(hours=1)
+        assert seen == [[120, 600, 479.99], [120, 600, 1300], [125, 600, 1300]]
+
+    def test_to_come_may_end_a_price(self, staff: Clerk, world: World) -> None:
+        instant = (world.now + timedelta(days=1)).isoformat()
+        assert staff.put(f"{PATH}/basic", {"price_per_year": None, "applies_from": instant}).status == 200
+        assert staff.put(f"{PATH}/basic", {"price_per_month": 70}).status == 200
+        world.advance(days=1)
+        held = staff.get(f"{PATH}/basic").json
+        assert (held["price_per_month"], held["price_per_year"]) == (70, None)
+
     @pytest.mark.parametrize(
         "changes",
         [

@@ -133,6 +133,7 @@ class TestMaking:
             ({"owner": 2}, 400, "owner-is-fixed"),
             ({"owner": None}, 400, "owner-is-fixed"),
             ({"owner_id": 2}, 400, "owner-is-fixed"),
+            ({"service_items": [1]}, 400, "service-items-are-linked"),
             ({"seats_included": 0}, 400, "invalid-request"),
             ({"capacity": 0}, 400, "invalid-request"),
             ({"consumption_strategy": "ALL"}, 400, "invalid-request"),

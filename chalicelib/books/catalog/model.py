@@ -205,7 +205,10 @@ class PlanItem(Document):
 
 
 class PlanRevision(Document):
-    """A change of a plan that is to come: the fields as they are stored, and from when they hold."""
+    """A change of a plan that is to come: the fields as they are stored, and from when they hold.
+
+    Of its `prices` only the periods that change are here, None for one that is offered no more.
+    """
 
     applies_from: datetime
     changes: Mapping[str, Any]
@@ -256,9 +259,12 @@ class Plan(Regional):
         """The plan as it is stored, and as each change to come will make it."""
         found = [self]
         for number, revision in enumerate(self.upcoming, 1):
+            before = msgspec.to_builtins(found[-1])
+            prices = {**before["prices"], **revision.changes.get("prices", {})}
             changed = {
-                **msgspec.to_builtins(found[-1]),
+                **before,
                 **revision.changes,
+                "prices": {period: price for period, price in prices.items() if price is not None},
                 "version": self.version + number,
                 "applies_from": revision.applies_from,
                 "upcoming": self.upcoming[number:],

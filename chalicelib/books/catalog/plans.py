@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -105,8 +106,15 @@ def checked_plan(plan: Plan) -> Plan:
     return plan.model_copy(update={"currency": checked_currency(plan.currency)})
 
 
-def revised(plan: Plan, changes: dict[str, object], *, applies_from: datetime | None, now: datetime) -> Plan:
-    """The plan with a change that holds from now on, or from an instant to come.
+def with_changes(plan: Plan, changes: Mapping[str, Any]) -> Plan:
+    """The plan with these fields. `prices` are those of some periods, None for one that is offered no more."""
+    prices = {**plan.prices, **changes.get("prices", {})}
+    kept = {period: price for period, price in prices.items() if price is not None}
+    return plan.model_copy(update={**changes, "prices": kept})
+
+
+def revised(plan: Plan, changes: Mapping[str, Any], *, applies_from: datetime | None, now: datetime) -> Plan:
+    """The plan with a change that holds from now on, or from an instant to come; `changes` as `with_changes` has them.
 
     `plan` is as it is stored; changes that have come to hold meanwhile become part of it. Raises PlanDeleted,
     InvalidAppliesFrom, and what a plan may not be, now or when a change to come will hold.
@@ -115,10 +123,11 @@ def revised(plan: Plan, changes: dict[str, object], *, applies_from: datetime | 
     if held.status is PlanStatus.DELETED:
         raise PlanDeleted
     then = held if applies_from is None else held.at(applies_from)
-    if checked_plan(then.model_copy(update=changes)) == then:
+    if checked_plan(with_changes(then, changes)) == then:
         return plan
     if applies_from is None or applies_from == now:
-        changed = held.model_copy(update={**changes, "version": held.version + 1, "applies_from": now})
+        numbered = {"version": held.version + 1, "applies_from": now}
+        changed = with_changes(held, changes).model_copy(update=numbered)
     else:
         changed = held.model_copy(update={"upcoming": _with(held, changes, applies_from, now)})
     for version in changed.versions():
@@ -137,14 +146,14 @@ def warnings(offer: Offer, *, trial_was_named: bool) -> list[Warned]:
     return list(_warnings(offer, trial_was_named))
 
 
-def _with(plan: Plan, changes: dict[str, object], applies_from: datetime, now: datetime) -> tuple[PlanRevision, ...]:
+def _with(plan: Plan, changes: Mapping[str, Any], applies_from: datetime, now: datetime) -> tuple[PlanRevision, ...]:
     if applies_from < now:
         raise InvalidAppliesFrom(why="A change holds from now on, or from an instant to come.")
     if "slug" in changes:
         raise InvalidAppliesFrom(why="A slug is changed at once, or not at all.")
     if len(plan.upcoming) >= UPCOMING_MAX:
         raise InvalidAppliesFrom(why=f"At most {UPCOMING_MAX} changes can be to come.")
-    plain = msgspec.to_builtins(changes, str_keys=True)
+    plain = msgspec.to_builtins(dict(changes), str_keys=True)
     revision = PlanRevision(applies_from=applies_from, changes=plain)
     return tuple(sorted((*plan.upcoming, revision), key=lambda one: one.applies_from))
 

@@ -69,6 +69,11 @@ class OwnerIsFixed(DomainError):
     detail = "A plan's owner is the academy that makes it, and stays it."
 
 
+class ItemsAreLinked(DomainError):
+    slug = "service-items-are-linked"
+    detail = "Service items are linked to a plan by POST /v1/payments/academy/plan/serviceitem, and unlinked there."
+
+
 class PlanChange(StaffInput):
     """What is left out stays. `applies_from`: from when it holds for whoever buys (from now on); never for what was
     sold. `pricing_ratio_exceptions` may name `price_per_month`, `_quarter`, `_half` and `_year`.
@@ -105,6 +110,7 @@ class PlanChange(StaffInput):
     applies_from: When = omitted()
     owner: Any = omitted()
     owner_id: Any = omitted()
+    service_items: Any = omitted()
 
 
 class PlanBody(PlanChange):
@@ -170,13 +176,16 @@ class WarnedPlanOut(StaffPlanOut):
     warnings: list[WarningOut]
 
 
-def plan_fields(body: PlanChange, prices: Mapping[Period, Any]) -> dict[str, Any]:
-    """What was sent, as fields of a plan. `prices` are those that stay where nothing was sent. Raises OwnerIsFixed,
-    and what country prices may not be.
+def plan_fields(body: PlanChange) -> dict[str, Any]:
+    """What was sent, as fields of a plan; `prices` are those of the periods that were sent.
+
+    Raises OwnerIsFixed, ItemsAreLinked, and what country prices may not be.
     """
     fields = sent(body)
     if fields.keys() & {"owner", "owner_id"}:
         raise OwnerIsFixed
+    if "service_items" in fields:
+        raise ItemsAreLinked
     fields.pop("applies_from", None)
     if "pricing_ratio_exceptions" in fields:
         fields["countries"] = country_prices(fields.pop("pricing_ratio_exceptions"), PRICE_FIELDS)
@@ -185,8 +194,7 @@ def plan_fields(body: PlanChange, prices: Mapping[Period, Any]) -> dict[str, Any
             fields[name] = kind(fields[name])
     given = {period: fields.pop(name) for name, period in PRICE_FIELDS.items() if name in fields}
     if given:
-        kept = {**prices, **given}
-        fields["prices"] = {period: price for period, price in kept.items() if price is not None}
+        fields["prices"] = given
     return fields
 
 

@@ -20,6 +20,7 @@ from chalicelib.entrypoints._pages import filtered, link_headers, read_page
 from chalicelib.entrypoints.academy.queries import Country, CountryQuery, Ident, ListQuery, Slug, ref_of
 from chalicelib.entrypoints.staff.inputs import staff_of
 from chalicelib.entrypoints.staff.plan_schemas import (
+    ItemsAreLinked,
     OwnerIsFixed,
     PlanBody,
     PlanChange,
@@ -55,6 +56,7 @@ INVALID = (
     InvalidCountryPrices,
     CurrencyNotFound,
     OwnerIsFixed,
+    ItemsAreLinked,
     SlugTaken,
 )
 
@@ -132,7 +134,7 @@ def get_plan(call: Call, plan_ref: str, query: StaffPlanQuery) -> Answer:
 def post_plan(call: Call, body: PlanBody) -> Answer:
     """Make a plan of the academy, a draft unless it says otherwise."""
     staff = staff_of(call, body)
-    plan = create_plan(call.runtime.context(call.now), staff, plan_fields(body, {}))
+    plan = create_plan(call.runtime.context(call.now), staff, plan_fields(body))
     return Answer(201, _warned(call, staff, plan, body))
 
 
@@ -157,8 +159,7 @@ def put_plan(call: Call, plan_ref: str, body: PlanChange) -> Answer:
     """Change a plan for whoever buys it from now on, or from `applies_from` on. What was sold stays as it is."""
     staff = staff_of(call, body)
     context = call.runtime.context(call.now)
-    fields = plan_fields(body, _stored(call, staff, plan_ref).at(call.now).prices)
-    plan = change_plan(context, staff, ref_of(plan_ref), fields, applies_from=body.applies_from)
+    plan = change_plan(context, staff, ref_of(plan_ref), plan_fields(body), applies_from=body.applies_from)
     return Answer(200, _warned(call, staff, plan.at(call.now), body))
 
 

@@ -79,6 +79,7 @@ def create_plan(context: Context, staff: Staff, fields: Mapping[str, Any]) -> Pl
     )
     trial = {"trial_duration": DEFAULT_TRIAL.every, "trial_duration_unit": DEFAULT_TRIAL.unit}
     own = {"id": new_id(context.now, context.random_bits), "academy_id": staff.academy_id}
+    values["prices"] = {period: price for period, price in values.get("prices", {}).items() if price is not None}
     plan = Plan(**{**life, **trial, **values, **own, "created_at": context.now, "applies_from": context.now})
     plan = checked_plan(plan)
     return made(context, staff, _subject(plan), plan, beside=[store.still_there(key) for key in rows])
