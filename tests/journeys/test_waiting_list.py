@@ -132,6 +132,50 @@ class TestTheWaitingList:
         assert mails(world, second) == []
         check_books(world)
 
+    def test_goes_before_whoever_comes_at_the_right_moment(self, world: World, staff: Clerk, full: Any) -> None:
+        """A place is free and nobody has looked yet: it is the first's, at checking and at paying."""
+        _, invoice_id = full
+        first, second, stranger = world.paying(), world.paying(), world.paying()
+        assert staff.put(PLAN, {"capacity": None}).status == 200
+        bag = stranger.check("basic").json
+        assert staff.put(PLAN, {"capacity": 1}).status == 200
+        for person in (first, second):
+            refused(person.check("basic"), 409, "plan-at-capacity")
+            world.advance(seconds=1)
+        assert refund(staff.person, invoice_id).status == 201
+        world.advance(seconds=70)
+        refused(stranger.check("basic"), 409, "plan-at-capacity")
+        refused(second.check("basic"), 409, "plan-at-capacity")
+        late = world.paying()
+        refused(late.check("basic"), 409, "plan-at-capacity")
+        assert buy(stranger, bag).status == 200  # quoted when there was no limit: a quote stands for its hour
+        world.settle()
+        check_books(world)
+
+    def test_lets_its_first_buy_before_they_are_told(self, world: World, staff: Clerk, full: Any) -> None:
+        _, invoice_id = full
+        first, second = world.paying(), world.paying()
+        for person in (first, second):
+            refused(person.check("basic"), 409, "plan-at-capacity")
+            world.advance(seconds=1)
+        assert refund(staff.person, invoice_id).status == 201
+        world.advance(seconds=70)
+        refused(second.check("basic"), 409, "plan-at-capacity")
+        assert buy(first).status == 200
+        assert waiting(world) == [second.user_id]
+
+    def test_is_told_within_a_minute_once_somebody_saw_the_free_place(
+        self, world: World, staff: Clerk, full: Any
+    ) -> None:
+        _, invoice_id = full
+        first, stranger = world.paying(), world.paying()
+        refused(first.check("basic"), 409, "plan-at-capacity")
+        assert refund(staff.person, invoice_id).status == 201
+        world.advance(seconds=70)
+        refused(stranger.check("basic"), 409, "plan-at-capacity")
+        look(world, seconds=1)
+        assert len(mails(world, first)) == 1
+
     def test_keeps_a_place_for_two_days(self, world: World, staff: Clerk, full: Any) -> None:
         _, invoice_id = full
         first, second = world.paying(), world.paying()

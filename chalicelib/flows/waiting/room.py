@@ -27,16 +27,18 @@ class _Counted:
 
 
 def check_room(context: Context, plan: Plan, buyer: Buyer) -> None:
-    """Raises PlanAtCapacity where every place is taken or kept for others; the person is put on the list then, where
-    the plan has one.
+    """Raises PlanAtCapacity where every place is taken, kept for others, or waited for by others who came first; the
+    person is put on the list then, where the plan has one.
     """
     if plan.capacity is None:
         return
     found = _counted(context, plan, buyer.user_id)
-    if _has_room(context, plan, found):
+    if _has_room(context, plan, found, buyer.user_id):
         return
     if not plan.has_waiting_list:
         raise PlanAtCapacity(then="")
+    is_free = found.places.used < plan.capacity
+    due = store.looked_at_again(plan.id, due_at=context.now if is_free else context.now + LOOKED_AT_EVERY)
     if found.place.waiting is None:
         waiting = Waiting(
             id=new_id(context.now, context.random_bits),
@@ -47,20 +49,24 @@ def check_room(context: Context, plan: Plan, buyer: Buyer) -> None:
             first_name=buyer.first_name,
             joined_at=context.now,
         )
-        due = store.looked_at_again(plan.id, due_at=context.now + LOOKED_AT_EVERY)
         with suppress(store.WaitsAlready):  # the same call twice at once
             commit(context.table, [*store.joined(waiting), due])
+    elif is_free:
+        commit(context.table, [due])  # whoever is before them is told by the next look
     raise PlanAtCapacity(then=" You are on its waiting list: we write to you when one is free.")
 
 
 def room_writes(context: Context, plan: Plan, buyer: Buyer) -> list[Write]:
     """Take a place, in the transaction of the purchase: the one that is kept for the person, or a free one.
 
-    The writes raise PlanAtCapacity, or PlacesMoved where what was read of the person's own place is not so any more.
+    Raises PlanAtCapacity, and so do the writes; they raise PlacesMoved where what was read of the person's own place is
+    not so any more.
     """
     if plan.capacity is None:
         return []
     found = _counted(context, plan, buyer.user_id)
+    if not _has_room(context, plan, found, buyer.user_id):
+        raise PlanAtCapacity(then="")
     waiting = found.place.waiting
     gone: list[Write] = [] if waiting is None else [*store.left(waiting)]
     if waiting is not None and waiting.has_place(context.now):
@@ -116,7 +122,22 @@ def _used(context: Context, plan_id: int) -> int:
     return subscriptions.holders(context.table, plan_id) + kept
 
 
-def _has_room(context: Context, plan: Plan, found: _Counted) -> bool:
+def _has_room(context: Context, plan: Plan, found: _Counted, user_id: int) -> bool:
+    """Whether a place is kept for the person, or so many are free that there is one after all who wait before them."""
     waiting = found.place.waiting
-    own = waiting is not None and waiting.has_place(context.now)
-    return own or plan.capacity is None or found.places.used < plan.capacity
+    if plan.capacity is None or (waiting is not None and waiting.has_place(context.now)):
+        return True
+    free = plan.capacity - found.places.used
+    return free > 0 and _before(context, plan, user_id) < free
+
+
+def _before(context: Context, plan: Plan, user_id: int) -> int:
+    """How many wait before a person and have no place yet; everybody who waits, for one who does not."""
+    if not plan.has_waiting_list:
+        return 0
+    before = 0
+    for one in queries.waiting(context.table, plan.id, limit=OFFERS_COUNTED_MAX).items:
+        if one.user_id == user_id:
+            break
+        before += one.offered_until is None
+    return before
