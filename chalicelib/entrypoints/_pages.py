@@ -53,11 +53,23 @@ def chained(*reads: Callable[[int, str | None], Page[T]]) -> Callable[[int, str 
 def filtered(
     read: Callable[[int, str | None], Page[T]], wanted: Callable[[T], bool]
 ) -> Callable[[int, str | None], Page[T]]:
-    """A list without what is not wanted: its pages are shorter than asked for, and `read_page` reads on."""
+    """A list without what is not wanted. Its first read is as large as what is asked for, so that a page of which all
+    is wanted costs no more; what is missing then is looked for in large ones, each cut where its last wanted item is.
+    """
 
     def some(size: int, cursor: str | None) -> Page[T]:
         page = read(size, cursor)
-        return Page(tuple(item for item in page.items if wanted(item)), page.next_cursor)
+        found = [item for item in page.items if wanted(item)]
+        for _ in range(FILTERED_READS_MAX):
+            if len(found) >= size or page.next_cursor is None:
+                break
+            cursor = page.next_cursor
+            page = read(PAGE_ITEMS_MAX, cursor)
+            places = [number for number, item in enumerate(page.items) if wanted(item)]
+            if len(places) > size - len(found):
+                page = read(places[size - len(found) - 1] + 1, cursor)
+            found += [item for item in page.items if wanted(item)]
+        return Page(tuple(found), page.next_cursor)
 
     return some
 

@@ -58,6 +58,7 @@ class TestMaking:
             ({"monthly_price": None}, "invalid-monthly-price"),
             ({"monthly_price": 1e30}, "invalid-price"),
             ({"monthly_price": 1e-9}, "invalid-price"),
+            ({"monthly_price": 0.001}, "invalid-price"),
             ({"how_many_months": 0}, "invalid-months"),
             ({"how_many_months": 121}, "invalid-months"),
             ({"how_many_months": 1.5}, "invalid-months"),

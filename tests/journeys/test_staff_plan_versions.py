@@ -120,7 +120,8 @@ class TestVersions:
 
 class TestCountries:
     def test_may_have_explicit_prices_and_a_currency(self, staff: Clerk) -> None:
-        exceptions = {"IN": {"price_per_month": 999, "currency": "INR"}, "MX": {"ratio": 0.7, "price_per_year": 1000}}
+        in_rupees = dict.fromkeys(("price_per_month", "price_per_quarter", "price_per_half", "price_per_year"), 999)
+        exceptions = {"IN": {**in_rupees, "currency": "INR"}, "MX": {"ratio": 0.7, "price_per_year": 1000}}
         plan = made(staff, pricing_ratio_exceptions=exceptions)
         assert plan["pricing_ratio_exceptions"] == exceptions
         there = staff.get(f"{PATH}/{plan['id']}?country_code=IN").json

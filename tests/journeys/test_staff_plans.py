@@ -10,7 +10,7 @@ import pytest
 from chalicelib.books.catalog import operations as catalog
 from chalicelib.books.catalog.model import Cohort, ResourceSet, SetKind
 from chalicelib.dynamo.table import Table
-from tests.shop import BASIC
+from tests.shop import BASIC, a_plan
 from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, everything, refused
 from tests.world import World
 
@@ -123,6 +123,7 @@ class TestMaking:
             ({"price_per_month": "ten"}, 400, "invalid-request"),
             ({"price_per_month": 1e30}, 400, "invalid-request"),
             ({"price_per_month": 1e-9}, 400, "invalid-price"),
+            ({"price_per_month": 0.001}, 400, "invalid-price"),
             ({"trial_duration": -1}, 400, "invalid-request"),
             ({"trial_duration": None}, 400, "invalid-request"),
             ({"time_of_life_unit": None}, 400, "invalid-time-of-life"),
@@ -145,6 +146,11 @@ class TestMaking:
             ({"pricing_ratio_exceptions": {"ES": -1}}, 400, "invalid-pricing-ratio-exceptions"),
             ({"pricing_ratio_exceptions": {"Spain": 0.5}}, 400, "invalid-pricing-ratio-exceptions"),
             ({"pricing_ratio_exceptions": {"ES": {"price": 5}}}, 400, "invalid-pricing-ratio-exceptions"),
+            (
+                {"pricing_ratio_exceptions": {"IN": {"price_per_month": 9, "currency": "INR"}}},
+                400,
+                "invalid-pricing-ratio-exceptions",
+            ),
         ],
     )
     def test_of_what_is_none_is_refused(self, staff: Clerk, world: World, changes: Any, status: int, slug: str) -> None:
@@ -203,6 +209,16 @@ class TestWarnings:
         assert warned(plan) == ["more-instalments-than-life"]
         changed = staff.put(f"{PATH}/{plan['id']}", {"time_of_life": 1, "time_of_life_unit": "YEAR"}).json
         assert warned(changed) == []
+
+    def test_name_options_that_cannot_be_chosen(self, staff: Clerk) -> None:
+        options = [an_option(staff, currency="EUR"), an_option(staff, how_many_months=6)]
+        changes = {"price_per_half": 1500, "price_per_year": None, "time_of_life": 12}
+        plan = made(staff, financing_options=options, **changes)
+        assert warned(plan) == ["option-in-other-currency"]
+        options = [an_option(staff), an_option(staff, monthly_price=10)]
+        assert warned(staff.put(f"{PATH}/{plan['id']}", {"financing_options": options}).json) == [
+            "same-instalments-twice"
+        ]
 
     def test_name_a_service_without_its_set(self, staff: Clerk) -> None:
         plan = made(staff, price_per_half=1500, price_per_year=None)
@@ -360,6 +376,19 @@ class TestLists:
         assert slugs(staff, "cohort=987654321") == slugs(staff, "syllabus=nothing") == []
         shown = staff.get(f"{PATH}/plan-801").json["cohort_set"]
         assert (shown["id"], [cohort["id"] for cohort in shown["cohorts"]]) == (801, [1428, 1429])
+
+    def test_that_are_filtered_are_whole_in_every_page(self, staff: Clerk, world: World) -> None:
+        """One in sixty is wanted, among more plans than one read has."""
+        for number in range(360):
+            wanted = {"currency": "EUR"} if number % 60 == 0 else {}
+            plan = a_plan(world.now, world.academy_id, id=20_000 + number, slug=f"many-{number}", **wanted)
+            catalog.create(world.table, plan)
+        whole = slugs(staff, "currency__code=EUR")
+        assert whole == [f"many-{number}" for number in range(300, -1, -60)]
+        for limit in (1, 4, 5, 6):
+            for offset in range(7):
+                page = staff.get(f"{PATH}?currency__code=EUR&limit={limit}&offset={offset}").json
+                assert [plan["slug"] for plan in page] == whole[offset : offset + limit], (limit, offset)
 
     def test_come_in_pages(self, staff: Clerk) -> None:
         whole = slugs(staff)

@@ -12,6 +12,7 @@ from chalicelib.books.identity.model import NewAcademy
 from chalicelib.dynamo.writes import backoff
 from tests.books import check_books
 from tests.journeys.test_catalog import staff
+from tests.staffing import audited
 from tests.world import Person, Reply, World
 
 USE = "/v1/payments/me/service/{service}/consumptionsession"
@@ -138,6 +139,17 @@ class TestARefund:
         assert world.at_stripe("refund") == []
         assert status_of(person) == ("FULFILLED", 0.0)
         assert person.units("mentorship-service") == 10
+
+    def test_is_audited(self, world: World, clerk: Person) -> None:
+        _, invoice_id = bought(world)
+        assert refund(clerk, invoice_id, amount=90, note="They waited in vain.").status == 201
+        ((by, before, after),) = audited(world, f"invoice:{invoice_id}")
+        assert (by, before, after["amount"], after["note"]) == (
+            f"user:{clerk.user_id}",
+            None,
+            9000,
+            "They waited in vain.",
+        )
 
     def test_needs_a_key(self, world: World, clerk: Person) -> None:
         _, invoice_id = bought(world)

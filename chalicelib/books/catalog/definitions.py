@@ -9,12 +9,14 @@ from chalicelib.books.catalog.model import Service
 from chalicelib.kernel.errors import DomainError, Kind
 
 SESSION_SECONDS_MAX = 366 * 86_400
+RESERVED_SLUGS = frozenset({"consumable"})
+"""Words that stand in the place of a service's slug in a path."""
 FIXED = ("slug", "type", "consumer")
 
 
 class InvalidServiceSlug(DomainError):
     slug = "invalid-slug"
-    detail = "A slug of a service has 1 to 60 letters, digits and hyphens, and not digits only."
+    detail = "A slug of a service has 1 to 60 letters, digits and hyphens, not digits only, not consumable."
 
 
 class InvalidSession(DomainError):
@@ -44,7 +46,10 @@ def checked_service(service: Service) -> Service:
     """The service as it is kept. Raises InvalidServiceSlug, InvalidSession, InvalidGroups."""
     slug = service.slug
     words = slug.replace("-", "")
-    if not (0 < len(slug) <= 60 and words.isascii() and words.isalnum() and not slug.isdigit()):
+    if (
+        not (0 < len(slug) <= 60 and words.isascii() and words.isalnum() and not slug.isdigit())
+        or slug in RESERVED_SLUGS
+    ):
         raise InvalidServiceSlug
     if service.session_seconds is not None and not 1 <= service.session_seconds <= SESSION_SECONDS_MAX:
         raise InvalidSession

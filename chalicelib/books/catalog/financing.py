@@ -34,7 +34,7 @@ def checked_option(option: FinancingOption) -> FinancingOption:
     """The option as it is kept. Raises InvalidMonthlyPrice, InvalidMonths, InvalidPrice, CurrencyNotFound."""
     if not option.monthly_price > 0:
         raise InvalidMonthlyPrice
-    checked_price(option.monthly_price)
+    checked_price(option.monthly_price, option.currency)
     if not 1 <= option.how_many_months <= MONTHS_MAX:
         raise InvalidMonths
     return option.model_copy(update={"currency": checked_currency(option.currency)})

@@ -18,7 +18,7 @@ from chalicelib.books.catalog.model import (
     PlanRevision,
     PlanStatus,
 )
-from chalicelib.books.catalog.prices import checked_currency, checked_price
+from chalicelib.books.catalog.prices import InvalidCountryPrices, checked_currency, checked_price
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.periods import Span, Unit
@@ -92,7 +92,8 @@ def checked_plan(plan: Plan) -> Plan:
     if not letters or len(text) > SLUG_CHARACTERS_MAX or text.isdigit() or text in RESERVED_SLUGS:
         raise InvalidPlanSlug(given=repr(text[:SLUG_CHARACTERS_MAX]))
     for price in plan.prices.values():
-        checked_price(price)
+        checked_price(price, plan.currency)
+    _check_countries(plan)
     if (plan.time_of_life is None) is not (plan.time_of_life_unit is None) and plan.time_of_life != 0:
         raise InvalidTimeOfLife
     if not 0 <= (plan.time_of_life or 0) <= DURATION_MAX or (not plan.is_renewable and plan.life is None):
@@ -146,6 +147,18 @@ def warnings(offer: Offer, *, trial_was_named: bool) -> list[Warned]:
     return list(_warnings(offer, trial_was_named))
 
 
+def _check_countries(plan: Plan) -> None:
+    """A price in another currency is given for every period that is sold, or by a ratio: no number stands for two."""
+    for code, there in plan.countries.items():
+        if there.currency in (None, plan.currency) or there.ratio is not None:
+            continue
+        missing = [name for name, period in PRICE_FIELDS.items() if period in plan.prices and name not in there.prices]
+        if missing:
+            raise InvalidCountryPrices(
+                country=code, why=f"in {there.currency} it lacks {', '.join(missing)}, or a ratio"
+            )
+
+
 def _with(plan: Plan, changes: Mapping[str, Any], applies_from: datetime, now: datetime) -> tuple[PlanRevision, ...]:
     if applies_from < now:
         raise InvalidAppliesFrom(why="A change holds from now on, or from an instant to come.")
@@ -170,6 +183,19 @@ def _warnings(offer: Offer, trial_was_named: bool) -> Iterator[Warned]:
         yield Warned(slug="no-price", detail="The plan has no price yet, so that nobody can buy it.")
     yield from _dearer(plan)
     yield from _longer_than_life(plan, offer.financing_options)
+    for option in offer.financing_options:
+        if option.currency != plan.currency:
+            yield Warned(
+                slug="option-in-other-currency",
+                detail=f"A financing option is in {option.currency} and the plan in {plan.currency}: "
+                "a purchase has one currency, so that nobody can buy it.",
+            )
+    counts = [option.how_many_months for option in offer.financing_options]
+    for count in sorted({count for count in counts if counts.count(count) > 1}):
+        yield Warned(
+            slug="same-instalments-twice",
+            detail=f"Two financing options have {count} instalments: customers get the first of them.",
+        )
     for item in offer.items:
         kind = SET_KIND_OF.get(item.service.type)
         if kind is not None and plan.set_id(kind) is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.books.catalog.model import CountryPrice
 from chalicelib.kernel.errors import DomainError
-from chalicelib.kernel.money import UnknownCurrency, currency
+from chalicelib.kernel.money import Money, UnknownCurrency, currency
 
 COUNTRIES_MAX = 250
 DECIMALS_MAX = 8
@@ -23,7 +23,9 @@ class CurrencyNotFound(DomainError):
 
 class InvalidPrice(DomainError):
     slug = "invalid-price"
-    detail = "{given} is no price: a number from 0 to 1000000000 with at most 8 decimals."
+    detail = (
+        "{given} is no price: a number from 0 to 1000000000 with at most 8 decimals, 0 or at least what can be charged."
+    )
 
 
 class InvalidCountryPrices(DomainError):
@@ -39,9 +41,14 @@ def checked_currency(code: str) -> str:
         raise CurrencyNotFound from error
 
 
-def checked_price(given: Decimal) -> Decimal:
-    """An exact price in major units. Raises InvalidPrice."""
+def checked_price(given: Decimal, code: str | None = None) -> Decimal:
+    """An exact price in major units. Raises InvalidPrice.
+
+    In a currency, it is of something that is sold whole: one above 0 that would be charged as 0 is refused.
+    """
     if not (given.is_finite() and 0 <= given <= PRICE_MAX and _decimals(given) <= DECIMALS_MAX):
+        raise InvalidPrice(given=given)
+    if code is not None and given > 0 and Money.of(given, checked_currency(code)).minor == 0:
         raise InvalidPrice(given=given)
     return given
 

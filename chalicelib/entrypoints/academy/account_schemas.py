@@ -66,9 +66,12 @@ class ConsumablesOut(Output):
 
 
 class PlanRefOut(Output):
+    """A plan as it was bought: staff read that `version` at `academy/plan/{plan_ref}?version=`."""
+
     id: int
     slug: str
     title: str | None
+    version: int
 
 
 class HoldingOut(Output):
@@ -142,7 +145,7 @@ def _holding(found: Subscription | Financing) -> HoldingOut:
         status=found.status,
         status_message=found.status_message,
         academy=terms.academy_id,
-        plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title)],
+        plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title, version=terms.plan_version)],
         paid_at=found.paid_at,
         next_payment_at=found.next_payment_at,
         currency=currency_out(terms.currency),

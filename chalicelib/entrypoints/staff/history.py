@@ -15,21 +15,24 @@ from chalicelib.entrypoints._auth import AcademyRequired
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._pages import filtered, link_headers, read_page
 from chalicelib.entrypoints.academy.queries import ListQuery
+from chalicelib.entrypoints.academy.schemas import major
 from chalicelib.entrypoints.staff.inputs import staff_of
 from chalicelib.flows.people.timeline import person_timeline
 from chalicelib.kernel.pages import Page
 
 SUBJECT_CHARACTERS_MAX = 200
 CALLER_CHARACTERS_MAX = 40
+AMOUNTS = ("amount", "refunded")
+"""Facts that are kept in minor units of the fact `currency`."""
 
 
 class ActivityOut(Output):
-    """One thing that happened. `facts` are ids and amounts (minor units), by names that depend on the kind."""
+    """One thing that happened. `facts` are ids and amounts (in major units), by names that depend on the kind."""
 
     id: str
     kind: str
     at: Instant
-    facts: dict[str, str | int | None]
+    facts: dict[str, str | int | float | None]
 
 
 class ChangeOut(Output):
@@ -67,7 +70,7 @@ def get_timeline(call: Call, user_id: int, query: ListQuery) -> Answer:
         return person_timeline(table, user_id, academy_id, limit=size, cursor=cursor, now=call.now)
 
     page = read_page(read, limit=query.limit, offset=query.offset, cursor=query.cursor)
-    shown = [ActivityOut(id=one.id, kind=one.kind, at=one.at, facts=dict(one.facts)) for one in page.items]
+    shown = [ActivityOut(id=one.id, kind=one.kind, at=one.at, facts=_facts_out(one)) for one in page.items]
     return Answer(200, shown, link_headers(call, page.next_cursor))
 
 
@@ -92,6 +95,15 @@ def list_changes(call: Call, query: AuditQuery) -> Answer:
     wanted = filtered(read, lambda change: query.by in (None, change.by))
     page = read_page(wanted, limit=query.limit, offset=query.offset, cursor=query.cursor)
     return Answer(200, [_change_out(change) for change in page.items], link_headers(call, page.next_cursor))
+
+
+def _facts_out(activity: Activity) -> dict[str, str | int | float | None]:
+    currency = activity.facts.get("currency")
+    amounts = AMOUNTS if isinstance(currency, str) else ()
+    return {
+        name: major(value, str(currency)) if name in amounts and isinstance(value, int) else value
+        for name, value in activity.facts.items()
+    }
 
 
 def _change_out(change: Change) -> ChangeOut:

@@ -201,5 +201,10 @@ def _activity(context: Context, invoice: Invoice, version: int, what: str) -> Ac
         academy_id=invoice.academy_id,
         kind=f"{what}-recorded",
         at=context.now,
-        facts={"invoice": invoice.id, "status": invoice.status, "refunded": invoice.amount_refunded},
+        facts={
+            "invoice": invoice.id,
+            "status": invoice.status,
+            "refunded": invoice.amount_refunded,
+            "currency": invoice.currency,
+        },
     )

@@ -67,7 +67,7 @@ def _end(
         academy_id=invoice.academy_id,
         kind=f"payment-{status.lower()}",
         at=context.now,
-        facts={"invoice": invoice.id, "amount": invoice.amount, "reason": reason},
+        facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency, "reason": reason},
     )
     commit(context.table, [*writes, timeline.new(activity), *beside])
     return invoice

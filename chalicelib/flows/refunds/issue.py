@@ -21,6 +21,7 @@ from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, KeyReused, RequestInFlight, StoredAnswer
 from chalicelib.dynamo.writes import backoff, commit
+from chalicelib.flows.catalog.edit import Staff, audited
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.record_refunds import ORDER_ID, record_refunds
 from chalicelib.flows.refunds.order import IssueRefund, order_of
@@ -71,7 +72,9 @@ def issue_refund(
         ordered = _with_order(stored.invoice, order)
         opened = idempotency.opened(keyed, subject=order.id, now=context.now)
         try:
-            commit(context.table, [billing.changed_invoice(ordered, version=stored.version), opened])
+            staff = Staff(academy_id=academy_id, by=command.ordered_by)
+            audit = audited(context, staff, f"invoice:{invoice_id}", None, order)
+            commit(context.table, [billing.changed_invoice(ordered, version=stored.version), opened, audit])
         except billing.InvoiceMoved:
             backoff.wait(attempt)
             continue
