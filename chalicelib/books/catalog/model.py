@@ -253,7 +253,7 @@ class Plan(Regional):
 
     def at(self, now: datetime) -> Plan:
         """The plan as it holds then."""
-        return next(plan for plan in reversed(self.versions()) if plan is self or self._since(plan) <= now)
+        return next(one for one in reversed(self.versions()) if one is self or (one.applies_from or now) <= now)
 
     def versions(self) -> tuple[Plan, ...]:
         """The plan as it is stored, and as each change to come will make it."""
@@ -271,10 +271,6 @@ class Plan(Regional):
             }
             found.append(Plan.model_validate(changed))
         return tuple(found)
-
-    @staticmethod
-    def _since(plan: Plan) -> datetime:
-        return plan.applies_from or plan.created_at
 
     @property
     def life(self) -> Span | None:
