@@ -12,6 +12,7 @@ from chalicelib.books.catalog.model import CountryPrice, PlanStatus
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import Position
 from tests.shop import EVENTS, a_plan, a_price
+from tests.staffing import clerk
 from tests.world import Person, World
 
 
@@ -51,6 +52,24 @@ class TestServices:
     def test_are_skipped_by_offset(self, world: World) -> None:
         whole = slugs(world.call("GET", "/v1/payments/service?limit=100").json)
         assert slugs(world.call("GET", "/v1/payments/service?limit=2&offset=1").json) == whole[1:3]
+
+
+class TestServiceItems:
+    def test_of_an_academy_are_those_of_public_services(self, world: World) -> None:
+        admin = clerk(world)
+        made = {}
+        for slug, private in (("open", False), ("hidden", True)):
+            service = {"slug": slug, "title": slug, "private": private}
+            assert admin.post("/v1/payments/academy/service", service).status == 201
+            item = {"service": slug, "how_many": 5}
+            made[slug] = admin.post("/v1/payments/academy/serviceitem", item).json["id"]
+        path = f"/v1/payments/serviceitem?limit=100&academy={world.academy_id}"
+        assert [item["id"] for item in world.call("GET", path).json if item["id"] in made.values()] == [made["open"]]
+        assert {item["id"] for item in admin.get(path).json} >= set(made.values())
+        narrow = world.call("GET", f"{path}&service_slug=open&unit_type=UNIT").json
+        assert [item["id"] for item in narrow] == [made["open"]]
+        assert world.call("GET", f"{path}&unit_type=OTHER").json == []
+        assert world.call("GET", "/v1/payments/serviceitem").status == 400
 
 
 class TestPlans:

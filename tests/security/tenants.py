@@ -281,6 +281,7 @@ def _special(
         "DELETE /v1/payments/academy/cohortset/{set_ref}/cohort": {"body": ("cohorts",)},
         "GET /v1/payments/planoffer": {"query": {"academy"}},
         "GET /v1/payments/plan": {"query": {"academy"}},
+        "GET /v1/payments/serviceitem": {"query": {"plan"}},
         "GET /v1/payments/me/coupon": {"query": {"academy"}},
         "POST /v1/payments/academy/coupon": {"body": ("slug", "discount_value"), "discount_value": 0.5},
         f"PUT {SESSION}": {"session_ref": "a-lesson"},
