@@ -142,7 +142,8 @@ def _request_body(route: Route, schemas: Schemas, models: Json) -> Json | None:
         if route.bodies_max:
             several = {"type": "array", "items": schema, "minItems": 1, "maxItems": route.bodies_max}
             schema = _one_of([schema, several])
-        return {"required": required, "content": {"application/json": {"schema": schema}}}
+        types = ("application/json", *route.body_types)
+        return {"required": required, "content": {media_type: {"schema": schema} for media_type in types}}
     if _is_webhook(route):
         event = {"type": "object", "description": "A Stripe event; its bytes are what is signed."}
         return {"required": True, "content": {"application/json": {"schema": event}}}
@@ -207,6 +208,8 @@ def _common(route: Route) -> list[type[DomainError]]:
         found.append(InvalidRequest)
     if route.body is not None:
         found += [_http.MalformedJson, _http.UnsupportedMediaType]
+    if route.body_types:
+        found.append(_http.MalformedYaml)
     if route.keyed:
         found.append(_dispatch.InvalidIdempotencyKey)
     return found
