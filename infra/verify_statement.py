@@ -157,7 +157,8 @@ class _Account:
             if abs(content["units"]) != sum(one["units"] for one in portions if not one.get("unlimited")):
                 wrong.append(f"entry {name} says {content['units']} units, its lots say otherwise")
             origins = [one["origin"] for one in portions if one.get("origin")]
-            if entry["invoices"] != list(dict.fromkeys(origin["invoice_id"] for origin in origins)):
+            paid = [origin["invoice_id"] for origin in origins if origin.get("invoice_id") is not None]
+            if entry["invoices"] != list(dict.fromkeys(paid)):
                 wrong.append(f"entry {name} names other invoices than its lots do")
             if self.since is not None and content["at"][:10] < self.since:
                 wrong.append(f"entry {name} is from before {self.since}")
@@ -266,7 +267,7 @@ class _Account:
 
 def _switched(kind: str) -> int:
     """What opens an unlimited lot, and what closes it: a use of it does neither."""
-    return {"grant": 1, "restore": 1, "reverse": -1}.get(kind, 0)
+    return {"grant": 1, "restore": 1, "reverse": -1, "revoke": -1}.get(kind, 0)
 
 
 def _facts(lot: Json) -> tuple[Any, ...]:
@@ -275,7 +276,7 @@ def _facts(lot: Json) -> tuple[Any, ...]:
 
 def _facts_of(portion: Json) -> tuple[Any, ...]:
     origin = portion["origin"]
-    return (portion["granted"], _second(portion["created_at"]), origin["source"], origin["invoice_id"])
+    return (portion["granted"], _second(portion["created_at"]), origin["source"], origin.get("invoice_id"))
 
 
 def _lives(lot: Json, portion: Json, *, early: bool) -> bool:

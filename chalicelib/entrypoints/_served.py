@@ -48,6 +48,9 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "academy.plan_offers": {
         "/v1/payments/planoffer": "GET",
     },
+    "academy.permissions": {
+        "/v1/payments/me/permissions": "GET",
+    },
     "academy.statement": {
         "/v1/payments/me/statement": "GET",
     },
@@ -91,6 +94,11 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/ops/inbox": "GET",
         "/ops/inbox/{event_id}": "GET",
         "/ops/inbox/{event_id}/replay": "POST",
+    },
+    "staff.consumables": {
+        "/v1/payments/academy/service/consumable": "GET",
+        "/v1/payments/academy/user/{user_id}/consumable": "POST",
+        "/v1/payments/academy/user/{user_id}/consumable/revoke": "POST",
     },
     "staff.academy_services": {
         "/v1/payments/academy/academyservice": "GET POST",
@@ -139,6 +147,20 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "staff.financing": {
         "/v1/payments/academy/financingoption": "GET POST",
         "/v1/payments/academy/financingoption/{option_id}": "DELETE GET PUT",
+    },
+    "staff.history": {
+        "/v1/payments/academy/audit": "GET",
+        "/v1/payments/academy/user/{user_id}/timeline": "GET",
+    },
+    "staff.holdings": {
+        "/v1/payments/academy/subscription": "GET",
+        "/v1/payments/academy/subscription/{subscription_id}": "GET",
+        "/v1/payments/academy/planfinancing": "GET",
+        "/v1/payments/academy/planfinancing/{financing_id}": "GET",
+    },
+    "staff.invoices": {
+        "/v1/payments/academy/invoice": "GET",
+        "/v1/payments/academy/invoice/{invoice_id}": "GET",
     },
     "staff.plans": {
         "/v1/payments/academy/plan": "GET POST",

@@ -80,7 +80,10 @@ class TestSlugs:
             statuses[refusal.slug].add(refusal.status)
         shared = {
             "invalid-request": {400, 402},  # the payment service's own word for a charge that it refuses
-            "user-not-found": {400, 404},  # in a body that is to name somebody (the documents' word), and in a path
+            # In the body of an invitation (the facts' section 16), and elsewhere.
+            "user-not-found": {400, 404},
+            "cohort-not-found": {400, 404},
+            "plan-not-found": {400, 404},
         }
         assert {slug: found for slug, found in statuses.items() if len(found) > 1} == shared
 

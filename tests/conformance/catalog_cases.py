@@ -17,8 +17,7 @@ MENTORS = ResourceSet(id=1, academy_id=ACADEMY, kind=SetKind.MENTORSHIP_SERVICE,
 SET = store.new(MENTORS)
 LIMITED = a_coupon(NOW, ACADEMY, how_many_offers=2, how_many_per_person=2)
 UNLIMITED = a_coupon(NOW, ACADEMY)
-LISTED: Values = {"ref": f"COUPONS#{ACADEMY}", "ref_sk": "0000000000000500"}
-COUPON = store.new(LIMITED, **LISTED)
+COUPON = store.new(LIMITED)
 REVOKED = LIMITED.model_copy(update={"revoked": True})
 AUTOMATIC = a_coupon(NOW, ACADEMY, auto=True, expires_at=NOW)
 PLACE = store.automatic(AUTOMATIC)

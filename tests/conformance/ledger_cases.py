@@ -180,6 +180,20 @@ TAKES = (
     ),
     passing(
         store.take_writes,
+        "an unlimited lot, which ends",
+        taken(page(a=lot(-1, -1), b=lot(5)), {"a": -1}),
+        before=page(a=lot(-1, -1), b=lot(4)),
+        after=page(b=lot(4)),
+    ),
+    Case(
+        of=store.take_writes,
+        name="an unlimited lot, which ended before",
+        writes=taken(page(a=lot(-1, -1)), {"a": -1}),
+        before={PAGE: page()},
+        refused=store.Moved,
+    ),
+    passing(
+        store.take_writes,
         "in place of the heads that were read, beside one that came since",
         taken(headed(page(a=lot(5)), ONE, TWO), {"a": 2}),
         before=headed(page(a=lot(5)), ONE, TWO, THREE),

@@ -22,6 +22,7 @@ from tests.conformance import (
     service_query_cases,
     set_cases,
     staff_cases,
+    staff_query_cases,
     waiting_cases,
 )
 from tests.conformance.cases import everything, fill
@@ -33,6 +34,7 @@ ASKED: tuple[Asked, ...] = (
     *enrollment_cases.ASKED,
     *people_query_cases.ASKED,
     *refund_cases.ASKED,
+    *staff_query_cases.ASKED,
     *service_query_cases.ASKED,
     *set_cases.ASKED,
     *staff_cases.ASKED,

@@ -66,6 +66,19 @@ CASES = (
         refused=PlanAtCapacity,
     ),
     Case(
+        of=waiting_store.place_given,
+        name="beyond the last",
+        writes=[waiting_store.place_given(1, now=NOW)],
+        before=rows_of(COUNTED),
+        after={COUNTED.key: {**PLACES_ROW, "used": 3}},
+    ),
+    Case(
+        of=waiting_store.place_given,
+        name="that nobody counted",
+        writes=[waiting_store.place_given(1, now=NOW)],
+        refused=Unexpected,
+    ),
+    Case(
         of=waiting_store.looked_at_again,
         name="soon",
         writes=[waiting_store.looked_at_again(1, due_at=NOW)],

@@ -216,6 +216,17 @@ class TestThePromise:
         refused(accept(world, secret), 409, "plan-outgrown")
         assert everything(world) == before
 
+    def test_takes_a_place_and_stands_where_none_is_left(self, staff: Clerk, world: World) -> None:
+        change(world, Plan, plan_key(world.academy_id, BASIC), capacity=2)
+        secrets = [invited(staff, BASIC, email=f"s{number}@example.org") for number in range(3)]
+        assert world.person().check("basic").status == 200
+        for secret in secrets:
+            assert signed_in(world, accept(world, secret)).units("ai-chat") == 5000
+        world.advance(minutes=10)
+        refused(world.person().check("basic"), 409, "plan-at-capacity")
+        world.settle()
+        check_books(world)
+
     def test_is_frozen_once_it_is_accepted(self, staff: Clerk, world: World) -> None:
         """What the sweep delivers later is what was accepted, whatever staff change meanwhile."""
         secret = invited(staff, BASIC)

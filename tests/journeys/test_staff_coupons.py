@@ -8,10 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.books.catalog import store
 from chalicelib.books.catalog.referrals import own_coupon
 from chalicelib.dynamo.table import Table
-from chalicelib.dynamo.writes import commit
 from chalicelib.flows.catalog.coupons import AUTOMATIC_COUPONS_MAX
 from tests.books import check_books
 from tests.journeys.test_crash import outside_calls
@@ -383,10 +381,3 @@ class TestTenants:
         reader = clerk(world, "read_subscription")
         assert reader.get(PATH).status == 200
         refused(reader.call(method, path, COUPON), 403, "permission-denied")
-
-
-def test_one_that_was_made_before_there_were_lists_is_listed_once_it_is_changed(staff: Clerk, world: World) -> None:
-    commit(world.table, [store.new(a_coupon(world.now, world.academy_id, auto=True, plan_ids=()))])
-    assert listed(staff) == [] and on_bag(world) == ([], {})
-    changed(staff, "half", discount_value=0.4)
-    assert listed(staff) == ["half"] and on_bag(world) == (["half"], {})

@@ -108,9 +108,9 @@ def two_tenants(world: World) -> Tenants:
     owner, neighbour, operator = world.paying(), world.paying(), world.person(operator=True)
     other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
     staff, other_staff = world.person(), world.person()
+    admin = Position(role="academy_admin")
     for person, academy_id in ((staff, world.academy_id), (other_staff, other.id)):
-        position = Position(role="academy_admin")
-        identity.add_member(world.table, position, user_id=person.user_id, academy_id=academy_id)
+        identity.add_member(world.table, admin, user_id=person.user_id, academy_id=academy_id)
     bought = owner.pay(owner.check("basic").json, chosen_period="MONTH").json
     assert owner.buy().status == 201
     session = owner.put(f"/v1/payments/me/service/{SERVICE}/consumptionsession/a-lesson").json
@@ -121,9 +121,8 @@ def two_tenants(world: World) -> Tenants:
         NewUser(email="grace@example.com", first_name="Grace", last_name="Hopper", password=PASSWORD),
         now=world.now,
     )
-    key = identity.issue_api_key(
-        world.table, NewApiKey(name="A key", scopes=("studio",), academy_id=world.academy_id), now=world.now
-    )
+    a_key = NewApiKey(name="A key", scopes=("studio",), academy_id=world.academy_id)
+    key = identity.issue_api_key(world.table, a_key, now=world.now)
     assert world.post_webhook(*_a_webhook(world, "evt_of_the_owner")).status == 200
     world.settle()
     examples = {
@@ -137,7 +136,6 @@ def two_tenants(world: World) -> Tenants:
         "first_name": "Grace",
         "how_many": 10,
         "invite_id": (invited := an_invitation(world, staff))[0],
-        "invoice_id": bought["id"],
         "key_id": key.id,
         "name": "Grace",
         "password": PASSWORD,
@@ -156,9 +154,9 @@ def two_tenants(world: World) -> Tenants:
         "session_ref": session["id"],
         "slug": "hillside",
         "standing": "BAD",
-        "user_id": owner.user_id,
         **CARD,
         **of_sets_and_offers(world, staff),
+        **held_by(owner, bought["id"]),
     }
     (intent, *_) = [one for one in world.at_stripe("payment_intent") if one["amount"] == 45000]
     world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
@@ -175,6 +173,20 @@ def two_tenants(world: World) -> Tenants:
         examples=examples,
         special=_special(world, owner, bag["token"], signed_in.email, staff.user_id, invited),
     )
+
+
+def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:
+    """What staff name of the owner's, who pays a plan by instalments too."""
+    financed = owner.pay(owner.check("bootcamp").json, how_many_installments=12).json
+    reason = "They waited for a mentor who never came."
+    return {
+        "financing_id": financed["id"],
+        "invoice_id": subscription_id,
+        "reason": reason,
+        "subscription_id": subscription_id,
+        "user": owner.user_id,
+        "user_id": owner.user_id,
+    }
 
 
 def of_the_catalog(world: World, staff: Person) -> dict[str, Any]:
@@ -258,7 +270,7 @@ def _special(
         "POST /v1/auth/invite/{token}/accept": {"token": invited[1]},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
-        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "bootcamp"},
+        "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "pro-trial"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},
         "POST /v1/payments/academy/academyservice": {"service": COURSES},
         "PUT /v1/payments/academy/service/{service_ref}": {"service_ref": OWN_SERVICE},

@@ -46,7 +46,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (reconcile.act, 2),
     (bank.act, 5),
     (dashboard.act, 3),
-    (staff.act, 3),
+    (staff.act, 4),
     (join.act, 2),
     (deploy.act, 1),
     (wait.act, 7),

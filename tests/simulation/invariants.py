@@ -28,7 +28,7 @@ Item = dict[str, Any]
 Key = tuple[str, str]
 
 NONE = {"N": "0"}
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1}
+SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
 """What opens an unlimited lot, and what closes it."""
 CARDS_PER_HOUR, DECLINES_PER_HOUR = 4, 2
 ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PER_HOUR}

@@ -294,7 +294,7 @@ class TestEveryOperatorsRoute:
 
     def test_and_every_other_says_what_it_answers_and_bounds_what_it_reads(self) -> None:
         ours = [route for route in ROUTES if route.handler.__module__ in OURS]
-        assert len(ours) == 18
+        assert len(ours) == 19
         for route in ours:
             assert route.summary, route.path
             assert route.path.startswith("/ops/") == (route.access is Access.OPERATOR)

@@ -88,6 +88,28 @@ class TestReversal:
         one = reversal(grant, both, Target(due=5), invoice_id=1, reversed_before=10)
         assert (units(after(both, one)), one.owed.units) == ({"a": 1}, 0)
 
+    @pytest.mark.parametrize(
+        ("due", "revoked", "unspent", "taken", "owed"),
+        [(10, 4, 6, 6, 0), (10, 4, 3, 3, 3), (5, 4, 6, 1, 0), (5, 7, 3, 0, 0), (10, 10, 0, 0, 0), (0, 4, 6, 0, 0)],
+    )
+    def test_takes_that_much_less_as_staff_took(
+        self, due: int, revoked: int, unspent: int, taken: int, owed: int
+    ) -> None:
+        grant = granted(10)
+        page = a_page(lots_of(grant, **({"a": unspent} if unspent else {})))
+        one = reversal(grant, page, Target(due=due, revoked=revoked), invoice_id=1, reversed_before=0)
+        assert (one.moved, one.owed.units) == (taken, owed)
+
+    def test_undoes_nothing_where_staff_took_some_of_the_rest(self) -> None:
+        grant = granted(10)
+        page = a_page(lots_of(grant, a=2))  # five were taken back, then staff took three
+        one = reversal(grant, page, Target(due=5, revoked=3), invoice_id=1, reversed_before=5)
+        assert one.changes is False
+        rest = reversal(grant, page, Target(due=10, revoked=3), invoice_id=1, reversed_before=5)
+        assert (rest.moved, rest.owed.units) == (2, 0)
+        failed = reversal(grant, page, Target(due=0, revoked=3), invoice_id=1, reversed_before=5)
+        assert failed.moved == -5
+
     def test_freezes_all_that_is_left_and_thaws_it(self) -> None:
         grant = granted(6, 4)
         page = a_page(lots_of(grant, a=6, b=1))

@@ -202,8 +202,9 @@ class Invoice(Document):
     """What is owed and for what. `payment` is None where nothing is to be charged.
 
     `reversed_units`: for each entry that granted what was bought, the units of it that refunds and lost disputes have
-    taken back, those included that had been spent. `undelivered`: the money came when what it was for was gone, so that
-    nothing was delivered and all of it is to go back.
+    taken back, those included that had been spent. `revoked_units`: for each lot that it paid for, the units that staff
+    took. `undelivered`: the money came when what it was for was gone, so that nothing was delivered and all of it is to
+    go back.
     """
 
     id: int
@@ -229,6 +230,7 @@ class Invoice(Document):
     refund_orders: tuple[RefundOrder, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     reversed_units: Mapping[str, int] = {}
+    revoked_units: Mapping[str, int] = {}
     whence: Whence | None = None
     undelivered: bool = False
 

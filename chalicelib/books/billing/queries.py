@@ -100,6 +100,28 @@ def invoices(
     return Page(found, page.next_cursor)
 
 
+def invoices_at(table: Table, user_id: int, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[Invoice]:
+    """A page of what a person bought at one academy, newest first. Its cursor tells nothing of other academies."""
+
+    def wanted(row: Row) -> bool:
+        return load(Invoice, row).academy_id == academy_id
+
+    page = table.query_wanted(keys.user(user_id), prefix="INVOICE#", wanted=wanted, limit=limit, cursor=cursor)
+    return Page(tuple(load(Invoice, row) for row in page.items), page.next_cursor)
+
+
+def invoices_of_academy(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[Invoice]:
+    """A page of an academy's invoices, whoever bought, newest first; one of this moment may be missing."""
+    page = table.query_ref(store.invoices_ref(academy_id), limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(Invoice, row) for row in page.items), page.next_cursor)
+
+
+def invoices_stored(table: Table, user_id: int, invoice_ids: Iterable[int]) -> list[StoredInvoice]:
+    """Those of a person's invoices that there are, to be changed."""
+    found = table.get_many(store.invoice_key(user_id, invoice_id) for invoice_id in invoice_ids)
+    return [read_invoice(row) for row in found.values()]
+
+
 def invoices_named(table: Table, user_id: int, invoice_ids: Iterable[int]) -> list[Invoice]:
     """Those of a person's invoices that there are, in the order of the ids."""
     wanted = [store.invoice_key(user_id, invoice_id) for invoice_id in invoice_ids]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.books.consumption import store
 from chalicelib.books.consumption.model import Session
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.rows import load
+from chalicelib.dynamo.rows import Row, load
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
@@ -37,6 +37,16 @@ def session_of_hash(table: Table, user_id: int, service_slug: str, given: str) -
 def sessions_of(table: Table, user_id: int, *, limit: int, cursor: str | None = None) -> Page[Session]:
     """A page of a person's sessions of every service, newest first."""
     page = table.query(keys.user(user_id), prefix="SESSION#", limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(Session, row) for row in page.items), page.next_cursor)
+
+
+def sessions_at(table: Table, user_id: int, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[Session]:
+    """A page of a person's sessions at one academy, newest first. Its cursor tells nothing of other academies."""
+
+    def wanted(row: Row) -> bool:
+        return load(Session, row).academy_id == academy_id
+
+    page = table.query_wanted(keys.user(user_id), prefix="SESSION#", wanted=wanted, limit=limit, cursor=cursor)
     return Page(tuple(load(Session, row) for row in page.items), page.next_cursor)
 
 

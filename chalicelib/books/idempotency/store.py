@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from chalicelib.books.idempotency.model import KEPT_FOR, Keyed, Record, RequestInFlight, StoredAnswer
+from chalicelib.books.idempotency.model import KEPT_FOR, Keyed, KeyReused, Record, RequestInFlight, StoredAnswer
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Delete, Put, absent, present
@@ -24,6 +24,18 @@ def key_of(keyed: Keyed) -> Key:
 
 def read(row: Row) -> Record:
     return load(Record, row)
+
+
+def answer_of(row: Row | None, keyed: Keyed) -> StoredAnswer | None:
+    """What was answered under this key; None for a new one. Raises KeyReused, RequestInFlight."""
+    if row is None:
+        return None
+    record = read(row)
+    if record.input_hash != keyed.input_hash:
+        raise KeyReused
+    if record.answer is None:
+        raise RequestInFlight
+    return record.answer
 
 
 def opened(keyed: Keyed, *, subject: int | None, now: datetime) -> Put:

@@ -20,7 +20,7 @@ class InsufficientCredits(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Units to take from one lot of one balance page."""
+    """Units to take from one lot of one balance page; -1 ends an unlimited lot."""
 
     balance: Balance
     lot: Lot
@@ -46,6 +46,19 @@ def choose(balances: Sequence[Balance], *, units: int, service: str, now: dateti
         if wanted == 0:
             return takes
     raise InsufficientCredits(service=service, wanted=units, available=units - wanted)
+
+
+def by_page(takes: Sequence[Take]) -> list[tuple[Balance, list[Take]]]:
+    """The takes of each page: a transaction names a row once."""
+    pages: list[tuple[Balance, list[Take]]] = []
+    for take in takes:
+        for balance, of_page in pages:
+            if balance is take.balance:
+                of_page.append(take)
+                break
+        else:
+            pages.append((take.balance, [take]))
+    return pages
 
 
 def _free(balances: Sequence[Balance], now: datetime) -> dict[tuple[str, int, str], int]:

@@ -41,11 +41,11 @@ def grant_entry(unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime
 
 
 def portion_of(take: Take) -> Portion:
-    """What an entry keeps of a take."""
+    """What an entry keeps of a take. An unlimited lot that ends moves no units."""
     lot = take.lot
     return Portion(
         lot_id=lot.id,
-        units=take.units,
+        units=max(take.units, 0),
         page=take.balance.page,
         unlimited=lot.remaining < 0,
         granted=lot.granted,

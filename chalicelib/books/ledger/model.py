@@ -65,13 +65,14 @@ class Source(StrEnum):
 
     PLAN = "plan"
     PURCHASE = "purchase"
+    STAFF = "staff"
 
 
 class Origin(Document):
-    """Why a lot exists: the source, the invoice that paid, and what it belongs to."""
+    """Why a lot exists: the source, the invoice that paid (None: staff gave it), and what it belongs to."""
 
     source: Source
-    invoice_id: int
+    invoice_id: int | None = None
     subscription_id: int | None = None
     financing_id: int | None = None
     team_id: int | None = None
@@ -155,6 +156,7 @@ class EntryKind(StrEnum):
     RELEASE = "release"
     REVERSE = "reverse"
     RESTORE = "restore"
+    REVOKE = "revoke"
 
 
 SIGNS = {
@@ -163,8 +165,11 @@ SIGNS = {
     EntryKind.RELEASE: 1,
     EntryKind.REVERSE: -1,
     EntryKind.RESTORE: 1,
+    EntryKind.REVOKE: -1,
 }
-"""Into the account or out of it. A reversal takes back what a refund returned the money for; a restore undoes it."""
+"""Into the account or out of it. A reversal takes back what a refund returned the money for; a restore undoes it. Staff
+revoke units with no money going back.
+"""
 
 
 class Portion(Document):

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from chalicelib.books.ledger import store
 from chalicelib.books.ledger.chain import Recorded
-from chalicelib.books.ledger.model import Balance, Entry, Holder, Unit
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, Holder, Unit
 from chalicelib.books.ledger.rows import read_balance, read_recorded
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.table import QUERY_ROWS_MAX, Table
 from chalicelib.kernel.pages import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a grant goes: a balance page, and the page as it was read, for what it owes and for its heads."""
+
+    page: int
+    owing: Balance | None = None
+
+
+FIRST_PAGE = Place(0)
 
 
 def balances(table: Table, holder: Holder) -> list[Balance]:
@@ -28,6 +40,15 @@ def own_balances(table: Table, holder: Holder) -> list[Balance]:
     """All open pages of a person itself, or of a team's pool."""
     rows = table.query_all(holder.partition, prefix=store.BALANCE_PREFIX)
     return [read_balance(holder, row) for row in rows]
+
+
+def place(table: Table, holder: Holder, unit: Unit, *, lots: int) -> Place:
+    """The first page of an account that has room for so many lots more, as it is now."""
+    taken = {found.page: found for found in own_balances(table, holder) if found.unit.name == unit.name}
+    number = 0
+    while number in taken and len(taken[number].lots) + lots > LOTS_PER_PAGE_MAX:
+        number += 1
+    return Place(number, taken.get(number))
 
 
 def page(table: Table, holder: Holder, unit: Unit, number: int) -> Balance | None:

@@ -20,10 +20,12 @@ class Target:
 
     `due`: countable units to take back, over all refunds and lost disputes. `ended`: unlimited ones end too.
     `frozen`: what is left cannot be used. `ends_at`: the access has ended, and the units with it. `collect`: what was
-    spent already is taken out of what the account gets next.
+    spent already is taken out of what the account gets next. `revoked`: what staff took of these lots counts as taken
+    back, by whatever refund comes after it, so that nobody owes it or loses as much again.
     """
 
     due: int
+    revoked: int = 0
     ended: bool = False
     frozen: bool = False
     ends_at: datetime | None = None
@@ -99,7 +101,8 @@ def reversal(grant: Entry, balance: Balance, target: Target, *, invoice_id: int,
     before = next((owed for owed in balance.owed if owed.grant_id == grant.id), None)
     owed_before = 0 if before is None else before.units
     taken_before = reversed_before - owed_before
-    taken = max(0, min(target.due, sum(unspent.values()) + taken_before))
+    wanted = max(target.due - target.revoked, min(taken_before, target.due))
+    taken = max(0, min(wanted, sum(unspent.values()) + taken_before))
     moves = _spread(counted, unspent, taken - taken_before)
     changes = [
         _changed(portion, open_lots.get(portion.lot_id), unspent[portion.lot_id] - moves.get(portion.lot_id, 0), target)
@@ -118,7 +121,7 @@ def reversal(grant: Entry, balance: Balance, target: Target, *, invoice_id: int,
         owed=Owed(
             grant_id=grant.id,
             invoice_id=invoice_id,
-            units=target.due - taken,
+            units=max(0, target.due - target.revoked - taken),
             collect=before.collect if before is not None else target.collect,
         ),
         taken=taken,

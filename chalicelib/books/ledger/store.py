@@ -141,7 +141,7 @@ def _owes(owed: Owed, units: int) -> Action:
 def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entry: Entry, now: datetime) -> list[Write]:
     """Take units from chosen lots of one page, and the entry for it. Raises Moved where a lot has changed too much.
 
-    A lot that is emptied leaves the page, and so does one that others emptied before.
+    A lot that is emptied, or an unlimited one that ends, leaves the page, and so does one that others emptied before.
     """
     actions: list[Action] = []
     conditions: list[Condition] = []
@@ -150,12 +150,12 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
         attribute, expiry = Path([LOT + take.lot.id]), Path([LOT + take.lot.id, "e"])
         remaining = Path([LOT + take.lot.id, "r"])
         conditions.append((expiry == 0) | (expiry > int(now.timestamp())))
-        if take.lot.remaining < 0:
-            conditions.append(remaining == -1)
-        elif take.lot.remaining == take.units:
+        if take.lot.remaining == take.units:
             conditions.append(remaining == take.units)
             actions.append(attribute.remove())
             closed += 1
+        elif take.lot.remaining < 0:
+            conditions.append(remaining == -1)
         else:
             conditions.append(remaining >= take.units)
             actions.append(remaining.set(remaining - take.units))

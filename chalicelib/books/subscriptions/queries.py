@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.model import Financing, Subscription
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.rows import load
+from chalicelib.dynamo.rows import Row, load
 from chalicelib.dynamo.table import Table
+from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import sortable
+from chalicelib.kernel.pages import Page
 
 ROWS_MAX = 200
 COUNTED_AT_ONCE = 1000
+H = TypeVar("H", Subscription, Financing)
+
+
+class SubscriptionNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "subscription-not-found"
+    detail = "There is no such subscription."
+
+
+class FinancingNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "plan-financing-not-found"
+    detail = "There is no such plan financing."
 
 
 def subscriptions(table: Table, user_id: int) -> list[Subscription]:
@@ -39,3 +57,43 @@ def financings(table: Table, user_id: int) -> list[Financing]:
     """A person's financings in every status, newest first; at most 200."""
     page = table.query(keys.user(user_id), prefix="FIN#", limit=ROWS_MAX, newest_first=True)
     return [load(Financing, row) for row in page.items]
+
+
+def holdings_at(
+    table: Table, kind: type[H], user_id: int, academy_id: int, *, limit: int, cursor: str | None = None
+) -> Page[H]:
+    """A page of a person's subscriptions, or financings, at one academy, newest first.
+
+    Its cursor tells nothing of other academies.
+    """
+
+    def wanted(row: Row) -> bool:
+        return load(kind, row).terms.academy_id == academy_id
+
+    prefix = "SUB#" if kind is Subscription else "FIN#"
+    page = table.query_wanted(keys.user(user_id), prefix=prefix, wanted=wanted, limit=limit, cursor=cursor)
+    return Page(tuple(load(kind, row) for row in page.items), page.next_cursor)
+
+
+def holdings_of_academy(
+    table: Table, kind: type[H], academy_id: int, *, limit: int, cursor: str | None = None
+) -> Page[H]:
+    """A page of an academy's subscriptions, or financings, newest first; one of this moment may be missing."""
+    page = table.query_ref(_ref(kind, academy_id), limit=limit, newest_first=True, cursor=cursor)
+    return Page(tuple(load(kind, row) for row in page.items), page.next_cursor)
+
+
+def holding_of_academy(table: Table, kind: type[H], academy_id: int, ident: int) -> H:
+    """An academy's subscription or financing, as it is now, whoever it is of.
+
+    One that was made this moment may be missing. Raises SubscriptionNotFound, FinancingNotFound.
+    """
+    found = table.query_ref(_ref(kind, academy_id), prefix=sortable(ident), limit=1).items
+    row = table.get(found[0].key) if found else None
+    if row is None:
+        raise SubscriptionNotFound if kind is Subscription else FinancingNotFound
+    return load(kind, row)
+
+
+def _ref(kind: type[H], academy_id: int) -> str:
+    return (store.subscriptions_ref if kind is Subscription else store.financings_ref)(academy_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
-from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.rows import Key, Row, Value
 from chalicelib.dynamo.writes import Delete, Put, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import sortable
@@ -28,6 +28,14 @@ class TrialAlreadyTaken(DomainError):
 
 class HoldingMoved(Exception):
     """The subscription or financing was changed by somebody else since it was read."""
+
+
+def subscriptions_ref(academy_id: int) -> str:
+    return f"SUBSCRIPTIONS#{academy_id}"
+
+
+def financings_ref(academy_id: int) -> str:
+    return f"FINANCINGS#{academy_id}"
 
 
 def subscription_key(user_id: int, subscription_id: int) -> Key:
@@ -54,7 +62,7 @@ def card_trial_claim_key(fingerprint: str, plan_id: int) -> Key:
 def new_subscription(subscription: Subscription) -> Put:
     return Put(
         key=subscription_key(subscription.user_id, subscription.id),
-        values={"doc": subscription.model_dump_json(), "version": 1},
+        values=_values(subscription, 1),
         condition=absent,
         refused=never(f"the subscription {subscription.id} follows from its invoice"),
     )
@@ -63,7 +71,7 @@ def new_subscription(subscription: Subscription) -> Put:
 def new_financing(financing: Financing) -> Put:
     return Put(
         key=financing_key(financing.user_id, financing.id),
-        values={"doc": financing.model_dump_json(), "version": 1},
+        values=_values(financing, 1),
         condition=absent,
         refused=never(f"the financing {financing.id} follows from its invoice"),
     )
@@ -75,10 +83,20 @@ def changed_holding(holding: Holding, *, version: int) -> Put:
     key = subscription_key if subscribed else financing_key
     return Put(
         key=key(holding.user_id, holding.id),
-        values={"doc": holding.model_dump_json(), "version": version + 1},
+        values=_values(holding, version + 1),
         condition=at_version(version),
         refused=lambda old: HoldingMoved(),
     )
+
+
+def _values(holding: Holding, version: int) -> dict[str, Value]:
+    ref = subscriptions_ref if isinstance(holding, Subscription) else financings_ref
+    return {
+        "doc": holding.model_dump_json(),
+        "version": version,
+        "ref": ref(holding.terms.academy_id),
+        "ref_sk": sortable(holding.id),
+    }
 
 
 def plan_claims_ref(plan_id: int) -> str:

@@ -8,11 +8,15 @@ from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Put, anyway, never
 
 
+def key_of(activity: Activity) -> Key:
+    at = int(activity.at.timestamp() * 1000)
+    return Key(keys.user(activity.user_id), f"ACT#{at:015d}#{activity.id}")
+
+
 def new(activity: Activity) -> Put:
     """Put an activity. The same cause at the same time is the same row."""
-    at = int(activity.at.timestamp() * 1000)
     return Put(
-        key=Key(keys.user(activity.user_id), f"ACT#{at:015d}#{activity.id}"),
+        key=key_of(activity),
         values={"doc": activity.model_dump_json()},
         condition=anyway,
         refused=never("this write has no condition"),

@@ -79,6 +79,16 @@ def place_taken(plan_id: int, *, capacity: int, now: datetime) -> Update:
     )
 
 
+def place_given(plan_id: int, *, now: datetime) -> Update:
+    """One place less, and one too many where none was left. The places are counted before."""
+    return Update(
+        key=places_key(plan_id),
+        actions=(Path("used").add(1), Path("touched_at").set(now.isoformat())),
+        condition=present,
+        refused=never("places are counted before"),
+    )
+
+
 def looked_at_again(plan_id: int, *, due_at: datetime | None) -> Update:
     """When to see next whether there is a place for whoever waits; None: nobody does."""
     actions: tuple[Action, ...] = (Path("due_shard").remove(), Path("due_at").remove())

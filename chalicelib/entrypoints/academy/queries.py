@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from chalicelib.books.billing.model import InvoiceStatus
 from chalicelib.entrypoints._http import INTEGER_MAX, Query
 from chalicelib.kernel.pages import OFFSET_MAX
 
@@ -19,6 +20,7 @@ Slug = Annotated[str, Meta(min_length=1, max_length=60, pattern=SLUG_PATTERN)]
 Country = Annotated[str, Meta(pattern=COUNTRY_PATTERN)]
 AcademyRef = Annotated[str, Meta(max_length=60)]
 Cursor = Annotated[str, Meta(max_length=2000)]
+EVERY_STATUS = frozenset(InvoiceStatus) - {InvoiceStatus.VOIDED}
 
 
 class AcademyQuery(Query):
@@ -36,6 +38,17 @@ class ListQuery(AcademyQuery):
     limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
     offset: Annotated[int, Meta(ge=0, le=OFFSET_MAX)] = 0
     cursor: Cursor | None = None
+
+
+class InvoicesQuery(ListQuery):
+    status: str | None = None
+
+
+def invoice_statuses(text: str | None) -> frozenset[InvoiceStatus]:
+    """Statuses by name, separated by commas; a name that is none matches nothing. None: every one but VOIDED (D59)."""
+    if text is None:
+        return EVERY_STATUS
+    return frozenset(status for status in InvoiceStatus if status.value in text.upper().split(","))
 
 
 def ref_of(text: str) -> int | str:

@@ -43,7 +43,7 @@ class LineOut(Output):
 
 class OpenLotOut(Output):
     """Units that came together, of which `remaining` are left (-1: unlimited), also where they have expired; `frozen`
-    ones cannot be used while their payment is disputed.
+    ones cannot be used while their payment is disputed. `invoice` is null where staff granted them.
     """
 
     id: str
@@ -53,7 +53,7 @@ class OpenLotOut(Output):
     created_at: Instant
     valid_until: Instant | None
     source: Source
-    invoice: int
+    invoice: int | None
 
 
 class TotalsOut(Output):

@@ -145,7 +145,7 @@ def _lot_row(lot: OpenLotOut) -> tuple[str, ...]:
         _time(lot.created_at.isoformat()),
         "" if lot.valid_until is None else _time(lot.valid_until.isoformat()),
         lot.source,
-        str(lot.invoice),
+        "" if lot.invoice is None else str(lot.invoice),
     )
 
 

@@ -24,7 +24,7 @@ def set_price(context: Context, staff: Staff, price: ServicePrice) -> ServicePri
     Raises AcademyServiceExists, SetNotFound, and what checked_price_of_service raises.
     """
     checked = checked_price_of_service(price)
-    return made(context, staff, _subject(price.service_id), checked, beside=_named(None, checked))
+    return made(context, staff, _subject(price.service_id), checked, beside=_there(None, checked))
 
 
 def change_price(context: Context, staff: Staff, service_id: int, changes: Mapping[str, Any]) -> ServicePrice:
@@ -50,12 +50,16 @@ def repriced(before: ServicePrice, changes: Mapping[str, Any]) -> ServicePrice:
     return changed_price(before, {**changes, "set_ids": {kind: ids for kind, ids in sets.items() if ids}})
 
 
-def _named(before: ServicePrice | None, after: ServicePrice) -> list[Write]:
+def _named(before: ServicePrice, after: ServicePrice) -> list[Write]:
+    """What is written with a price that names other sets now; a new price moves the academy's links by itself."""
+    moved: list[Write] = [store.links_moved(after.academy_id)] if _sets(before) != _sets(after) else []
+    return [*_there(before, after), *moved]
+
+
+def _there(before: ServicePrice | None, after: ServicePrice) -> list[Write]:
     """What has to hold of the sets that a price names now and did not before."""
-    old = _sets(before)
-    new = _sets(after)
-    writes: list[Write] = [store.set_is_there(after.academy_id, kind, ident) for kind, ident in sorted(new - old)]
-    return [*writes, store.links_moved(after.academy_id)] if new != old else writes
+    fresh = sorted(_sets(after) - _sets(before))
+    return [store.set_is_there(after.academy_id, kind, ident) for kind, ident in fresh]
 
 
 def _sets(price: ServicePrice | None) -> set[tuple[SetKind, int]]:

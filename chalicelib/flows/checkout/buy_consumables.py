@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.books.billing import queries as billing_queries
@@ -107,14 +108,7 @@ def _purchase(context: Context, buyer: Buyer, command: BuyUnits, rows: dict[Key,
     check_limits(price, how_many=command.how_many, charged=quoted.total, country=command.country)
     check_amount(quoted.total)
     ident = new_id(context.now, context.random_bits)
-    unit = Unit(
-        academy_id=command.academy_id,
-        service_id=service.id,
-        service_slug=service.slug,
-        service_type=service.type,
-        session_seconds=service.session_seconds,
-        set=None if of_set is None else SetRef(kind=of_set.kind, id=of_set.id, slug=of_set.slug),
-    )
+    unit = unit_sold(service, of_set, command.academy_id)
     units = UnitsDelivery(
         unit=unit, how_many=command.how_many, live_every=price.units_live or 0, live_unit=price.units_live_unit
     )
@@ -148,11 +142,31 @@ def _set_of(
         if wanted_kind is not kind or wanted not in offered or row is None:
             raise ServiceSetNotOffered(wanted=wanted)
         return load(ResourceSet, row)
+    return only_set(context, command.academy_id, kind, offered)
+
+
+def only_set(context: Context, academy_id: int, kind: SetKind | None, offered: Sequence[int]) -> ResourceSet | None:
+    """The one set that a service is sold for, where none was named; None: it stands for itself (D19).
+
+    Raises ServiceSetRequired, ServiceSetNotOffered.
+    """
     if not offered:
         return None
     if len(offered) > 1 or kind is None:
         raise ServiceSetRequired(offered=", ".join(str(ident) for ident in offered))
-    found = catalog.sets(context.table, command.academy_id, kind, offered)
+    found = catalog.sets(context.table, academy_id, kind, offered)
     if not found:
         raise ServiceSetNotOffered(wanted=offered[0])
     return found[0]
+
+
+def unit_sold(service: Service, of_set: ResourceSet | None, academy_id: int) -> Unit:
+    """What an account counts that has units of this service, for this set or for itself."""
+    return Unit(
+        academy_id=academy_id,
+        service_id=service.id,
+        service_slug=service.slug,
+        service_type=service.type,
+        session_seconds=service.session_seconds,
+        set=None if of_set is None else SetRef(kind=of_set.kind, id=of_set.id, slug=of_set.slug),
+    )

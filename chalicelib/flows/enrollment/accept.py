@@ -24,6 +24,7 @@ from chalicelib.flows.checkout.check import bag_token
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.link import invitation_of
 from chalicelib.flows.enrollment.promise import gift
+from chalicelib.flows.waiting.room import given_writes
 from chalicelib.kernel.errors import Defect, DomainError, Kind, TryLater
 from chalicelib.kernel.ids import derived, new_id
 
@@ -133,6 +134,7 @@ def _promised(context: Context, invitation: Invitation, user: User) -> tuple[tup
             billing.new_bag(_bag(context, user, academy_id, content.currency, ident), content.model_dump_json())
         )
         writes.append(subscriptions.claim_plan(user.id, plan.id, invoice_id=ident, financed=not plan.is_renewable))
+        writes += given_writes(context, plan, user.id)
         owed.append(Owed(plan_id=plan.id, invoice_id=ident))
     return tuple(owed), writes
 

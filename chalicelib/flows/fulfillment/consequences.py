@@ -40,6 +40,7 @@ def units_target(invoice: Invoice, grant: Entry, *, fate: Fate, ended_at: dateti
         due = granted_units(grant) * amount_returned(invoice) // invoice.amount
     return Target(
         due=due,
+        revoked=sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in grant.portions),
         ended=is_all_returned(invoice) or fate is Fate.ENDED,
         frozen=is_disputed(invoice),
         ends_at=ended_at if fate is Fate.ENDED else None,

@@ -16,9 +16,9 @@ from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.catalog.operations import creation
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.store import UserNotFound
-from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Holder
+from chalicelib.books.ledger.model import Holder
+from chalicelib.books.ledger.queries import FIRST_PAGE, Place, place
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
@@ -28,7 +28,7 @@ from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery
 from chalicelib.flows.fulfillment.notices import receipt, reward_earned
-from chalicelib.flows.fulfillment.plan import Fulfillment, Granting, fulfillment
+from chalicelib.flows.fulfillment.plan import Fulfillment, fulfillment
 from chalicelib.flows.fulfillment.rewards import rewards
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
@@ -41,17 +41,6 @@ TAKEN = (
     subscriptions.PlanAlreadyFinanced,
     subscriptions.TrialAlreadyTaken,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a grant goes: a balance page, and what is owed there, if it was read."""
-
-    page: int
-    owing: Balance | None = None
-
-
-FIRST_PAGE = Place(0)
 
 
 class NotDeliverable(Exception):
@@ -190,15 +179,15 @@ def _earned(context: Context, invoice: Invoice, delivery: Delivery) -> list[tupl
 def _grants(invoice: Invoice, done: Fulfillment, places: dict[tuple[Holder, str], Place]) -> list[Write]:
     writes: list[Write] = []
     for granting in done.grantings:
-        place = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
+        where = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
         writes += ledger.grant_writes(
             granting.holder,
             granting.unit,
             granting.grants,
-            page=place.page,
+            page=where.page,
             now=(invoice.paid_at or invoice.created_at),
             cause=f"invoice:{invoice.id}",
-            owing=place.owing,
+            owing=where.owing,
         )
     return writes
 
@@ -216,20 +205,9 @@ def _activity(context: Context, invoice: Invoice) -> Activity:
 
 def _places(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], Place]:
     """For each unit the first page with room, and what it owes, out of what is there now."""
-    places: dict[tuple[Holder, str], Place] = {}
-    for granting in done.grantings:
-        taken = {
-            balance.page: balance
-            for balance in ledger_queries.own_balances(context.table, granting.holder)
-            if balance.unit.name == granting.unit.name
-        }
-        page = _first_with_room(taken, granting)
-        places[(granting.holder, granting.unit.name)] = Place(page, taken.get(page))
-    return places
-
-
-def _first_with_room(taken: dict[int, Balance], granting: Granting) -> int:
-    page = 0
-    while page in taken and len(taken[page].lots) + len(granting.grants) > LOTS_PER_PAGE_MAX:
-        page += 1
-    return page
+    return {
+        (granting.holder, granting.unit.name): place(
+            context.table, granting.holder, granting.unit, lots=len(granting.grants)
+        )
+        for granting in done.grantings
+    }

@@ -13,7 +13,7 @@ from chalicelib.books.consumption.model import Session
 from chalicelib.books.idempotency.model import RequestInFlight
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
-from chalicelib.books.ledger.burn import InsufficientCredits, Take, choose
+from chalicelib.books.ledger.burn import InsufficientCredits, Take, by_page, choose
 from chalicelib.books.ledger.entries import portion_of
 from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
 from chalicelib.dynamo.writes import Write, commit
@@ -107,7 +107,7 @@ def _session(context: Context, user_id: int, command: Consume, takes: Sequence[T
     unit = takes[0].balance.unit
     ident = new_id(context.now, context.random_bits)
     seconds = unit.session_seconds or SESSION_SECONDS_DEFAULT
-    pages = _by_page(takes)
+    pages = by_page(takes)
     return Session(
         id=ident,
         user_id=user_id,
@@ -129,7 +129,7 @@ def _session(context: Context, user_id: int, command: Consume, takes: Sequence[T
 
 def _take_writes(context: Context, takes: Sequence[Take], session: Session) -> list[Write]:
     writes: list[Write] = []
-    for number, (balance, of_page) in enumerate(_by_page(takes)):
+    for number, (balance, of_page) in enumerate(by_page(takes)):
         entry = Entry(
             id=_entry_id(session.id, number),
             kind=EntryKind.CONSUME,
@@ -141,19 +141,6 @@ def _take_writes(context: Context, takes: Sequence[Take], session: Session) -> l
         )
         writes += ledger.take_writes(balance.holder, balance, of_page, entry=entry, now=context.now)
     return writes
-
-
-def _by_page(takes: Sequence[Take]) -> list[tuple[Balance, list[Take]]]:
-    """The takes of each page: a transaction names a row once."""
-    pages: list[tuple[Balance, list[Take]]] = []
-    for take in takes:
-        for balance, of_page in pages:
-            if balance is take.balance:
-                of_page.append(take)
-                break
-        else:
-            pages.append((take.balance, [take]))
-    return pages
 
 
 def _entry_id(session_id: int, number: int) -> str:

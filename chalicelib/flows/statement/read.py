@@ -51,7 +51,8 @@ def read_statement(table: Table, user_id: int, *, academy_id: int | None, since:
         raise StatementTooLong(entries=shown, limit=ENTRIES_SHOWN_MAX)
     found = accounts(holder, entries, pages, since=since)
     named = {invoice_id for account in found for line in account.lines for invoice_id in line.invoice_ids}
-    named |= {lot.origin.invoice_id for account in found for lot in account.lots}
+    origins = [lot.origin for account in found for lot in account.lots]
+    named |= {origin.invoice_id for origin in origins if origin.invoice_id is not None}
     return Statement(holder, found, billing.invoices_named(table, user_id, sorted(named)))
 
 

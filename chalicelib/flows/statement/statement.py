@@ -110,5 +110,6 @@ def _lines(holder: Holder, entries: Iterable[Recorded], opening: int) -> Iterabl
         balance += entry.units
         found = content(holder, entry.doc)
         origins = [portion["origin"] for portion in found["portions"] if portion.get("origin") is not None]
-        invoice_ids = tuple(dict.fromkeys(int(origin["invoice_id"]) for origin in origins))
+        named = [origin["invoice_id"] for origin in origins if origin.get("invoice_id") is not None]
+        invoice_ids = tuple(dict.fromkeys(map(int, named)))
         yield Line(found, entry.hash, entry.units, balance, invoice_ids)

@@ -68,6 +68,16 @@ def room_writes(context: Context, plan: Plan, buyer: Buyer) -> list[Write]:
     return [*gone, store.place_taken(plan.id, capacity=plan.capacity, now=context.now)]
 
 
+def given_writes(context: Context, plan: Plan, user_id: int) -> list[Write]:
+    """Count the place of somebody who is given the plan: no capacity keeps an academy from what it promised, but what
+    it gives is not sold any more.
+    """
+    if plan.capacity is None:
+        return []
+    _counted(context, plan, user_id)
+    return [store.place_given(plan.id, now=context.now)]
+
+
 def recounted(context: Context, places: Places) -> Places:
     """Places as they are when everybody who has the plan, and every place that is kept, is counted anew.
 

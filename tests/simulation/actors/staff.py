@@ -1,8 +1,10 @@
-"""Staff: somebody changes the catalog or gives money back, or an operator has an event tried again."""
+"""Staff: somebody changes the catalog, gives money back, gives units or takes them, or has an event tried again."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,14 +14,15 @@ from chalicelib.books.catalog.model import Coupon, Plan, PlanStatus
 from chalicelib.dynamo.rows import Key, Row, decode, load
 from chalicelib.dynamo.writes import commit
 from chalicelib.kernel.documents import Document
-from tests.simulation.shops import ACADEMIES
+from tests.simulation.shops import ACADEMIES, SERVICES
 from tests.simulation.stage import Stage
+from tests.world import Reply
 
 STATUSES = (PlanStatus.ACTIVE, PlanStatus.ACTIVE, PlanStatus.UNLISTED, PlanStatus.DISCONTINUED)
 
 
 def act(stage: Stage) -> None:
-    stage.rng.choice((reprice, retire, extend, replay, refund, refund, refund))(stage)
+    stage.rng.choice((reprice, retire, extend, replay, refund, refund, refund, grant, revoke, revoke))(stage)
 
 
 def reprice(stage: Stage) -> None:
@@ -63,13 +66,56 @@ def refund(stage: Stage) -> None:
         body["amount"] = stage.rng.randint(1, invoice.amount) / 100
     if stage.rng.random() < 0.4:
         body["plan_action"] = stage.rng.choice(list(PlanAction)).value
-    headers = {"Idempotency-Key": f"refund-{stage.rng.getrandbits(64)}"}
-    path = f"/v1/payments/academy/invoice/{invoice.id}/refund"
+    _posted(stage, f"/v1/payments/academy/invoice/{invoice.id}/refund", body)
+
+
+def grant(stage: Stage) -> None:
+    """Somebody gives a person units, perhaps unlimited ones, perhaps for some days."""
+    customer, rng = stage.somebody(), stage.rng
+    body = _adjusting(stage, rng.choice(SERVICES), rng.choice((-1, *[rng.randint(1, 4)] * 5)))
+    if rng.random() < 0.3:
+        body["expires_at"] = (stage.now + timedelta(days=rng.randint(1, 40))).isoformat()
+    _once(stage, f"/v1/payments/academy/user/{customer.user_id}/consumable", body)
+
+
+def revoke(stage: Stage) -> None:
+    """Somebody takes units of a person, bought or given: rather of who has some."""
+    pages = [item for item in stage.memory.copy() if item["sk"]["S"].startswith("BAL#") and "lots" in item]
+    owned = [item for item in pages if item["lots"]["N"] != "0" and item["pk"]["S"].startswith("LEDGER#USER#")]
+    if not owned:
+        return
+    page = stage.rng.choice(owned)
+    service, user_id = json.loads(page["doc"]["S"])["service_slug"], page["pk"]["S"].rpartition("#")[2]
+    body = _adjusting(stage, service, stage.rng.choice((-1, *[stage.rng.randint(1, 6)] * 5)))
+    body["academy"] = json.loads(page["doc"]["S"])["academy_id"]
+    _once(stage, f"/v1/payments/academy/user/{user_id}/consumable/revoke", body)
+
+
+def _adjusting(stage: Stage, service: str, how_many: int) -> dict[str, Any]:
+    return {"academy": stage.rng.choice(ACADEMIES), "service": service, "how_many": how_many, "reason": "a reason"}
+
+
+def _once(stage: Stage, path: str, body: dict[str, Any]) -> None:
+    """However often it is sent under one key, it is one adjustment."""
+    done = {reply.json["id"] for reply in _posted(stage, path, body) if reply.status in (200, 201)}
+    if len(done) > 1:
+        stage.complain(f"{path} was done as {done}")
+
+
+def _posted(stage: Stage, path: str, body: dict[str, Any]) -> list[Reply]:
+    """Once or by two calls under one key. The answers that came."""
+    headers = {"Idempotency-Key": f"staff-{stage.rng.getrandbits(64)}"}
+    replies: list[Reply] = []
     for _ in range(stage.rng.choice((1, 1, 2))):
-        stage.act(
+        reply = stage.act(
             f"staff: {path} {body}",
             lambda: stage.call("POST", path, body=body, token=stage.operator_token, headers=dict(headers)),
         )
+        replies += [] if reply is None else [reply]
+    for reply in replies:
+        if reply.status >= 500 and reply.status != 503:
+            stage.complain(f"{path}: {reply.status} {reply.text}")
+    return replies
 
 
 def _change(stage: Stage, prefix: str, kind: type[Document], changes: Callable[[Any], dict[str, Any]]) -> None:

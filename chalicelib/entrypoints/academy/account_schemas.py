@@ -1,0 +1,199 @@
+"""What a customer has, as it is shown to them and to staff: units, subscriptions, financings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec.structs import asdict
+
+from chalicelib.books.ledger.burn import available
+from chalicelib.books.ledger.model import Balance, Lot, Unit
+from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.entrypoints._http import Instant, Output
+from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major
+
+GROUPS = {
+    "MENTORSHIP_SERVICE_SET": "mentorship_service_sets",
+    "EVENT_TYPE_SET": "event_type_sets",
+    "COHORT_SET": "cohort_sets",
+}
+
+
+class BalanceOut(Output):
+    unit: int
+
+
+class ServiceRefOut(Output):
+    id: int
+    slug: str
+
+
+class LotOut(Output):
+    """Units that came together: `how_many` are left, -1 is unlimited."""
+
+    id: str
+    how_many: int
+    unit_type: str
+    valid_until: Instant | None
+    subscription_seat: int | None
+    subscription_billing_team: int | None
+    user: int | None
+    subscription: int | None
+    plan_financing: int | None
+    standalone_invoice: int | None
+
+
+class EntryOut(Output):
+    """One set and service (D18). `balance.unit`: what can be used now; `held`: what reservations have set aside, and
+    what is frozen while its payment is disputed.
+    """
+
+    id: int
+    slug: str
+    service: ServiceRefOut
+    academy: int
+    balance: BalanceOut
+    held: int
+    items: list[LotOut]
+
+
+class ConsumablesOut(Output):
+    mentorship_service_sets: list[EntryOut]
+    event_type_sets: list[EntryOut]
+    cohort_sets: list[EntryOut]
+    voids: list[EntryOut]
+
+
+class PlanRefOut(Output):
+    id: int
+    slug: str
+    title: str | None
+
+
+class HoldingOut(Output):
+    """What subscriptions and financings have in common: what was agreed, as it was agreed."""
+
+    id: int
+    status: str
+    status_message: str | None
+    academy: int
+    plans: list[PlanRefOut]
+    paid_at: Instant
+    next_payment_at: Instant | None
+    currency: CurrencyOut
+    country_code: str | None
+    coupons: list[str]
+    invoices: list[int]
+
+
+class SubscriptionOut(HoldingOut):
+    """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons."""
+
+    valid_until: Instant | None
+    trial_ends_at: Instant | None
+    pay_every: int
+    pay_every_unit: str
+    amount: float
+    seats: int
+
+
+class FinancingOut(HoldingOut):
+    """A plan paid by instalments; `monthly_price` is each one's amount."""
+
+    plan_expires_at: Instant
+    how_many_installments: int
+    installments_paid: int
+    monthly_price: float
+
+
+class HoldingsOut(Output):
+    subscriptions: list[SubscriptionOut]
+    plan_financings: list[FinancingOut]
+
+
+def subscription_out(found: Subscription) -> SubscriptionOut:
+    terms = found.terms
+    return SubscriptionOut(
+        **asdict(_holding(found)),
+        valid_until=found.paid_until,
+        trial_ends_at=found.trial_ends_at,
+        pay_every=terms.pay_every,
+        pay_every_unit=terms.pay_every_unit,
+        amount=major(terms.full_amount, terms.currency),
+        seats=terms.seats,
+    )
+
+
+def financing_out(found: Financing) -> FinancingOut:
+    return FinancingOut(
+        **asdict(_holding(found)),
+        plan_expires_at=found.plan_expires_at,
+        how_many_installments=found.how_many_installments,
+        installments_paid=found.installments_paid,
+        monthly_price=major(found.monthly_amount, found.terms.currency),
+    )
+
+
+def _holding(found: Subscription | Financing) -> HoldingOut:
+    terms = found.terms
+    return HoldingOut(
+        id=found.id,
+        status=found.status,
+        status_message=found.status_message,
+        academy=terms.academy_id,
+        plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title)],
+        paid_at=found.paid_at,
+        next_payment_at=found.next_payment_at,
+        currency=currency_out(terms.currency),
+        country_code=terms.country,
+        coupons=[coupon.slug for coupon in terms.coupons],
+        invoices=list(found.invoice_ids),
+    )
+
+
+def consumables_out(balances: Sequence[Balance], user_id: int, now: datetime) -> ConsumablesOut:
+    by_account: dict[str, tuple[Unit, list[tuple[Balance, Lot]]]] = {}
+    for balance in balances:
+        owned = [(balance, lot) for lot in balance.lots if lot.usable(now) or lot.frozen]
+        if owned:
+            by_account.setdefault(balance.unit.name, (balance.unit, []))[1].extend(owned)
+    groups: dict[str, list[EntryOut]] = {name: [] for name in (*GROUPS.values(), "voids")}
+    for unit, found in by_account.values():
+        groups[GROUPS.get(unit.service_type, "voids")].append(_entry(unit, found, user_id, now))
+    return ConsumablesOut(**{name: sorted(rows, key=lambda row: row.service.id) for name, rows in groups.items()})
+
+
+def _entry(unit: Unit, found: Sequence[tuple[Balance, Lot]], user_id: int, now: datetime) -> EntryOut:
+    service = ServiceRefOut(id=unit.service_id, slug=unit.service_slug)
+    return EntryOut(
+        id=unit.service_id if unit.set is None else unit.set.id,
+        slug=unit.service_slug if unit.set is None else unit.set.slug,
+        service=service,
+        academy=unit.academy_id,
+        balance=BalanceOut(unit=available([lot for _, lot in found], now, debt=_debt(found))),
+        held=sum(lot.held + max(0, lot.frozen) for _, lot in found),
+        items=[_lot_out(balance, lot, user_id) for balance, lot in found],
+    )
+
+
+def _debt(found: Sequence[tuple[Balance, Lot]]) -> int:
+    return sum({(b.holder_kind, b.holder_id, b.page): b.debt for b, _ in found}.values())
+
+
+def _lot_out(balance: Balance, lot: Lot, user_id: int) -> LotOut:
+    pooled = balance.holder.kind == "TEAM"
+    origin = lot.origin
+    single = origin.subscription_id is None and origin.financing_id is None
+    return LotOut(
+        id=lot.id,
+        how_many=lot.remaining,
+        unit_type="UNIT",
+        valid_until=lot.expires_at,
+        subscription_seat=None,
+        subscription_billing_team=origin.team_id,
+        user=None if pooled else user_id,
+        subscription=origin.subscription_id,
+        plan_financing=origin.financing_id,
+        standalone_invoice=origin.invoice_id if single else None,
+    )
