@@ -18,7 +18,7 @@ import yaml  # type: ignore[import-untyped]
 from chalicelib.entrypoints._http import INTEGER_DIGITS_MAX, JSON_DEPTH_MAX, MalformedYaml
 
 MEDIA_TYPE = "application/yaml"
-WIDTH = 120
+WIDTH = 100
 
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),

@@ -1,4 +1,4 @@
-"""A draft of what a file makes of an academy's offer: the rows that are there and, with their ids already, those to come.
+"""A draft of what a file makes of an academy's offer: rows that are there and, with ids already, those that are to come.
 
 Nothing is written here. Every entry is held against the rules that its row is made and changed by, so that what cannot
 be is refused before anything is done.
