@@ -94,11 +94,6 @@ class MalformedJson(DomainError):
     detail = "The body is not JSON that can be read: {why}"
 
 
-class MalformedYaml(DomainError):
-    slug = "malformed-yaml"
-    detail = "The body is not YAML that can be read: {why}"
-
-
 class BodyTooLarge(DomainError):
     kind = Kind.TOO_LARGE
     slug = "request-too-large"
@@ -224,7 +219,7 @@ def route(
                 keyed=keyed,
                 body_bytes_max=body_bytes_max,
                 bodies_max=bodies_max,
-                body_types=_body_types(hints.get("body")),
+                body_types=getattr(hints.get("body"), "__metadata__", ()),
             )
         )
         return handler
@@ -240,10 +235,6 @@ def _one_body(hint: Any) -> Any:
     """The model of a body, of which there may be several, or which may be written in several ways."""
     hint = hint.__origin__ if typing.get_origin(hint) is Annotated else hint
     return typing.get_args(hint)[0] if isinstance(hint, UnionType) else hint
-
-
-def _body_types(hint: Any) -> tuple[str, ...]:
-    return typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
 
 
 def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -266,8 +257,6 @@ def _sent(found: Route, call: Call) -> Any:
         return parse_json(call, found.body_bytes_max)
     from chalicelib.entrypoints._yaml import read_yaml
 
-    if len(call.raw_body) > found.body_bytes_max:
-        raise BodyTooLarge(limit=found.body_bytes_max)
     return read_yaml(call.raw_body)
 
 

@@ -19,6 +19,7 @@ from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.entrypoints import _auth, _dispatch, _http
 from chalicelib.entrypoints._http import INTEGER_MAX, PATH_TEXT_MAX, STATUS, TITLES, Access, Route
 from chalicelib.entrypoints._refusals import OF_THE_EDGE, field_slugs
+from chalicelib.entrypoints._yaml import MalformedYaml
 from chalicelib.kernel.errors import DomainError, InvalidRequest, TryLater
 
 VERSION = "0.1.0"
@@ -209,7 +210,7 @@ def _common(route: Route) -> list[type[DomainError]]:
     if route.body is not None:
         found += [_http.MalformedJson, _http.UnsupportedMediaType]
     if route.body_types:
-        found.append(_http.MalformedYaml)
+        found.append(MalformedYaml)
     if route.keyed:
         found.append(_dispatch.InvalidIdempotencyKey)
     return found

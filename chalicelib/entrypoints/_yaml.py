@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from chalicelib.entrypoints._http import INTEGER_DIGITS_MAX, JSON_DEPTH_MAX, MalformedYaml
+from chalicelib.entrypoints._http import INTEGER_DIGITS_MAX, JSON_DEPTH_MAX
+from chalicelib.kernel.errors import DomainError
 
 MEDIA_TYPE = "application/yaml"
 WIDTH = 100
@@ -31,6 +32,11 @@ _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 # libyaml where it is there, ten times as fast; the same events from either.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class MalformedYaml(DomainError):
+    slug = "malformed-yaml"
+    detail = "The body is not YAML that can be read: {why}"
 
 
 def read_yaml(raw: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""A draft of what a file makes of an academy's offer: rows that are there and, with ids already, those that are to come.
+"""A draft of what a file makes of an offer: the rows that are there and, with their ids already, those that are to come.
 
 Nothing is written here. Every entry is held against the rules that its row is made and changed by, so that what cannot
 be is refused before anything is done.
@@ -164,10 +164,17 @@ class Draft:
         """The first row that says what is wanted, the academy's own before everyone's; each serves one entry."""
         content = content_of(wanted)
         same = [row for row in rows.values() if (type(row), row.id) not in self._matched and content_of(row) == content]
-        found = min(same, key=lambda row: (_owner(row) is None, row.id), default=None)
-        if found is not None:
-            self._matched.add((type(found), found.id))
-        return found
+        return min(same, key=lambda row: (_owner(row) is None, row.id), default=None)
+
+    def keep_item(self, key: str, item: ServiceItem) -> None:
+        """It serves this key, and no other."""
+        self.items[key] = self.whole.items[item.id] = item
+        self._matched.add((ServiceItem, item.id))
+
+    def keep_option(self, key: str, option: FinancingOption) -> None:
+        """It serves this key, and no other."""
+        self.options[key] = self.whole.options[option.id] = option
+        self._matched.add((FinancingOption, option.id))
 
     def names(self) -> Names:
         """What stands for the ids of all that is there and is to be; items and options have the file's keys."""

@@ -133,7 +133,7 @@ def put_item(draft: Draft, entry: Entry) -> None:
         draft.check_seen(service)
         found = new.model_copy(update={"id": draft.new_ident(entry, store.item_key)})
         draft.put(entry, None, found, partial(itemize, context, staff, found, service))
-    draft.items[entry.ref] = draft.whole.items[found.id] = found
+    draft.keep_item(entry.ref, found)
 
 
 def put_option(draft: Draft, entry: Entry) -> None:
@@ -150,7 +150,7 @@ def put_option(draft: Draft, entry: Entry) -> None:
         key_of = partial(store.option_key, staff.academy_id)
         found = new.model_copy(update={"id": draft.new_ident(entry, key_of)})
         draft.put(entry, None, found, partial(option_made, context, staff, found))
-    draft.options[entry.ref] = draft.whole.options[found.id] = found
+    draft.keep_option(entry.ref, found)
 
 
 def _with(fields: dict[str, Any], before: Any) -> Any:

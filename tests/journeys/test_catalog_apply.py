@@ -1,0 +1,423 @@
+"""An academy's whole offer as one file, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib.books.audit.queries import changes as audited_changes
+from chalicelib.books.catalog import queries
+from chalicelib.books.catalog.model import Plan
+from chalicelib.books.identity import operations as identity
+from chalicelib.books.identity.model import NewAcademy, Position
+from chalicelib.books.identity.roles import CAPABILITIES
+from chalicelib.dynamo.table import Table
+from chalicelib.flows.catalog import draft_plans, save_plan
+from tests.catalog_files import OFFER, PATH, applied, changes, exported, offer
+from tests.staffing import Clerk, audited, clerk, clerk_elsewhere, everything, refused
+from tests.world import World, a_world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with a_world(lambda table, academy_id, now: None) as made:
+        yield made
+
+
+@pytest.fixture
+def staff(world: World) -> Clerk:
+    return clerk(world)
+
+
+def plan(world: World, slug: str = "pro") -> Plan:
+    return queries.plan(world.table, slug, now=world.now)
+
+
+def with_plan(number: int = 0, **fields: Any) -> Any:
+    file = offer()
+    file["plans"][number] |= fields
+    return file
+
+
+class TestApplying:
+    def test_makes_everything_that_a_customer_buys(self, world: World, staff: Clerk) -> None:
+        answer = applied(staff, OFFER)
+        assert {action for action, _, _ in changes(answer)} == {"create"}
+        assert [kind for _, kind, _ in changes(answer)] == [
+            *(["services"] * 3),
+            "cohorts",
+            *(["sets"] * 2),
+            *(["academy_services"] * 2),
+            *(["service_items"] * 2),
+            "financing_options",
+            *(["plans"] * 2),
+            "coupons",
+            "plan_offers",
+        ]
+        customer = world.paying()
+        bag = customer.check("pro", coupons=["welcome"]).json
+        assert bag["amount_per_month"] == 59.99
+        assert customer.pay(bag, chosen_period="MONTH").status == 200
+        world.settle()
+        assert (customer.units("mentoring"), customer.units("courses")) == (2, -1)
+        assert customer.buy("mentoring", 3).status == 201
+
+    def test_twice_changes_nothing(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        world.advance(days=1)
+        before = everything(world)
+        again = applied(staff, OFFER)
+        assert changes(again) == []
+        assert everything(world) == before
+
+    def test_takes_the_same_as_json(self, world: World, staff: Clerk) -> None:
+        assert len(changes(staff.post(f"{PATH}/apply", offer()))) == 15
+        assert changes(applied(staff, OFFER)) == []
+
+    def test_dry_writes_nothing_and_says_the_same(self, world: World, staff: Clerk) -> None:
+        before = everything(world)
+        dry = applied(staff, OFFER, query="?dry_run=1")
+        assert everything(world) == before
+        assert dry.json == applied(staff, OFFER).json
+
+    def test_says_what_a_change_is(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        file = with_plan(price_per_month=69, title=None, mentorship_service_set=None, service_items=["courses"])
+        answer = applied(staff, file)
+        (change,) = answer.json["changes"]
+        assert (change["entry"], change["ref"], change["kind"], change["action"]) == (
+            "plans[0]",
+            "pro",
+            "plans",
+            "change",
+        )
+        assert change["fields"] == {
+            "price_per_month": {"before": 59.99, "after": 69},
+            "title": {"before": "Pro", "after": None},
+            "mentorship_service_set": {"before": "mentors", "after": None},
+            "service_items": {"before": ["two", "courses"], "after": ["courses"]},
+        }
+        found = plan(world)
+        assert (found.version, found.prices["MONTH"], len(found.items)) == (2, Decimal(69), 1)  # type: ignore[index]
+
+    def test_changes_a_row_of_every_kind(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        file = offer()
+        file["settings"] = {"main_currency": "EUR"}
+        for section, field, value in (
+            ("services", "title", "Changed"),
+            ("cohorts", "name", "Changed"),
+            ("sets", "name", "Changed"),
+            ("academy_services", "max_items", 30),
+            ("plans", "title", "Changed"),
+            ("coupons", "discount_value", 0.2),
+            ("plan_offers", "show_modal", True),
+        ):
+            file[section][0][field] = value
+        answer = applied(staff, file)
+        assert [action for action, _, _ in changes(answer)] == ["change"] * 8
+        assert changes(applied(staff, file)) == []
+
+    def test_leaves_what_it_does_not_name(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        before = exported(staff)
+        assert changes(applied(staff, "{}")) == []
+        assert changes(applied(staff, "plans: [{slug: pro, currency: USD}]")) == []
+        assert changes(applied(staff, "plans: [{slug: pro, currency: USD, price_per_month: 59.99}]")) == []
+        assert exported(staff) == before
+
+    def test_takes_a_price_away_that_is_null(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        applied(staff, "plans: [{slug: pro, currency: USD, price_per_year: null}]")
+        assert list(plan(world).prices) == ["MONTH"]
+
+    def test_makes_items_and_options_that_say_something_new(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        file = offer()
+        file["service_items"][0]["how_many"] = 3
+        file["financing_options"][0]["monthly_price"] = 199
+        assert changes(applied(staff, file)) == [
+            ("create", "service_items", "two"),
+            ("create", "financing_options", "year"),
+            ("change", "plans", "pro"),
+            ("change", "plans", "bootcamp"),
+        ]
+        assert changes(applied(staff, file)) == []
+        assert changes(applied(staff, OFFER)) == [("change", "plans", "pro"), ("change", "plans", "bootcamp")]
+
+    def test_audits_each_row_as_the_staff_that_sent_it(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        found = plan(world)
+        ((by, before, after),) = audited(world, f"plan:{found.id}")
+        assert (by, before, after["slug"]) == (f"user:{staff.person.user_id}", None, "pro")
+        assert len(after["items"]) == 2
+        assert len(audited_changes(world.table, world.academy_id, limit=100).items) == 15
+
+    def test_keeps_the_links_of_a_plan_that_are_not_changed(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        first = {link.item_id: link.link_id for link in plan(world).items}
+        applied(staff, with_plan(service_items=["courses"]))
+        ((item_id, link_id),) = {link.item_id: link.link_id for link in plan(world).items}.items()
+        assert first[item_id] == link_id
+
+    def test_warns_of_the_entry(self, staff: Clerk) -> None:
+        file = offer()
+        del file["plans"][0]["trial_duration"]
+        file["academy_services"][0]["max_amount"] = 1
+        for _ in range(2):
+            warned = [(one["entry"], one["ref"], one["slug"]) for one in applied(staff, file).json["warnings"]]
+            assert warned == [
+                ("academy_services[0]", "mentoring", "cap-below-bundle"),
+                ("plans[0]", "pro", "trial-by-default"),
+            ]
+
+    def test_deletes_a_plan_by_its_status_for_good(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        file = offer(plan_offers=[], plans=[{"slug": "bootcamp", "currency": "USD", "status": "DELETED"}])
+        assert changes(applied(staff, file)) == [("change", "plans", "bootcamp")]
+        assert changes(applied(staff, file)) == []
+        refused(applied(staff, OFFER), 409, "plan-is-deleted")
+        gone = {"slug": "never-was", "currency": "USD", "status": "DELETED"}
+        assert changes(applied(staff, {"plans": [gone]})) == []
+
+
+class TestIds:
+    def test_are_kept_where_something_is_made(self, world: World, staff: Clerk) -> None:
+        file = with_plan(id=121)
+        file["service_items"][1]["id"] = 7
+        applied(staff, file)
+        assert plan(world).id == 121
+        assert 7 in {link.item_id for link in plan(world).items}
+        assert changes(applied(staff, with_plan(id=999))) == []
+
+    @pytest.mark.parametrize(
+        "section",
+        ["services", "cohorts", "sets", "academy_services", "service_items", "financing_options", "plans"],
+    )
+    def test_of_another_row_are_refused(self, world: World, staff: Clerk, section: str) -> None:
+        file = offer()
+        file[section][0]["id"] = 5
+        applied(staff, file)
+        other = {**file[section][0], "slug": "another", "key": "another", "service": "courses", "how_many": 9}
+        known = file[section][0].keys()
+        more = {name: value for name, value in other.items() if name in known}
+        if section == "financing_options":
+            more["how_many_months"] = 3
+        before = everything(world)
+        answer = applied(
+            staff, {**file, section: [more], "plans": [more] if section == "plans" else [], "plan_offers": []}
+        )
+        if section == "financing_options":  # an entry without a slug, with the id of the academy's own: that one
+            assert changes(answer) == [("change", section, "another")]
+            return
+        slug = "no-updatable-fields" if section == "service_items" else "id-already-exists"
+        refused(answer, 400 if section == "service_items" else 409, slug)
+        assert everything(world) == before
+
+    def test_name_an_item_that_says_something_else_now(self, world: World, staff: Clerk) -> None:
+        file = offer()
+        file["service_items"][0]["id"] = 7
+        applied(staff, file)
+        file["service_items"][0]["sort_priority"] = 3
+        assert changes(applied(staff, file)) == [("change", "service_items", "two")]
+        assert changes(applied(staff, file)) == []
+
+    def test_of_another_academy_are_refused(self, world: World, staff: Clerk) -> None:
+        file = offer()
+        file["service_items"][0]["id"] = 7
+        applied(staff, file)
+        elsewhere = clerk_elsewhere(world)
+        services = [{"slug": "theirs", "title": "Theirs"}]
+        items = [{"key": "a", "id": 7, "service": "theirs", "how_many": 1}]
+        refused(applied(elsewhere, {"services": services, "service_items": items}), 409, "id-already-exists")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("section", "changed", "status", "slug", "place"),
+        [
+            ("services", {"slug": "no good"}, 400, "invalid-slug", "services[0] (no good)"),
+            ("services", {"session_duration": 0}, 400, "invalid-session-duration", "services[0]"),
+            ("cohorts", {"slug": "no good"}, 400, "invalid-slug", "cohorts[0]"),
+            ("cohorts", {"available_as_saas": False}, 400, "cohort-not-available-as-saas", "sets[0]"),
+            ("sets", {"members": ["nothing"]}, 404, "cohort-not-found", "sets[0]"),
+            ("academy_services", {"service": "nothing"}, 404, "service-not-found", "academy_services[0]"),
+            ("academy_services", {"currency": "XXX"}, 400, "currency-not-found", "academy_services[0]"),
+            ("academy_services", {"available_cohort_sets": ["no"]}, 404, "not-found", "academy_services[0]"),
+            (
+                "academy_services",
+                {"pricing_ratio_exceptions": {"MEX": 1}},
+                400,
+                "invalid-pricing-ratio-exceptions",
+                "academy_services[0]",
+            ),
+            ("service_items", {"how_many": 0}, 400, "invalid-how-many", "service_items[0]"),
+            ("financing_options", {"monthly_price": 0}, 400, "invalid-monthly-price", "financing_options[0]"),
+            ("plans", {"slug": "7"}, 400, "invalid-slug", "plans[0]"),
+            ("plans", {"cohort_set": "mentors"}, 404, "not-found", "plans[0]"),
+            ("plans", {"service_items": ["nothing"]}, 404, "key-not-found", "plans[0]"),
+            ("plans", {"financing_options": ["nothing"]}, 404, "key-not-found", "plans[0]"),
+            ("plans", {"seat_service_price": "mentoring"}, 400, "invalid-seat-service-price", "plans[0]"),
+            ("plans", {"add_ons": ["seat"]}, 400, "invalid-seat-service-price", "plans[0]"),
+            ("plans", {"add_ons": ["courses"]}, 404, "academy-service-not-found", "plans[0]"),
+            ("coupons", {"plans": ["nothing"]}, 404, "plan-not-found", "coupons[0]"),
+            ("coupons", {"discount_value": 2}, 400, "invalid-discount-value", "coupons[0]"),
+            ("plan_offers", {"suggested_plan": "pro"}, 400, "suggested-plan-is-original", "plan_offers[0]"),
+            ("plan_offers", {"suggested_plan": "nothing"}, 404, "not-found", "plan_offers[0]"),
+        ],
+    )
+    def test_say_which_entry_and_leave_nothing_done(
+        self, world: World, staff: Clerk, section: str, changed: Any, status: int, slug: str, place: str
+    ) -> None:
+        file = offer()
+        file[section][0] |= changed
+        before = everything(world)
+        for query in ("?dry_run=1", ""):
+            answer = applied(staff, file, query=query)
+            refused(answer, status, slug)
+            assert answer.json["detail"].startswith(place), answer.json["detail"]
+        assert everything(world) == before
+
+    @pytest.mark.parametrize(
+        ("file", "field"),
+        [
+            ({"services": [{"slug": "a", "title": "A", "titel": "A"}]}, "services.0"),
+            ({"services": [{"slug": "a"}]}, "services.0.title"),
+            ({"services": [{"slug": "a", "title": "A"}, {"slug": "a", "title": "B"}]}, "services.1"),
+            ({"plans": [{"slug": "a", "currency": "USD", "applies_from": "2099-01-01T00:00:00Z"}]}, "plans.0"),
+            ({"plans": [{"slug": "a", "currency": "USD", "owner": 1}]}, "plans.0"),
+            ({"plans": [{"slug": "a", "currency": "USD", "academy": 1}]}, "plans.0"),
+            ({"coupons": [{"slug": "a", "discount_value": 1, "seller": 1}]}, "coupons.0"),
+            ({"coupons": [{"slug": "a", "discount_value": 1, "allowed_user": 1}]}, "coupons.0"),
+            ({"sets": [{"kind": "cohort", "slug": "a", "name": "A", "members": [1]}]}, "sets.0"),
+            ({"sets": [{"kind": "event_type", "slug": "a", "name": "A", "members": ["a"]}]}, "sets.0"),
+            ({"academy": 1}, "academy"),
+            ({"nothing": []}, "nothing"),
+            ({"services": [{"slug": f"s{n}", "title": "S"} for n in range(501)]}, "services"),
+            (
+                {
+                    "services": [{"slug": f"s{n}", "title": "S"} for n in range(300)],
+                    "cohorts": [{"slug": f"c{n}", "name": "C"} for n in range(300)],
+                },
+                "body",
+            ),
+        ],
+    )
+    def test_of_what_cannot_be_read_name_the_field(self, world: World, staff: Clerk, file: Any, field: str) -> None:
+        before = everything(world)
+        answer = applied(staff, file)
+        refused(answer, 400, "invalid-request")
+        assert answer.json["errors"][0]["field"] == field
+        assert everything(world) == before
+
+    def test_of_yaml_that_cannot_be_read(self, world: World, staff: Clerk) -> None:
+        before = everything(world)
+        for text in ("a: &b [1]\nc: *b", "services: []\nservices: []", "a: !!str b", "a: [", "a: 1\n---\nb: 1"):
+            refused(applied(staff, text), 400, "malformed-yaml")
+        assert everything(world) == before
+
+    def test_half_way_leave_whole_rows_and_the_same_file_goes_on(self, world: World, staff: Clerk) -> None:
+        """Somebody takes the slug of the second plan between the look and the write."""
+        real = save_plan.made
+
+        def meanwhile(*given: Any, **more: Any) -> Any:
+            if given[3].slug == "bootcamp":
+                raise save_plan.PlanHasSubscriptions
+            return real(*given, **more)
+
+        with patch.object(save_plan, "made", meanwhile):
+            answer = applied(staff, OFFER)
+        refused(answer, 400, "plan-has-active-subscriptions")
+        assert answer.json["detail"].startswith("plans[1] (bootcamp): ")
+        assert answer.json["detail"].endswith("Changes that were made: 12 of 15.")
+        assert len(plan(world).items) == 2
+        assert [kind for _, kind, _ in changes(applied(staff, OFFER))] == ["plans", "coupons", "plan_offers"]
+        assert changes(applied(staff, OFFER)) == []
+
+    def test_of_a_crash_at_any_write_the_same_file_goes_on(self, world: World, staff: Clerk) -> None:
+        moment = world.moment()
+        applied(staff, OFFER)
+        whole = exported(staff)
+        for last in range(15):
+            world.go_back(moment)
+            with _dies_after(last):
+                assert applied(staff, OFFER).status == 500
+            assert len(changes(applied(staff, OFFER))) == 15 - last
+            assert exported(staff) == whole
+
+    def test_what_was_changed_meanwhile_is_not_lost(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        real = draft_plans.change_plan
+
+        def meanwhile(*given: Any, **more: Any) -> Any:
+            staff.put("/v1/payments/academy/plan/pro", {"title": "By hand"})
+            return real(*given, **more)
+
+        with patch.object(draft_plans, "change_plan", meanwhile):
+            assert applied(staff, "plans: [{slug: pro, currency: USD, price_per_month: 70}]").status == 200
+        assert (plan(world).title, plan(world).prices["MONTH"]) == ("By hand", Decimal(70))  # type: ignore[index]
+
+
+class TestTenants:
+    def test_do_not_touch_each_other(self, world: World, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        elsewhere = clerk_elsewhere(world)
+        before = everything(world)
+        refused(applied(elsewhere, OFFER), 400, "slug-already-exists")
+        refused(applied(elsewhere, {"plans": [{"slug": "pro", "currency": "USD"}]}), 400, "slug-already-exists")
+        refused(
+            applied(elsewhere, {"coupons": [{"slug": "a", "discount_value": 1, "plans": ["pro"]}]}),
+            404,
+            "plan-not-found",
+        )
+        items = [{"key": "a", "service": "courses", "how_many": 1}]
+        refused(applied(elsewhere, {"service_items": items}), 404, "service-not-found")
+        price = [{"service": "courses", "currency": "USD", "price_per_unit": 1}]
+        refused(applied(elsewhere, {"academy_services": price}), 404, "service-not-found")
+        assert everything(world) == before
+        assert exported(elsewhere) == "{}\n"
+
+    def test_may_sell_a_public_service_and_not_change_it(self, world: World, staff: Clerk) -> None:
+        public = {"slug": "courses", "title": "All courses", "private": False}
+        applied(staff, {"services": [public]})
+        elsewhere = clerk_elsewhere(world)
+        items = [{"key": "a", "service": "courses", "how_many": 1}]
+        assert len(changes(applied(elsewhere, {"services": [public], "service_items": items}))) == 1
+        refused(applied(elsewhere, {"services": [{**public, "title": "Mine"}]}), 403, "not-the-owner")
+
+    def test_are_named_by_the_call_alone(self, world: World, staff: Clerk) -> None:
+        other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
+        before = everything(world)
+        body = {"academy": other.id, "cohorts": [{"slug": "a", "name": "A"}]}
+        assert applied(staff, body).status == 400
+        assert staff.post(f"{PATH}/apply", body).status in (400, 403)
+        assert staff.call("POST", f"{PATH}/apply", {}, Academy=str(other.id)).status == 403
+        assert everything(world) == before
+
+    def test_need_the_capability_of_administrators(self, world: World) -> None:
+        most = [one for one in CAPABILITIES if one != "crud_academy_payment_settings"]
+        manager = clerk(world, *most)
+        refused(applied(manager, OFFER), 403, "permission-denied")
+        refused(manager.get(f"{PATH}/export"), 403, "permission-denied")
+        person = world.person()
+        position = Position(role="academy_admin")
+        identity.add_member(world.table, position, user_id=person.user_id, academy_id=world.academy_id)
+        assert applied(Clerk(person, world.academy_id), OFFER, query="?dry_run=true").status == 200
+
+
+def _dies_after(last: int) -> Any:
+    """The process's table fails after so many transactions."""
+    real, left = Table.call, [last]
+
+    def call(table: Table, operation: str, request: Any) -> Any:
+        if operation == "TransactWriteItems":
+            if left[0] == 0:
+                raise RuntimeError("the process is gone")
+            left[0] -= 1
+        return real(table, operation, request)
+
+    return patch.object(Table, "call", call)
