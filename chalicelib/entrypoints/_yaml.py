@@ -29,6 +29,7 @@ _WORDS = {
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+_OTHER_BREAK = re.compile("[\x85\u2028\u2029]")
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 # libyaml where it is there, ten times as fast; the same events from either.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -64,10 +65,16 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
     def __init__(self, stream: Any, **options: Any) -> None:
         super().__init__(stream, **{**options, "default_flow_style": None})
 
+    def represent_str(self, data: str) -> Any:
+        """In double quotes where PyYAML would leave a line break as it is that a reader folds."""
+        style = '"' if _OTHER_BREAK.search(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
+_Dumper.add_representer(str, _Dumper.represent_str)
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from chalicelib.books.audit.queries import changes as audited_changes
 from chalicelib.books.catalog import queries
-from chalicelib.books.catalog.model import Plan
+from chalicelib.books.catalog.model import FinancingOption, Plan, ServiceItem
+from chalicelib.books.catalog.operations import create
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy, Position
 from chalicelib.books.identity.roles import CAPABILITIES
@@ -157,6 +159,10 @@ class TestApplying:
         assert len(after["items"]) == 2
         assert len(audited_changes(world.table, world.academy_id, limit=100).items) == 15
 
+    def test_takes_items_in_any_order_for_the_same(self, staff: Clerk) -> None:
+        applied(staff, OFFER)
+        assert changes(applied(staff, with_plan(service_items=["courses", "two"]))) == []
+
     def test_keeps_the_links_of_a_plan_that_are_not_changed(self, world: World, staff: Clerk) -> None:
         applied(staff, OFFER)
         first = {link.item_id: link.link_id for link in plan(world).items}
@@ -180,7 +186,8 @@ class TestApplying:
         file = offer(plan_offers=[], plans=[{"slug": "bootcamp", "currency": "USD", "status": "DELETED"}])
         assert changes(applied(staff, file)) == [("change", "plans", "bootcamp")]
         assert changes(applied(staff, file)) == []
-        refused(applied(staff, OFFER), 409, "plan-is-deleted")
+        for query in ("", "?dry_run=1"):
+            refused(applied(staff, OFFER, query=query), 409, "plan-is-deleted")
         gone = {"slug": "never-was", "currency": "USD", "status": "DELETED"}
         assert changes(applied(staff, {"plans": [gone]})) == []
 
@@ -225,6 +232,31 @@ class TestIds:
         file["service_items"][0]["sort_priority"] = 3
         assert changes(applied(staff, file)) == [("change", "service_items", "two")]
         assert changes(applied(staff, file)) == []
+
+    def test_of_what_is_everyones_are_refused(self, world: World, staff: Clerk) -> None:
+        create(
+            world.table,
+            FinancingOption(id=5, academy_id=None, monthly_price=Decimal(9), how_many_months=3, currency="USD"),
+        )
+        same = {"key": "a", "id": 5, "monthly_price": 9, "how_many_months": 3, "currency": "USD"}
+        assert changes(applied(staff, {"financing_options": [same]})) == []
+        assert changes(applied(staff, {"financing_options": [{**same, "monthly_price": 8}]})) == [
+            ("create", "financing_options", "a")
+        ]
+        create(world.table, ServiceItem(id=5, owner_id=None, service_id=_a_service(staff), how_many=3))
+        item = {"key": "a", "id": 5, "service": "void", "how_many": 3, "sort_priority": 2}
+        for query in ("", "?dry_run=1"):
+            refused(applied(staff, {"service_items": [item]}, query=query), 409, "id-already-exists")
+
+    def test_serve_one_entry_alone(self, world: World, staff: Clerk) -> None:
+        file = offer()
+        file["service_items"][0]["id"] = 7
+        applied(staff, file)
+        del file["service_items"][0]["id"]
+        file["service_items"].append(
+            {"key": "more", "id": 7, "service": "mentoring", "how_many": 2, "sort_priority": 9}
+        )
+        refused(applied(staff, file), 409, "id-already-exists")
 
     def test_of_another_academy_are_refused(self, world: World, staff: Clerk) -> None:
         file = offer()
@@ -368,7 +400,9 @@ class TestTenants:
         elsewhere = clerk_elsewhere(world)
         before = everything(world)
         refused(applied(elsewhere, OFFER), 400, "slug-already-exists")
-        refused(applied(elsewhere, {"plans": [{"slug": "pro", "currency": "USD"}]}), 400, "slug-already-exists")
+        for query in ("", "?dry_run=1"):
+            plans = {"plans": [{"slug": "pro", "currency": "USD"}]}
+            refused(applied(elsewhere, plans, query=query), 400, "slug-already-exists")
         refused(
             applied(elsewhere, {"coupons": [{"slug": "a", "discount_value": 1, "plans": ["pro"]}]}),
             404,
@@ -387,7 +421,24 @@ class TestTenants:
         elsewhere = clerk_elsewhere(world)
         items = [{"key": "a", "service": "courses", "how_many": 1}]
         assert len(changes(applied(elsewhere, {"services": [public], "service_items": items}))) == 1
-        refused(applied(elsewhere, {"services": [{**public, "title": "Mine"}]}), 403, "not-the-owner")
+        for query in ("", "?dry_run=1"):
+            mine = {"services": [{**public, "title": "Mine"}]}
+            refused(applied(elsewhere, mine, query=query), 403, "not-the-owner")
+        assert "services" not in yaml.safe_load(exported(elsewhere))
+
+    def test_go_on_selling_what_became_private_and_begin_nothing_new(self, world: World, staff: Clerk) -> None:
+        public = {"slug": "courses", "title": "All courses", "private": False}
+        applied(staff, {"services": [public]})
+        elsewhere = clerk_elsewhere(world)
+        sold = {"service_items": [{"key": "a", "service": "courses", "how_many": 1}]}
+        applied(elsewhere, sold)
+        applied(staff, {"services": [{**public, "private": True}]})
+        assert changes(applied(elsewhere, sold)) == []
+        assert changes(applied(elsewhere, exported(elsewhere))) == []
+        more = {"service_items": [{"key": "a", "service": "courses", "how_many": 2}]}
+        refused(applied(elsewhere, more), 404, "service-not-found")
+        price = {"academy_services": [{"service": "courses", "currency": "USD", "price_per_unit": 1}]}
+        refused(applied(elsewhere, price), 404, "service-not-found")
 
     def test_are_named_by_the_call_alone(self, world: World, staff: Clerk) -> None:
         other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
@@ -407,6 +458,11 @@ class TestTenants:
         position = Position(role="academy_admin")
         identity.add_member(world.table, position, user_id=person.user_id, academy_id=world.academy_id)
         assert applied(Clerk(person, world.academy_id), OFFER, query="?dry_run=true").status == 200
+
+
+def _a_service(staff: Clerk) -> int:
+    made = staff.post("/v1/payments/academy/service", {"slug": "void", "title": "V", "private": False})
+    return int(made.json["id"])
 
 
 def _dies_after(last: int) -> Any:

@@ -99,6 +99,15 @@ class TestExporting:
         assert "plan_offers" not in found
         assert changes(applied(staff, exported(staff))) == []
 
+    def test_leaves_out_an_offer_that_has_ended(self, world: World, staff: Clerk) -> None:
+        file = offer()
+        file["plan_offers"][0]["expires_at"] = (world.now + timedelta(hours=1)).isoformat()
+        applied(staff, file)
+        assert "plan_offers" in yaml.safe_load(exported(staff))
+        world.advance(hours=1)
+        assert "plan_offers" not in yaml.safe_load(exported(staff))
+        assert changes(applied(staff, file)) == []
+
     def test_has_ids_where_they_are_asked_for(self, staff: Clerk) -> None:
         applied(staff, OFFER)
         ids = yaml.safe_load(exported(staff, "?ids=1"))

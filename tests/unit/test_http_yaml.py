@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.entrypoints import _wiring, _yaml
@@ -85,12 +85,21 @@ class TestReading:
 
 class TestWriting:
     @given(JSON)
+    @settings(max_examples=400, deadline=None)
     def test_is_read_as_the_same(self, value: Any) -> None:
         assert read_yaml(yaml_text({"value": value}).encode()) == {"value": value}
 
     @given(JSON)
+    @settings(max_examples=400, deadline=None)
     def test_is_read_as_the_same_by_others(self, value: Any) -> None:
         assert yaml.safe_load(yaml_text({"value": value})) == {"value": value}
+
+    @pytest.mark.parametrize(
+        "text", ["1e5", "NO", "on", "~", "", "null", "2025-02-04", "1", ".5", "-", "a: b", "0x1f", "\x85", "\u2028 a"]
+    )
+    def test_quotes_text_that_looks_like_something_else(self, text: str) -> None:
+        written = yaml_text({text: text})
+        assert read_yaml(written.encode()) == yaml.safe_load(written) == {text: text}
 
     def test_writes_a_list_that_stands_twice_twice(self) -> None:
         one = [1, 2]

@@ -1,4 +1,4 @@
-"""A draft of what a file makes of an offer: the rows that are there and, with their ids already, those that are to come.
+"""A draft of what a file makes of an offer: the rows that are there and, with their ids, those that are to come.
 
 Nothing is written here. Every entry is held against the rules that its row is made and changed by, so that what cannot
 be is refused before anything is done.
@@ -58,7 +58,6 @@ class Draft:
         self.items: dict[str, ServiceItem] = {}
         self.options: dict[str, FinancingOption] = {}
         self._services = {service.slug: service for service in whole.services.values()}
-        self._sold = frozenset(whole.services)
         self._matched: set[tuple[type, int]] = set()
 
     @property
@@ -89,14 +88,17 @@ class Draft:
         return found
 
     def named_service(self, slug: str) -> Service:
-        """One that the academy sees, or sells already. Raises ServiceNotFound."""
+        """One that something names: who begins to, is held to `check_seen`. Raises ServiceNotFound."""
         found = self._known_service(slug)
-        if found is None or not (may_see(found, self.academy_id) or found.id in self._sold):
+        if found is None:
             raise ServiceNotFound(service=slug)
         return found
 
     def check_seen(self, service: Service) -> None:
-        """Nobody begins to sell what they do not see. Raises ServiceNotFound."""
+        """Nobody begins to sell what they do not see; what they sold before it was private, they go on selling.
+
+        Raises ServiceNotFound.
+        """
         if not may_see(service, self.academy_id):
             raise ServiceNotFound(service=service.slug)
 
@@ -165,6 +167,13 @@ class Draft:
         content = content_of(wanted)
         same = [row for row in rows.values() if (type(row), row.id) not in self._matched and content_of(row) == content]
         return min(same, key=lambda row: (_owner(row) is None, row.id), default=None)
+
+    def with_id(self, rows: dict[int, R], ident: int | None) -> R | None:
+        """The academy's own row that an entry names by its id, where it serves no other entry."""
+        row = None if ident is None else rows.get(ident)
+        if row is None or _owner(row) != self.academy_id or (type(row), row.id) in self._matched:
+            return None
+        return row
 
     def keep_item(self, key: str, item: ServiceItem) -> None:
         """It serves this key, and no other."""

@@ -123,8 +123,8 @@ def put_item(draft: Draft, entry: Entry) -> None:
     new = ServiceItem(id=0, owner_id=staff.academy_id, service_id=service.id, **fields)
     new = checked_item(new, service)
     found = draft.matching(draft.whole.items, new)
-    own = None if entry.ident is None else draft.whole.items.get(entry.ident)
-    if found is None and own is not None and own.owner_id == staff.academy_id:
+    own = draft.with_id(draft.whole.items, entry.ident)
+    if found is None and own is not None:
         found = new.model_copy(update={"id": own.id})
         changes = _changed_fields(own, found)
         check_updatable(changes)
@@ -141,8 +141,8 @@ def put_option(draft: Draft, entry: Entry) -> None:
     context, staff = draft.context, draft.staff
     new = checked_option(FinancingOption(id=0, academy_id=staff.academy_id, **entry.fields))
     found = draft.matching(draft.whole.options, new)
-    own = None if entry.ident is None else draft.whole.options.get(entry.ident)
-    if found is None and own is not None and own.academy_id == staff.academy_id:
+    own = draft.with_id(draft.whole.options, entry.ident)
+    if found is None and own is not None:
         found = new.model_copy(update={"id": own.id})
         changes = _changed_fields(own, found)
         draft.put(entry, own, found, partial(option_changed, context, staff, own.id, changes))
