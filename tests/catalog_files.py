@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from chalicelib.entrypoints._yaml import read_yaml
 from tests.staffing import Clerk
 from tests.world import Reply
 
@@ -59,7 +60,7 @@ plans:
   financing_options: [year]
   service_items: [courses]
 coupons:
-- {slug: welcome, discount_value: 0.1, plans: [pro], expires_at: "2099-01-01T00:00:00Z"}
+- {slug: welcome, discount_value: 0.1, plans: [pro], offered_at: 2026-01-01T00:00:00Z, expires_at: 2099-01-01T00:00:00Z}
 plan_offers:
 - {original_plan: pro, suggested_plan: bootcamp, translations: [{lang: es, title: Mejor}]}
 """
@@ -67,15 +68,17 @@ plan_offers:
 
 def offer(**sections: Any) -> Any:
     """The file with other sections."""
-    return {**yaml.safe_load(OFFER), **sections}
+    return {**read_yaml(OFFER.encode()), **sections}
 
 
 def applied(staff: Clerk, file: Any, *, query: str = "") -> Reply:
-    """A file as YAML, given as text or as what it says."""
+    """A file as YAML, given as text or as what it says; what follows is a second later."""
     text = file if isinstance(file, str) else yaml.safe_dump(file)
     headers = {"Academy": str(staff.academy_id), "Content-Type": "application/yaml"}
     world, token = staff.person.world, staff.person.token
-    return world.call("POST", f"{PATH}/apply{query}", raw=text.encode(), token=token, headers=headers)
+    answer = world.call("POST", f"{PATH}/apply{query}", raw=text.encode(), token=token, headers=headers)
+    world.advance(seconds=1)
+    return answer
 
 
 def changes(answer: Reply) -> list[tuple[str, str, str]]:

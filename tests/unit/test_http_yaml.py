@@ -22,7 +22,7 @@ JSON = st.recursive(
     max_leaves=10,
 )
 
-READ = [
+READ: list[tuple[str, Any]] = [
     ("", {}),
     ("# only a comment", {}),
     ("a: 1", {"a": 1}),
@@ -36,7 +36,7 @@ READ = [
     ("a: |\n  two\n  lines\n", {"a": "two\nlines\n"}),
     ("a: ñ", {"a": "ñ"}),
 ]
-MALFORMED = {
+MALFORMED: dict[str, str | bytes] = {
     "an anchor": "a: &x [1]\nb: 1",
     "an alias": "a: &x [1]\nb: *x",
     "an alias of nothing": "a: *x",

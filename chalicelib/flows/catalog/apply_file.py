@@ -8,6 +8,8 @@ applied twice changes nothing the second time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 
 from chalicelib.flows.catalog.draft import Draft
 from chalicelib.flows.catalog.draft_plans import put_coupon, put_offer, put_plan
@@ -25,6 +27,7 @@ from chalicelib.flows.catalog.file import SECTIONS, Difference, Entry, EntryRefu
 from chalicelib.flows.catalog.whole import read_whole
 from chalicelib.flows.context import Context
 from chalicelib.kernel.errors import DomainError
+from chalicelib.kernel.ids import RANDOM_BITS, RandomBits
 
 _PUT: Mapping[str, Callable[[Draft, Entry], None]] = {
     "settings": put_settings,
@@ -45,6 +48,7 @@ def drafted(context: Context, staff: Staff, entries: Sequence[Entry]) -> Draft:
 
     Raises EntryRefused for the first entry that cannot be, AcademyNotFound.
     """
+    context = replace(context, random_bits=_one_by_one(context.random_bits))
     draft = Draft(context, staff, read_whole(context, staff.academy_id))
     for entry in sorted(entries, key=lambda one: SECTIONS.index(one.section)):
         try:
@@ -63,6 +67,12 @@ def apply(differences: Sequence[Difference]) -> None:
             difference.write()
         except DomainError as refusal:
             raise EntryRefused(refusal, _named(difference.entry), done=done, total=len(differences)) from refusal
+
+
+def _one_by_one(random_bits: RandomBits) -> RandomBits:
+    """From a random number on: a file's rows are audited at one instant, and no two of these may have one id."""
+    numbers = count(random_bits(RANDOM_BITS))
+    return lambda bits: next(numbers) % 2**bits
 
 
 def _named(entry: Entry) -> str:

@@ -7,6 +7,7 @@ be is refused before anything is done.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import TypeVar
 
 from chalicelib.books.catalog import queries, store
@@ -47,7 +48,10 @@ R = TypeVar("R", ServiceItem, FinancingOption)
 
 
 class Draft:
-    """The academy's offer, into which entries are put one after the other, in the order of their sections."""
+    """The academy's offer, into which entries are put one after the other, in the order of their sections.
+
+    What they make has ids one after the other: so many of one instant that were each made by chance would meet.
+    """
 
     def __init__(self, context: Context, staff: Staff, whole: Whole) -> None:
         self.context = context
@@ -57,6 +61,7 @@ class Draft:
         self.warned: list[WarnedOf] = []
         self.items: dict[str, ServiceItem] = {}
         self.options: dict[str, FinancingOption] = {}
+        self.idents = count(new_id(context.now, context.random_bits))
         self._services = {service.slug: service for service in whole.services.values()}
         self._matched: set[tuple[type, int]] = set()
 
@@ -75,7 +80,7 @@ class Draft:
     def new_ident(self, entry: Entry, key_of: Callable[[int], Key] | None = None) -> int:
         """The id of what an entry makes. Raises IdTaken where it asks for one that a row at this key has."""
         if entry.ident is None:
-            return new_id(self.context.now, self.context.random_bits)
+            return next(self.idents)
         if key_of is not None and self.context.table.get(key_of(entry.ident)) is not None:
             raise IdTaken(ident=entry.ident)
         return entry.ident

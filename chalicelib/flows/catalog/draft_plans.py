@@ -29,7 +29,6 @@ from chalicelib.flows.catalog.link_items import TooManyServiceItems
 from chalicelib.flows.catalog.save_plan import SETS, InvalidSeatService, change_plan, create_plan, new_plan
 from chalicelib.flows.catalog.suggest import offer_changed, offer_made
 from chalicelib.flows.checkout.quote import GRANTS_MAX
-from chalicelib.kernel.ids import new_id
 
 
 def put_plan(draft: Draft, entry: Entry) -> None:
@@ -172,8 +171,7 @@ def _links(draft: Draft, before: Plan | None, keys: Sequence[str]) -> tuple[Plan
         kept = next((one for one in left if content_of(draft.whole.items[one.item_id]) == content), None)
         if kept is not None:
             left.remove(kept)
-        ident = new_id(draft.context.now, draft.context.random_bits)
-        links.append(kept or PlanItem(link_id=ident, item_id=item.id, service_id=item.service_id))
+        links.append(kept or PlanItem(link_id=next(draft.idents), item_id=item.id, service_id=item.service_id))
     same = before is not None and {link.link_id for link in links} == {link.link_id for link in before.items}
     return before.items if before is not None and same else tuple(links)
 
