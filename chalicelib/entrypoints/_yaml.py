@@ -31,8 +31,6 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _OTHER_BREAK = re.compile("[\x85\u2028\u2029]")
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
-# libyaml where it is there, ten times as fast; the same events from either.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class MalformedYaml(DomainError):
@@ -43,7 +41,7 @@ class MalformedYaml(DomainError):
 def read_yaml(raw: bytes) -> Any:
     """The one document as plain JSON-able values; no document at all is an empty object. Raises MalformedYaml."""
     try:
-        events = yaml.parse(raw.decode(), Loader=_LOADER)
+        events = yaml.parse(raw.decode(), Loader=yaml.SafeLoader)
         return _document(iter(events))
     except UnicodeDecodeError as error:
         raise MalformedYaml(why="it is not UTF-8") from error

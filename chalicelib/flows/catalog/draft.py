@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chalicelib.books.catalog import queries, store
 from chalicelib.books.catalog.definitions import may_see
@@ -44,6 +44,7 @@ from chalicelib.flows.context import Context
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.ids import new_id
 
+D = TypeVar("D", bound=Document)
 R = TypeVar("R", ServiceItem, FinancingOption)
 
 
@@ -206,6 +207,11 @@ class Draft:
             },
             plans={ident: plan.slug for ident, plan in whole.plans.items()},
         )
+
+
+def with_fields(fields: dict[str, Any], row: D) -> D:
+    """The rule by which an entry changes a row, whatever it has become meanwhile."""
+    return row.model_copy(update=fields)
 
 
 def _owner(row: ServiceItem | FinancingOption) -> int | None:

@@ -23,7 +23,7 @@ from chalicelib.books.catalog.plan_offers import checked_offer
 from chalicelib.books.catalog.plans import PlanDeleted, checked_plan, warnings
 from chalicelib.books.catalog.queries import PriceNotFound
 from chalicelib.flows.catalog.coupons import change_coupon, make_coupon
-from chalicelib.flows.catalog.draft import Draft
+from chalicelib.flows.catalog.draft import Draft, with_fields
 from chalicelib.flows.catalog.file import Entry, content_of
 from chalicelib.flows.catalog.link_items import TooManyServiceItems
 from chalicelib.flows.catalog.save_plan import SETS, InvalidSeatService, change_plan, create_plan, new_plan
@@ -86,7 +86,7 @@ def put_offer(draft: Draft, entry: Entry) -> None:
         draft.put(entry, None, after, partial(offer_made, context, staff, after))
     else:
         after = checked_offer(before.model_copy(update=fields))
-        rule = partial(_with, fields)
+        rule = partial(with_fields, fields)
         draft.put(entry, before, after, partial(offer_changed, context, staff, before.id, rule))
     draft.whole.offers[after.original_plan_id] = after
 
@@ -194,7 +194,3 @@ def _offer(draft: Draft, plan: Plan) -> Offer:
         financing_options=tuple(whole.options[ident] for ident in plan.financing_option_ids),
         sets=tuple(whole.sets[kind, ident] for kind in SETS.values() if (ident := plan.set_id(kind)) is not None),
     )
-
-
-def _with(fields: dict[str, Any], before: Any) -> Any:
-    return before.model_copy(update=fields)

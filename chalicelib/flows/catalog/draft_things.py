@@ -22,7 +22,7 @@ from chalicelib.books.catalog.service_items import check_updatable, checked_item
 from chalicelib.books.catalog.sets import check_sellable, checked_cohort, checked_set
 from chalicelib.books.identity.model import AcademyChange
 from chalicelib.flows.catalog.define import define, redefine
-from chalicelib.flows.catalog.draft import Draft
+from chalicelib.flows.catalog.draft import Draft, with_fields
 from chalicelib.flows.catalog.file import Entry, IdTaken
 from chalicelib.flows.catalog.finance import option_changed, option_made
 from chalicelib.flows.catalog.group import cohort_changed, cohort_made, set_changed, set_made
@@ -64,7 +64,7 @@ def put_cohort(draft: Draft, entry: Entry) -> None:
         draft.put(entry, None, after, partial(cohort_made, context, staff, after))
     else:
         after = checked_cohort(before.model_copy(update=fields))
-        rule = partial(_with, fields)
+        rule = partial(with_fields, fields)
         draft.put(entry, before, after, partial(cohort_changed, context, staff, before.id, rule))
     draft.whole.cohorts[after.id] = after
 
@@ -81,7 +81,7 @@ def put_set(draft: Draft, entry: Entry) -> None:
         draft.put(entry, None, after, partial(set_made, context, staff, after))
     else:
         after = checked_set(before.model_copy(update=fields))
-        rule = partial(_with, fields)
+        rule = partial(with_fields, fields)
         draft.put(entry, before, after, partial(set_changed, context, staff, kind, before.id, rule))
     if kind is SetKind.COHORT:
         new = set(after.member_ids) - set(() if before is None else before.member_ids)
@@ -151,10 +151,6 @@ def put_option(draft: Draft, entry: Entry) -> None:
         found = new.model_copy(update={"id": draft.new_ident(entry, key_of)})
         draft.put(entry, None, found, partial(option_made, context, staff, found))
     draft.keep_option(entry.ref, found)
-
-
-def _with(fields: dict[str, Any], before: Any) -> Any:
-    return before.model_copy(update=fields)
 
 
 def _changed_fields(before: Any, after: Any) -> dict[str, Any]:
