@@ -16,7 +16,7 @@ NO_PYTHON = Python 3.11 or newer is needed, with its venv module (Debian: apt-ge
 # A part of a larger run: says its name, and how long it took.
 part = @printf '== %s\n' '$(1)'; began=$$(date +%s); $(2) && printf '   %s: %s s\n' '$(1)' "$$(($$(date +%s) - began))"
 
-.PHONY: help venv run demo test simulate mutations lint types bench verify-statement admin clean
+.PHONY: help venv run demo test simulate mutations lint types bench verify-statement admin catalog clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ verify-statement:  ## check a statement, offline: FILE=statement.json AGAINST=an
 
 admin: $(ENVIRONMENTS)  ## make an operator, an academy, a key in a stage: ARGS="--stage prod create-operator EMAIL"
 	@$(PYTHON) -m infra.admin $(ARGS)
+
+catalog: $(ENVIRONMENTS)  ## apply FILE=catalog.yaml to ACADEMY=id or slug; STAGE= or URL= with TOKEN=; DRY_RUN=1 only prints
+	@$(PYTHON) -m infra.catalog apply "$(FILE)" --academy "$(ACADEMY)" \
+	  $(if $(URL),--url "$(URL)",$(if $(TABLE),--table "$(TABLE)",--stage "$(STAGE)")) $(if $(DRY_RUN),--dry-run)
 
 clean:  ## remove everything that these commands made here
 	rm -rf .venv .venv-ministack .local .cache build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -100,7 +100,7 @@ def _place(aws_url: str, dynamodb_url: str, stripe_url: str, nowhere: TextIO) ->
     now = datetime.now(UTC)
     academy = NewAcademy(name="4Geeks Academy", slug="4geeks", main_currency="USD")
     academy_id = identity.create_academy(runtime.table, academy, now=now).id
-    load_catalog(runtime.table, academy_id=academy_id, now=now)
+    load_catalog(runtime.context(now), academy_id=academy_id)
     return Place(runtime, academy_id, dynamodb_url, stripe_url, environment | AWS)
 
 

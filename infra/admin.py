@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None, clock: Clock = lambda: datetime.now
         "set-password": _set_password,
     }
     try:
-        answer = commands[asked.command](_table(asked), asked, clock())
+        answer = commands[asked.command](table_of(asked), asked, clock())
     except DomainError as refusal:
         sys.stderr.write(f"{refusal.slug}: {refusal.sentence}\n")
         return 1
@@ -65,9 +65,7 @@ def main(arguments: list[str] | None = None, clock: Clock = lambda: datetime.now
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.admin", description=str(__doc__).split("\n", 1)[0])
-    parser.add_argument("--stage", help="a deployed stage: its table is the one that its stack made")
-    parser.add_argument("--table", help="the table's name, whatever the stage")
-    parser.add_argument("--region", help="AWS region; default AWS_REGION, else us-east-1")
+    add_table(parser)
     commands = parser.add_subparsers(dest="command", required=True)
     operator = commands.add_parser("create-operator")
     operator.add_argument("email")
@@ -93,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--days", type=int, default=TOKEN_DAYS_DEFAULT)
     commands.add_parser("set-password").add_argument("email")
     return parser
+
+
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a table."""
+    parser.add_argument("--stage", help="a deployed stage: its table is the one that its stack made")
+    parser.add_argument("--table", help="the table's name, whatever the stage")
+    parser.add_argument("--region", help="AWS region; default AWS_REGION, else us-east-1")
 
 
 def _add_names(parser: argparse.ArgumentParser, *, first_name: str) -> None:
@@ -162,7 +167,8 @@ def _known(table: Table, email: str) -> User:
     return user
 
 
-def _table(asked: argparse.Namespace) -> Table:
+def table_of(asked: argparse.Namespace) -> Table:
+    """The table that the arguments of `add_table`, or else the environment, name. Raises TableUnnamed."""
     region = asked.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or REGION_DEFAULT
     name = asked.table or (_table_of_stack(asked.stage, region) if asked.stage else os.environ.get("PURSER_TABLE"))
     if not name:

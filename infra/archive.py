@@ -29,8 +29,9 @@ UNUSED = (
     *(f"fontTools/{name}" for name in ("diff", "merge", "mtiLib", "t1Lib", "ufoLib", "voltLib")),  # other programs
     "bin",
 )
-# Compiled twins of Python modules that are there too; what they draw faster, outlines of glyphs, nobody draws.
-UNUSED_NATIVE = "fontTools"
+# Compiled twins of Python modules that are there too: what draws outlines of glyphs, which nobody does, and what reads
+# YAML, a second's work at most for a whole file.
+UNUSED_NATIVE = ("fontTools", "yaml")
 UNUSED_SUFFIXES = (".pyi", ".typed", ".so.map", ".c", ".h")
 
 
@@ -74,8 +75,9 @@ def trim(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in UNUSED_SUFFIXES:
             path.unlink()
-    for path in (folder / UNUSED_NATIVE).rglob("*.so"):
-        path.unlink()
+    for twins in UNUSED_NATIVE:
+        for path in (folder / twins).rglob("*.so"):
+            path.unlink()
 
 
 def compile_all(folder: Path) -> None:

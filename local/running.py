@@ -107,7 +107,7 @@ class Running:
         registry = Registry(runtime.table, runtime.settings)
         self._local_routes = LocalRoutes(clock=clock, timeline=timeline, registry=registry, mailbox=mailbox)
         people = registry.demonstration(clock.now())
-        load_catalog(runtime.table, academy_id=people.academies[0].id, now=clock.now())
+        load_catalog(runtime.context(clock.now()), academy_id=people.academies[0].id)
         timeline.start()
         self._stack.callback(timeline.stop)
         _wait_until_healthy(gateway.url)

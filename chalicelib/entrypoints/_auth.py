@@ -17,7 +17,7 @@ from typing import Any
 from chalicelib.books.identity import bearer, queries
 from chalicelib.books.identity.model import Credential, InvalidAcademyId, InvalidSlug, Person, checked_slug
 from chalicelib.dynamo.table import Table
-from chalicelib.entrypoints._http import Access, Call, Route, parse_json
+from chalicelib.entrypoints._http import Access, Call, Route, media_type, parse_json
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import ID_MAX
 from chalicelib.settings import Settings
@@ -249,8 +249,7 @@ def _check_own_academy(caller: Caller, academy_id: int | None) -> None:
 
 def _sent_json(route: Route, call: Call) -> Any:
     """The body where it is JSON. A route may take other types: they name their academy in the query or the header."""
-    media = call.headers.get("content-type", "").split(";")[0].strip().lower()
-    return parse_json(call, route.body_bytes_max) if media.endswith("json") else None
+    return parse_json(call, route.body_bytes_max) if media_type(call).endswith("json") else None
 
 
 def _names(call: Call, body: Any) -> Iterator[Any]:

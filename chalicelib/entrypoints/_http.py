@@ -1,8 +1,8 @@
 """Requests in, answers out: parsing within limits, one error shape, and the list of routes.
 
-A route is a function with annotated parameters: `call` (who, when, headers), `body` (an `Input` of `_bodies`, or that
-or a list of it), `query` (a `Query`), and the path's variables (int or str). The OpenAPI document is generated from the
-same list (`_openapi`). Only this file knows which status number a kind of refusal has.
+A route is a function with annotated parameters: `call` (who, when, headers), `body` (an `Input` of `_bodies`, that or
+a list of it, or one that may be YAML too), `query` (a `Query`), and the path's variables (int or str). The OpenAPI
+document is generated from the same list (`_openapi`). Only this file knows which status number a kind of refusal has.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ Handler = Callable[..., Answer]
 class Route:
     """One method of one path. `answers` maps each success status to the model of its body (None: no body).
 
-    `bodies_max`: its body may be a list too, of at most so many; 0: of one only.
+    `bodies_max`: its body may be a list too, of at most so many; 0: of one only. `body_types`: the media types that its
+    body may have besides JSON's.
     """
 
     method: str
@@ -172,6 +173,7 @@ class Route:
     keyed: bool
     body_bytes_max: int
     bodies_max: int = 0
+    body_types: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -195,11 +197,12 @@ def route(
 ) -> Callable[[Handler], Handler]:
     """Register a handler. `keyed` says that it honors Idempotency-Key.
 
-    A `body` that is annotated `Some | list[Some]` may be a list of `bodies_max` at most.
+    A `body` that is annotated `Some | list[Some]` may be a list of `bodies_max` at most; one that is annotated
+    `Annotated[Some, "application/yaml"]` may be YAML too.
     """
 
     def register(handler: Handler) -> Handler:
-        hints = typing.get_type_hints(handler, globalns=_with_call(handler))
+        hints = typing.get_type_hints(handler, globalns=_with_call(handler), include_extras=True)
         names = [name for name in inspect.signature(handler).parameters if name != "call"]
         ROUTES.append(
             Route(
@@ -216,6 +219,7 @@ def route(
                 keyed=keyed,
                 body_bytes_max=body_bytes_max,
                 bodies_max=bodies_max,
+                body_types=getattr(hints.get("body"), "__metadata__", ()),
             )
         )
         return handler
@@ -228,7 +232,8 @@ def _with_call(handler: Handler) -> dict[str, Any]:
 
 
 def _one_body(hint: Any) -> Any:
-    """The model of a body, of which there may be several."""
+    """The model of a body, of which there may be several, or which may be written in several ways."""
+    hint = hint.__origin__ if typing.get_origin(hint) is Annotated else hint
     return typing.get_args(hint)[0] if isinstance(hint, UnionType) else hint
 
 
@@ -240,10 +245,24 @@ def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[st
     if found.body is not None:
         from chalicelib.entrypoints._bodies import validated, validated_list
 
-        sent = parse_json(call, found.body_bytes_max)
+        sent = _sent(found, call)
         several = found.bodies_max > 0 and isinstance(sent, list)
         read["body"] = validated_list(found.body, sent, found.bodies_max) if several else validated(found.body, sent)
     return read
+
+
+def _sent(found: Route, call: Call) -> Any:
+    """The body as plain values, by its media type."""
+    if media_type(call) not in found.body_types:
+        return parse_json(call, found.body_bytes_max)
+    from chalicelib.entrypoints._yaml import read_yaml
+
+    return read_yaml(call.raw_body)
+
+
+def media_type(call: Call) -> str:
+    """The body's, as it was sent, without its parameters."""
+    return call.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
@@ -256,7 +275,7 @@ def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
         raise BodyTooLarge(limit=limit)
     if not call.raw_body.strip():
         return {}
-    media = call.headers.get("content-type", "").split(";")[0].strip().lower()
+    media = media_type(call)
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise UnsupportedMediaType
     try:

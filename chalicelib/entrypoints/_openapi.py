@@ -19,6 +19,7 @@ from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.entrypoints import _auth, _dispatch, _http
 from chalicelib.entrypoints._http import INTEGER_MAX, PATH_TEXT_MAX, STATUS, TITLES, Access, Route
 from chalicelib.entrypoints._refusals import OF_THE_EDGE, field_slugs
+from chalicelib.entrypoints._yaml import MalformedYaml
 from chalicelib.kernel.errors import DomainError, InvalidRequest, TryLater
 
 VERSION = "0.1.0"
@@ -142,7 +143,8 @@ def _request_body(route: Route, schemas: Schemas, models: Json) -> Json | None:
         if route.bodies_max:
             several = {"type": "array", "items": schema, "minItems": 1, "maxItems": route.bodies_max}
             schema = _one_of([schema, several])
-        return {"required": required, "content": {"application/json": {"schema": schema}}}
+        types = ("application/json", *route.body_types)
+        return {"required": required, "content": {media_type: {"schema": schema} for media_type in types}}
     if _is_webhook(route):
         event = {"type": "object", "description": "A Stripe event; its bytes are what is signed."}
         return {"required": True, "content": {"application/json": {"schema": event}}}
@@ -207,6 +209,8 @@ def _common(route: Route) -> list[type[DomainError]]:
         found.append(InvalidRequest)
     if route.body is not None:
         found += [_http.MalformedJson, _http.UnsupportedMediaType]
+    if route.body_types:
+        found.append(MalformedYaml)
     if route.keyed:
         found.append(_dispatch.InvalidIdempotencyKey)
     return found

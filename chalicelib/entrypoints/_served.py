@@ -104,6 +104,10 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/academy/academyservice": "GET POST",
         "/v1/payments/academy/academyservice/{service_ref}": "GET PUT",
     },
+    "staff.catalog": {
+        "/v1/payments/academy/catalog/apply": "POST",
+        "/v1/payments/academy/catalog/export": "GET",
+    },
     "staff.definitions": {
         "/v1/payments/academy/service": "GET POST",
         "/v1/payments/academy/service/{service_ref}": "GET PUT",

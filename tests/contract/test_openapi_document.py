@@ -165,6 +165,16 @@ class TestAnOperation:
         answers = found["responses"]["201"]["content"]["application/json"]["schema"]["anyOf"]
         assert [answer.get("type") for answer in answers] == [None, "array"]
 
+    def test_that_takes_yaml_too_says_so(self) -> None:
+        def order(call: Call, body: Annotated[Order, "application/yaml"]) -> Answer:
+            """Order."""
+            return Answer(201)
+
+        found, _ = self.described(order, answers={201: Part})
+        schema = {"schema": {"$ref": "#/components/schemas/Order"}}
+        assert found["requestBody"]["content"] == {"application/json": schema, "application/yaml": schema}
+        assert "malformed-yaml" in found["responses"]["400"]["content"]["application/problem+json"]["examples"]
+
     def test_names_a_slug_by_its_status_where_it_has_two(self) -> None:
         def look(call: Call) -> Answer:
             """Look."""

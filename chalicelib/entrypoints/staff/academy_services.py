@@ -178,7 +178,7 @@ def create_price(call: Call, body: PriceBody) -> Answer:
     staff = staff_of(call, body)
     table = call.runtime.table
     service = catalog.visible_service(table, staff.academy_id, body.service)
-    fields = {**_fields(body), "service_id": service.id}
+    fields = {**price_fields(body), "service_id": service.id}
     price = ServicePrice(id=new_id(call.now), academy_id=staff.academy_id, **fields)
     return Answer(201, _changed_out(call, set_price(call.runtime.context(call.now), staff, price)))
 
@@ -220,13 +220,13 @@ def change_service_price(call: Call, service_ref: str, body: PriceChange) -> Ans
     staff = staff_of(call, body)
     table = call.runtime.table
     ident = catalog.service_id(table, ref_of(service_ref))
-    changes = _fields(body)
+    changes = price_fields(body)
     if "service" in body.model_fields_set:
         changes["service_id"] = catalog.service_id(table, body.service)
     return Answer(200, _changed_out(call, change_price(call.runtime.context(call.now), staff, ident, changes)))
 
 
-def _fields(body: PriceChange) -> dict[str, Any]:
+def price_fields(body: PriceChange) -> dict[str, Any]:
     """What was sent, as the fields of a price, but for its service."""
     found = sent(body)
     found.pop("service", None)

@@ -163,7 +163,7 @@ def list_coupons(call: Call, query: ListQuery) -> Answer:
 )
 def create_coupon(call: Call, body: CouponBody) -> Answer:
     """Make a coupon of the academy."""
-    made = make_coupon(call.runtime.context(call.now), staff_of(call, body), _given(body))
+    made = make_coupon(call.runtime.context(call.now), staff_of(call, body), coupon_fields(body))
     return Answer(201, _coupon_out(CountedCoupon(made, 0)))
 
 
@@ -194,7 +194,7 @@ def change_a_coupon(call: Call, coupon_slug: str, body: CouponChange) -> Answer:
     Where fewer are offered than were used, it is used up. A changed number of offers begins now, unless it says when.
     """
     staff = staff_of(call, body)
-    change_coupon(call.runtime.context(call.now), staff, coupon_slug, _given(body))
+    change_coupon(call.runtime.context(call.now), staff, coupon_slug, coupon_fields(body))
     return Answer(200, _coupon_out(_read(call, staff.academy_id, coupon_slug)))
 
 
@@ -219,7 +219,7 @@ def _read(call: Call, academy_id: int, slug: str) -> CountedCoupon:
     return found
 
 
-def _given(body: CouponChange) -> dict[str, Any]:
+def coupon_fields(body: CouponChange) -> dict[str, Any]:
     """What was sent, by the names of the model."""
     given = {NAMES.get(name, name): value for name, value in sent(body).items()}
     if "discount_type" in given:

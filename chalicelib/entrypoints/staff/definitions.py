@@ -124,7 +124,7 @@ def list_services(call: Call, query: ServiceListQuery) -> Answer:
 def create_service(call: Call, body: ServiceBody) -> Answer:
     """Make a service that the academy owns. It is private, unless it is said to be public: for every academy."""
     staff = staff_of(call, body)
-    service = Service(id=new_id(call.now), owner_id=staff.academy_id, **_fields(body))
+    service = Service(id=new_id(call.now), owner_id=staff.academy_id, **service_fields(body))
     service = define(call.runtime.context(call.now), staff, service)
     return Answer(201, owned_services(call.runtime.table, [service])[0])
 
@@ -159,11 +159,11 @@ def change_service(call: Call, service_ref: str, body: ServiceChange) -> Answer:
     what they sell of it.
     """
     staff = staff_of(call, body)
-    service = redefine(call.runtime.context(call.now), staff, ref_of(service_ref), _fields(body))
+    service = redefine(call.runtime.context(call.now), staff, ref_of(service_ref), service_fields(body))
     return Answer(200, owned_services(call.runtime.table, [service])[0])
 
 
-def _fields(body: ServiceChange) -> dict[str, Any]:
+def service_fields(body: ServiceChange) -> dict[str, Any]:
     """What was sent, as the fields of a service."""
     found = sent(body)
     if "session_duration" in found:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
 from chalicelib.books.catalog import queries as catalog
-from chalicelib.books.catalog import store
 from chalicelib.books.catalog.financing import (
     MONTHS_MAX,
     InvalidMonthlyPrice,
     InvalidMonths,
     OptionInUse,
     OptionNotFound,
-    checked_option,
 )
-from chalicelib.books.catalog.model import FinancingOption, Plan, PlanStatus
+from chalicelib.books.catalog.model import FinancingOption
 from chalicelib.books.catalog.prices import (
     CurrencyNotFound,
     InvalidCountryPrices,
@@ -42,13 +40,12 @@ from chalicelib.entrypoints.staff.inputs import (
     sent,
     staff_of,
 )
-from chalicelib.flows.catalog.edit import changed, made, removed
+from chalicelib.flows.catalog.finance import option_changed, option_made, option_removed
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.pages import Page
 
 PATH = "/v1/payments/academy/financingoption"
 PRICES = frozenset({"price"})
-NAMED_MAX = 5
 INVALID = (InvalidMonthlyPrice, InvalidMonths, InvalidPrice, InvalidCountryPrices, CurrencyNotFound)
 
 
@@ -138,7 +135,7 @@ def create_option(call: Call, body: OptionBody) -> Answer:
         currency=body.currency,
         countries=country_prices(body.pricing_ratio_exceptions or {}, PRICES),
     )
-    option = made(context, staff, _subject(option.id), checked_option(option))
+    option = option_made(context, staff, option)
     return Answer(201, _option_out(option, academy))
 
 
@@ -174,15 +171,7 @@ def change_option(call: Call, option_id: int, body: OptionChange) -> Answer:
     changes = sent(body)
     if "pricing_ratio_exceptions" in changes:
         changes["countries"] = country_prices(changes.pop("pricing_ratio_exceptions"), PRICES)
-    option = changed(
-        call.runtime.context(call.now),
-        staff,
-        _subject(option_id),
-        FinancingOption,
-        store.option_key(staff.academy_id, option_id),
-        lambda before: checked_option(before.model_copy(update=changes)),
-        missing=OptionNotFound,
-    )
+    option = option_changed(call.runtime.context(call.now), staff, option_id, changes)
     return Answer(200, _option_out(option, identity.academy(call.runtime.table, staff.academy_id)))
 
 
@@ -197,35 +186,8 @@ def change_option(call: Call, option_id: int, body: OptionChange) -> Answer:
 def delete_option(call: Call, option_id: int) -> Answer:
     """Take away a financing option that no plan is sold by."""
     staff = staff_of(call)
-    removed(
-        call.runtime.context(call.now),
-        staff,
-        _subject(option_id),
-        FinancingOption,
-        store.option_key(staff.academy_id, option_id),
-        missing=OptionNotFound,
-        check=_unused,
-    )
+    option_removed(call.runtime.context(call.now), staff, option_id)
     return Answer(204)
-
-
-def _unused(option: FinancingOption, plans: Sequence[Plan]) -> None:
-    """Raises OptionInUse where a plan names it that was not deleted, or will."""
-    users = [
-        plan.slug
-        for plan in plans
-        if any(option.id in version.financing_option_ids and _is_alive(version) for version in plan.versions())
-    ]
-    if users:
-        raise OptionInUse(plans=", ".join(users[:NAMED_MAX]))
-
-
-def _is_alive(plan: Plan) -> bool:
-    return plan.status is not PlanStatus.DELETED
-
-
-def _subject(option_id: int) -> str:
-    return f"financing-option:{option_id}"
 
 
 def _option_out(option: FinancingOption, academy: Academy) -> StaffOptionOut:

@@ -179,13 +179,11 @@ class WarnedPlanOut(StaffPlanOut):
 def plan_fields(body: PlanChange) -> dict[str, Any]:
     """What was sent, as fields of a plan; `prices` are those of the periods that were sent.
 
-    Raises OwnerIsFixed, ItemsAreLinked, and what country prices may not be.
+    Raises OwnerIsFixed, and what country prices may not be.
     """
     fields = sent(body)
     if fields.keys() & {"owner", "owner_id"}:
         raise OwnerIsFixed
-    if "service_items" in fields:
-        raise ItemsAreLinked
     fields.pop("applies_from", None)
     if "pricing_ratio_exceptions" in fields:
         fields["countries"] = country_prices(fields.pop("pricing_ratio_exceptions"), PRICE_FIELDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -134,7 +134,7 @@ def get_plan(call: Call, plan_ref: str, query: StaffPlanQuery) -> Answer:
 def post_plan(call: Call, body: PlanBody) -> Answer:
     """Make a plan of the academy, a draft unless it says otherwise."""
     staff = staff_of(call, body)
-    plan = create_plan(call.runtime.context(call.now), staff, plan_fields(body))
+    plan = create_plan(call.runtime.context(call.now), staff, _fields(body))
     return Answer(201, _warned(call, staff, plan, body))
 
 
@@ -159,7 +159,7 @@ def put_plan(call: Call, plan_ref: str, body: PlanChange) -> Answer:
     """Change a plan for whoever buys it from now on, or from `applies_from` on. What was sold stays as it is."""
     staff = staff_of(call, body)
     context = call.runtime.context(call.now)
-    plan = change_plan(context, staff, ref_of(plan_ref), plan_fields(body), applies_from=body.applies_from)
+    plan = change_plan(context, staff, ref_of(plan_ref), _fields(body), applies_from=body.applies_from)
     return Answer(200, _warned(call, staff, plan.at(call.now), body))
 
 
@@ -176,6 +176,12 @@ def remove_plan(call: Call, plan_ref: str) -> Answer:
     staff = staff_of(call)
     delete_plan(call.runtime.context(call.now), staff, ref_of(plan_ref))
     return Answer(204)
+
+
+def _fields(body: PlanChange) -> dict[str, Any]:
+    if "service_items" in body.model_fields_set:
+        raise ItemsAreLinked
+    return plan_fields(body)
 
 
 def _wanted(call: Call, staff: Staff, query: StaffPlanListQuery) -> Callable[[Plan], bool]:

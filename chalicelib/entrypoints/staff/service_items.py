@@ -177,7 +177,7 @@ def change_service_item(call: Call, item_id: int, body: ItemChange) -> Answer:
     staff = staff_of(call, body)
     changes = sent(body)
     if changes.get("features") is not None:
-        changes["features"] = _features(body.features)
+        changes["features"] = features_of(body.features)
     return Answer(200, service_item_out(*change_item(call.runtime.context(call.now), staff, item_id, changes)))
 
 
@@ -205,9 +205,9 @@ def _item(call: Call, staff: Staff, service: Service, body: ItemBody) -> Service
         is_team_allowed=body.is_team_allowed,
         renew_at=body.renew_at,
         renew_at_unit=body.renew_at_unit,
-        features=_features(body.features),
+        features=features_of(body.features),
     )
 
 
-def _features(sent_features: list[FeatureIn]) -> tuple[Feature, ...]:
+def features_of(sent_features: list[FeatureIn]) -> tuple[Feature, ...]:
     return tuple(Feature.model_validate(feature.model_dump()) for feature in sent_features)

@@ -32,21 +32,22 @@ def change_price(context: Context, staff: Staff, service_id: int, changes: Mappi
 
     Raises PriceNotFound, SetNotFound, ChangedMeanwhile, and what changed_price raises.
     """
-
-    def rule(before: ServicePrice) -> ServicePrice:
-        sets = {**before.set_ids, **changes.get("set_ids", {})}
-        return changed_price(before, {**changes, "set_ids": {kind: ids for kind, ids in sets.items() if ids}})
-
     return changed(
         context,
         staff,
         _subject(service_id),
         ServicePrice,
         store.price_key(staff.academy_id, service_id),
-        rule,
+        lambda before: repriced(before, changes),
         missing=lambda: PriceNotFound(service=service_id),
         beside=_named,
     )
+
+
+def repriced(before: ServicePrice, changes: Mapping[str, Any]) -> ServicePrice:
+    """The price with these changes, as `change_price` has them. Raises what changed_price raises."""
+    sets = {**before.set_ids, **changes.get("set_ids", {})}
+    return changed_price(before, {**changes, "set_ids": {kind: ids for kind, ids in sets.items() if ids}})
 
 
 def _named(before: ServicePrice, after: ServicePrice) -> list[Write]:

@@ -64,11 +64,18 @@ class InvalidSeatService(DomainError):
     detail = "The price of a seat is an academy service of a SEAT service, and nothing else is."
 
 
-def create_plan(context: Context, staff: Staff, fields: Mapping[str, Any]) -> Plan:
+def create_plan(context: Context, staff: Staff, fields: Mapping[str, Any], *, ident: int | None = None) -> Plan:
     """Make a plan of the academy. `fields` as `change_plan` has them; those that are left out have the defaults of
     document 3. Raises SlugTaken, what `change_plan` raises of what is named, and what a plan may not be.
     """
     values, rows = _named(context, staff, fields)
+    plan_id = new_id(context.now, context.random_bits) if ident is None else ident
+    plan = new_plan(values, ident=plan_id, academy_id=staff.academy_id, now=context.now)
+    return made(context, staff, _subject(plan), plan, beside=[store.still_there(key) for key in rows])
+
+
+def new_plan(fields: Mapping[str, Any], *, ident: int, academy_id: int, now: datetime) -> Plan:
+    """A plan of these fields of `Plan`, and of the defaults of document 3. Raises what a plan may not be."""
     life = (
         {}
         if "time_of_life" in fields or "time_of_life_unit" in fields
@@ -78,11 +85,9 @@ def create_plan(context: Context, staff: Staff, fields: Mapping[str, Any]) -> Pl
         }
     )
     trial = {"trial_duration": DEFAULT_TRIAL.every, "trial_duration_unit": DEFAULT_TRIAL.unit}
-    own = {"id": new_id(context.now, context.random_bits), "academy_id": staff.academy_id}
-    values["prices"] = {period: price for period, price in values.get("prices", {}).items() if price is not None}
-    plan = Plan(**{**life, **trial, **values, **own, "created_at": context.now, "applies_from": context.now})
-    plan = checked_plan(plan)
-    return made(context, staff, _subject(plan), plan, beside=[store.still_there(key) for key in rows])
+    own = {"id": ident, "academy_id": academy_id, "created_at": now, "applies_from": now}
+    prices = {period: price for period, price in fields.get("prices", {}).items() if price is not None}
+    return checked_plan(Plan(**{**life, **trial, **fields, **own, "prices": prices}))
 
 
 def change_plan(
