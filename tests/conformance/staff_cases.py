@@ -15,7 +15,7 @@ from chalicelib.dynamo.writes import Unexpected
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.queries import Asked, by_page
 from tests.conformance.things import ACADEMY, NOW, USER
-from tests.shop import a_plan, a_price
+from tests.shop import a_plan, a_price, a_service
 
 OTHER = ACADEMY + 1
 
@@ -181,6 +181,22 @@ ASKED = (
             )
         ],
         answer=[[1, 3], [2], []],
+    ),
+    Asked(
+        of=queries.whole_offers,
+        name="with their add-ons",
+        rows=rows_of(store.new(a_price(ACADEMY)), store.new(a_service(id=a_price(ACADEMY).service_id))),
+        ask=lambda table: [
+            [price.service_id for price in offer.add_on_prices]
+            for offer in queries.whole_offers(
+                table,
+                [
+                    PLAN.model_copy(update={"items": (), "add_on_service_ids": ids})
+                    for ids in ((a_price(ACADEMY).service_id,), ())
+                ],
+            )
+        ],
+        answer=[[a_price(ACADEMY).service_id], []],
     ),
     Asked(
         of=queries.cohorts,

@@ -91,6 +91,17 @@ class TestPlans:
         assert (world.call("GET", "/v1/payments/serviceitem?plan=special").status == 200) is readable
         assert world.call("GET", "/v1/payments/plan/8000").status == (200 if readable else 404)
 
+    def test_show_what_can_be_bought_with_them(self, world: World) -> None:
+        team = world.call("GET", "/v1/payments/plan/team").json
+        dollars = {"code": "USD", "name": "US Dollar"}
+        assert team["seat_service_price"]["price_per_unit"] > 0 and team["seat_service_price"]["currency"] == dollars
+        (add_on,) = team["add_ons"]
+        assert (add_on["service"], add_on["title"], add_on["currency"]) == ("ai-chat", "AI Chat", dollars)
+        listed = world.call("GET", f"/v1/payments/plan?academy={world.academy_id}&limit=100").json
+        assert team in listed
+        basic = world.call("GET", "/v1/payments/plan/basic").json
+        assert (basic["seat_service_price"], basic["add_ons"]) == (None, [])
+
     def test_have_the_price_of_the_country(self, world: World) -> None:
         countries = {"es": CountryPrice(ratio=Decimal("0.85"))}
         catalog.create(world.table, a_plan(world.now, world.academy_id, id=8001, slug="abroad", countries=countries))

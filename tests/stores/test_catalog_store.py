@@ -263,6 +263,8 @@ class TestReads:
     def test_of_several_offers_are_those_of_each(self, shop: Table) -> None:
         plans = [queries.plan(shop, slug, now=NOW) for slug in ("team", "bootcamp", "free")]
         assert queries.offers(shop, plans) == [queries.offer(shop, plan) for plan in plans]
+        whole = [queries.offer(shop, plan, add_ons=plan.add_on_service_ids) for plan in plans]
+        assert queries.whole_offers(shop, plans) == whole and any(offer.add_on_prices for offer in whole)
 
     def test_of_services_are_of_their_list(self, shop: Table) -> None:
         public = queries.services(shop, "public", limit=9)

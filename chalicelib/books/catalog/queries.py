@@ -163,6 +163,12 @@ def offers(table: Table, found: Sequence[Plan]) -> list[Offer]:
     return [_offer(plan, (), rows) for plan in found]
 
 
+def whole_offers(table: Table, found: Sequence[Plan]) -> list[Offer]:
+    """As `offers`, each with every add-on that its plan has: what a customer may choose from."""
+    rows = table.get_many([key for plan in found for key in _offer_keys(plan, plan.add_on_service_ids)])
+    return [_offer(plan, plan.add_on_service_ids, rows) for plan in found]
+
+
 def _offer_keys(found: Plan, add_ons: tuple[int, ...]) -> list[Key]:
     academy_id = found.academy_id
     sets = [(kind, found.set_id(kind)) for kind in SetKind]

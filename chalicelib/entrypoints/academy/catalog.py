@@ -96,7 +96,7 @@ def list_plans(call: Call, query: PlanListQuery) -> Answer:
 
     listed = filtered(read, lambda plan: plan.status in LISTED)
     page = read_page(listed, limit=query.limit, offset=query.offset, cursor=query.cursor)
-    rendered = [plan_out(offer, academy, query.country_code) for offer in catalog.offers(table, page.items)]
+    rendered = [plan_out(offer, academy, query.country_code) for offer in catalog.whole_offers(table, page.items)]
     return Answer(200, rendered, link_headers(call, page.next_cursor))
 
 
@@ -113,7 +113,8 @@ def get_plan(call: Call, plan_ref: str, query: CountryQuery) -> Answer:
     if plan.status not in FOR_SALE or academy_id_of(call, None) not in (None, plan.academy_id):
         raise PlanNotFound
     academy = identity.academy(call.runtime.table, plan.academy_id)
-    return Answer(200, plan_out(catalog.offer(call.runtime.table, plan), academy, query.country_code))
+    (offer,) = catalog.whole_offers(call.runtime.table, [plan])
+    return Answer(200, plan_out(offer, academy, query.country_code))
 
 
 def _academys_items(call: Call, query: ItemsQuery) -> Answer:

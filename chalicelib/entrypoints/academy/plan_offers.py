@@ -132,7 +132,7 @@ def _offers_out(call: Call, academy_id: int, page: Page[PlanOffer], country: str
     table = call.runtime.table
     academy = identity.academy(table, academy_id)
     plans = catalog.plans_of(table, academy_id, _named(page.items), now=call.now)
-    offers = catalog.offers(table, list(plans.values()))
+    offers = catalog.whole_offers(table, list(plans.values()))
     shown = {offer.plan.id: plan_out(offer, academy, country) for offer in offers}
     return [
         PlanOfferOut(

@@ -19,6 +19,7 @@ from chalicelib.books.catalog.model import (
     ResourceSet,
     Service,
     ServiceItem,
+    ServicePrice,
     SetKind,
 )
 from chalicelib.books.catalog.pricing import country_price
@@ -122,8 +123,26 @@ class SmallPlanOut(Output):
     has_available_cohorts: bool
 
 
+class SeatPriceOut(Output):
+    """What each further seat costs a month, by its academy service."""
+
+    id: int
+    price_per_unit: float
+    currency: CurrencyOut
+
+
+class AddOnOut(SeatPriceOut):
+    """What can be bought with a plan; `price_per_unit` is for each month of the period."""
+
+    service: str
+    title: str
+
+
 class PlanOut(SmallPlanOut):
-    """A plan as a customer chooses it; prices are those of the country that was asked for."""
+    """A plan as a customer chooses it; prices are those of the country that was asked for.
+
+    `seat_service_price` is that of each seat beyond `seats_included`; null: there are no others.
+    """
 
     currency: CurrencyOut
     price_per_month: float | None
@@ -135,6 +154,8 @@ class PlanOut(SmallPlanOut):
     has_waiting_list: bool
     consumption_strategy: str
     seats_included: int
+    seat_service_price: SeatPriceOut | None
+    add_ons: list[AddOnOut]
     owner: AcademyOut
 
 
@@ -286,7 +307,19 @@ def plan_out(offer: Offer, academy: Academy, country: str | None) -> PlanOut:
         has_waiting_list=plan.has_waiting_list,
         consumption_strategy=plan.consumption_strategy,
         seats_included=plan.seats_included,
+        seat_service_price=None if offer.seat_price is None else _seat_price_out(offer.seat_price, country),
+        add_ons=[
+            AddOnOut(**asdict(_seat_price_out(price, country)), service=service.slug, title=service.title)
+            for price, service in zip(offer.add_on_prices, offer.add_on_services, strict=True)
+        ],
         owner=academy_out(academy),
+    )
+
+
+def _seat_price_out(price: ServicePrice, country: str | None) -> SeatPriceOut:
+    unit = country_price(price.price_per_unit, price.currency, price.countries, country=country, field="price")
+    return SeatPriceOut(
+        id=price.id, price_per_unit=shown_price(unit.amount, unit.currency), currency=currency_out(unit.currency)
     )
 
 
