@@ -168,7 +168,8 @@ def _content(kind: Any, schema: Json) -> Json:
     if get_origin(kind) is not Annotated:
         return {"text/plain" if kind is str else "application/json": {"schema": schema}}
     first, *types = get_args(kind)
-    text = {media_type: {"schema": {"type": "string"}} for media_type in types}
+    # A schema describes what a text says where its type has a data model (OpenAPI 3.1, 4.8.14), as YAML's has.
+    text = {one: {"schema": {"type": "object" if one == "application/yaml" else "string"}} for one in types}
     return text if first is str else {"application/json": {"schema": schema}, **text}
 
 

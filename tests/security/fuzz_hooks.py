@@ -11,6 +11,7 @@ import schemathesis
 
 TEXT_MAX = 60
 INTEGER_MAX = 2**31
+UNKNOWN_HEADER = "x-schemathesis-unknown-property"
 """Within what every schema of such a name allows."""
 THINGS: dict[str, list[Any]] = json.loads(os.environ["FUZZ_THINGS"])
 
@@ -28,6 +29,12 @@ def map_query(_context: Any, query: dict[str, Any] | None) -> dict[str, Any] | N
 @schemathesis.hook
 def map_body(_context: Any, body: Any) -> Any:
     return _mapped(body) if isinstance(body, dict) else body
+
+
+@schemathesis.hook
+def filter_headers(_context: Any, headers: dict[str, Any] | None) -> bool:
+    """Not those with a header more than is documented: HTTP lets everybody send headers that nobody reads."""
+    return UNKNOWN_HEADER not in (headers or {})
 
 
 def _mapped(given: dict[str, Any] | None) -> dict[str, Any] | None:
