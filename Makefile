@@ -30,7 +30,7 @@ demo: $(ENVIRONMENTS)  ## a scripted customer against the running server, or aga
 	@$(PYTHON) -m local.demo
 
 test: lint types  ## every check and every test
-	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder)
+	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile)
 
 simulate: $(ENVIRONMENTS)  ## the backend under faults: SEEDS=FROM-TO (a thousand fresh ones), STEPS=200
 	@$(PYTHON) -m tests.simulation --seeds '$(SEEDS)' --steps $(or $(STEPS),200)
