@@ -191,3 +191,20 @@ class TestTheAudit:
 
     def test_needs_the_capability(self, world: World) -> None:
         refused(clerk(world, "crud_subscription", "crud_consumable").get(AUDIT), 403, "permission-denied")
+
+
+def test_amounts_of_the_timeline_are_in_major_units(world: World) -> None:
+    person = world.paying()
+    assert person.pay(person.check("basic").json, chosen_period="MONTH").status == 200
+    world.settle()
+    shown = clerk(world).get(f"/v1/payments/academy/user/{person.user_id}/timeline").json
+    (told,) = [one["facts"] for one in shown if one["kind"] == "plan-bought"]
+    assert (told["amount"], told["currency"]) == (59.99, "USD")
+
+
+def test_what_was_bought_names_its_version(world: World) -> None:
+    person = world.paying()
+    assert person.pay(person.check("basic").json, chosen_period="MONTH").status == 200
+    assert clerk(world).put("/v1/payments/academy/plan/basic", {"price_per_month": 70}).json["version"] == 2
+    (held,) = clerk(world).get("/v1/payments/academy/subscription").json
+    assert [(plan["slug"], plan["version"]) for plan in held["plans"]] == [("basic", 1)]
