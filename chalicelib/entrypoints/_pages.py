@@ -53,16 +53,17 @@ def chained(*reads: Callable[[int, str | None], Page[T]]) -> Callable[[int, str 
 def filtered(
     read: Callable[[int, str | None], Page[T]], wanted: Callable[[T], bool]
 ) -> Callable[[int, str | None], Page[T]]:
-    """A list without what is not wanted. Its first read is as large as what is asked for, so that a page of which all
-    is wanted costs no more; what is missing then is looked for in large ones, each cut where its last wanted item is.
+    """A list without what is not wanted.
+
+    Its first read is as large as what is asked for, so that a page of which all is wanted costs no more; what is
+    missing then is looked for in one large read, cut where its last wanted item is. `read_page` bounds how often: a
+    filter that nothing matches costs a hundred reads at most.
     """
 
     def some(size: int, cursor: str | None) -> Page[T]:
         page = read(size, cursor)
         found = [item for item in page.items if wanted(item)]
-        for _ in range(FILTERED_READS_MAX):
-            if len(found) >= size or page.next_cursor is None:
-                break
+        if len(found) < size and page.next_cursor is not None:
             cursor = page.next_cursor
             page = read(PAGE_ITEMS_MAX, cursor)
             places = [number for number, item in enumerate(page.items) if wanted(item)]
