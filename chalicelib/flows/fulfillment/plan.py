@@ -63,6 +63,8 @@ def _subscription(invoice: Invoice, plan: PlanDelivery, begins: datetime) -> Ful
         trial_ends_at=paid_until if trial else None,
         invoice_ids=(invoice.id,),
         created_at=begins,
+        payments=0 if trial else 1,
+        lots_until=paid_until,
     )
     grantings = _plan_units(invoice, terms, begins, access_until=paid_until, financed=False)
     return Fulfillment(subscription, None, grantings, _pools(invoice, terms))
@@ -85,6 +87,7 @@ def _financing(invoice: Invoice, plan: PlanDelivery, begins: datetime) -> Fulfil
         plan_expires_at=ends,
         invoice_ids=(invoice.id,),
         created_at=begins,
+        lots_until=ends,
     )
     grantings = _plan_units(invoice, plan.terms, begins, access_until=ends, financed=True)
     return Fulfillment(None, financing, grantings, _pools(invoice, plan.terms))
@@ -98,7 +101,7 @@ def _plan_units(
         holder = Holder.team(invoice.id) if item.pooled else Holder.person(invoice.buyer.user_id)
         unit = unit_of(item, terms.academy_id)
         grant = Grant(
-            lot_id=f"{invoice.id}_{item.link_id}_0",
+            lot_id=f"{invoice.id}_{item.link_id}_{terms.since}",
             unit=unit,
             how_many=item.how_many,
             expires_at=units_expire_at(item, begins, access_until),

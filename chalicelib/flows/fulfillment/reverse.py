@@ -59,7 +59,7 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     fate = plan_fate(changed)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
         fate = Fate.ENDED
-    after = None if held is None else _fated(held[0], fate, context.now)
+    after = None if held is None else _fated(held[0], changed.id, fate, context.now)
     writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
     if held is not None and after is not None and after != held[0]:
         writes += _holding_writes(changed, delivery, held, after)
@@ -146,18 +146,18 @@ def _holding(invoice: Invoice, row: Row | None) -> tuple[Holding, int] | None:
     return load(kind, row), row.version
 
 
-def _fated(holding: Holding, fate: Fate, now: datetime) -> Holding:
+def _fated(holding: Holding, invoice_id: int, fate: Fate, now: datetime) -> Holding:
     if isinstance(holding, Subscription):
-        return fated(holding, fate, now)
-    return fated(holding, fate, now)
+        return fated(holding, invoice_id, fate, now)
+    return fated(holding, invoice_id, fate, now)
 
 
 def _holding_writes(invoice: Invoice, delivery: Delivery, held: tuple[Holding, int], after: Holding) -> list[Write]:
     """The holding, and its claim on the plan: one that has ended can be bought again."""
     before, version = held
     writes: list[Write] = [subscriptions.changed_holding(after, version=version)]
-    if delivery.plan is None:
-        return writes
+    if before.ended_at is not None:
+        return writes  # its claim is free, or another purchase's
     user_id, plan_id = invoice.buyer.user_id, before.terms.plan_id
     ended = after.held_back is not None and after.held_back.fate is Fate.ENDED
     was_ended = before.held_back is not None and before.held_back.fate is Fate.ENDED
