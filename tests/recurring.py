@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.flows.recurring.tend import tend
 from tests.world import Person, World
 
 ROUNDS_MAX = 30
@@ -16,7 +17,8 @@ ROUNDS_MAX = 30
 def run(world: World) -> None:
     """Everything that is due now."""
     for _ in range(ROUNDS_MAX):
-        world.tick()
+        for key in subscriptions.due_holdings(world.table, world.now):
+            tend(world.runtime.context(world.now), key)
         world.settle()
         if not subscriptions.due_holdings(world.table, world.now):
             return
