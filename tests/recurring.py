@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.model import Customer
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.dynamo.rows import load
+from chalicelib.dynamo.writes import commit
 from chalicelib.flows.recurring.tend import tend
-from tests.world import Person, World
+from tests.world import Person, Reply, World
 
 ROUNDS_MAX = 30
 
@@ -80,3 +84,22 @@ def version_of(person: Person) -> int:
     row = person.world.table.get(store.holding_key(holding(person)))
     assert row is not None
     return row.version
+
+
+def ask(person: Person, verb: str, body: Any = None, **headers: str) -> Reply:
+    """One of the customer's verbs, of the only holding that the person has."""
+    return person.put(f"{path_of(holding(person))}/{verb}", body, **headers)
+
+
+def path_of(found: Subscription | Financing) -> str:
+    kind = "subscription" if isinstance(found, Subscription) else "planfinancing"
+    return f"/v1/payments/me/{kind}/{found.id}"
+
+
+def forget_card(person: Person) -> None:
+    """The person has no card any more, as where the processor deleted its customer."""
+    world = person.world
+    row = world.table.get(billing.customer_key(person.user_id, world.runtime.gateway.account))
+    assert row is not None
+    customer = load(Customer, row).model_copy(update={"card": None})
+    commit(world.table, [billing.put_customer(customer, version=row.version)])

@@ -60,7 +60,7 @@ def _steps(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.ended_at is not None or _is_stopped(holding):
         return
     charge = charge_at(holding)
-    pausing = isinstance(holding, Subscription) and holding.pause is not None and holding.status is not Status.PAUSED
+    pausing = isinstance(holding, Subscription) and holding.pause is not None and holding.status is Status.ACTIVE
     if pausing and charge is not None:
         yield Step.PAUSE, charge
     elif charge is not None:
