@@ -154,7 +154,8 @@ class _Books:
             got: Counter[int] = Counter()
             for entry in self.granted[ident]:
                 for portion in entry.portions:
-                    got[entry.unit.service_id] += portion.granted
+                    came_again = delivery.plan is not None and not portion.lot_id.endswith("_0")
+                    got[entry.unit.service_id] += 0 if came_again else portion.granted
             paid = invoice.is_paid and not invoice.undelivered
             if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
                 wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
@@ -227,6 +228,8 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
+                if entry.id not in invoice.reversed_units and _over_before(entry, invoice):
+                    continue  # units that had ended are nobody's
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
                 revoked = sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in entry.portions)
@@ -407,6 +410,13 @@ class _Books:
             if len(kept) > 1:
                 wrong.append(f"person {user_id} is {len(kept)} customers at Stripe")
         return wrong
+
+
+def _over_before(entry: Entry, invoice: Invoice) -> bool:
+    """Whether what was granted had ended, and had come again, when money first went back."""
+    ends = [portion.expires_at for portion in entry.portions]
+    first = min((refund.created_at for refund in invoice.refunds), default=None)
+    return first is not None and all(end is not None and end <= first for end in ends)
 
 
 def _ended(row: Row) -> bool:

@@ -34,7 +34,7 @@ HARD_DECLINES = frozenset(
 NO_CARD = "no-card"
 AUTHENTICATION = "authentication_required"
 ONE_A_DAY = timedelta(days=1)
-NOT_ASKED_AGAIN_FOR = timedelta(hours=1)
+NOT_ASKED_AGAIN_FOR = timedelta(minutes=10)
 INVOICES_KEPT = 36
 """How many invoices a holding names: the first and the latest."""
 
