@@ -20,8 +20,6 @@ from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy, NewUser
 from chalicelib.books.outbox.port import Mail
-from chalicelib.books.subscriptions.store import HOLDINGS_DUE
-from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.table import Table
 from chalicelib.entrypoints import _wiring, schedules, workers
@@ -275,14 +273,9 @@ class World:
         return schedules.renew({})
 
     def resting(self) -> bool:
-        """Whether no row waits in the due index, now or later: a sweep would find nothing, nor the tick of holdings.
-
-        A holding whose time has not come does not wait for anything: it goes on for as long as it lives.
-        """
-        waiting = [item for item in self.memory.copy() if "due_shard" in item]
-        holdings = keys.due_shards(HOLDINGS_DUE)
-        now = self.now.timestamp()
-        return all(item["due_shard"]["S"] in holdings and int(item["due_at"]["N"]) > now for item in waiting)
+        """Whether no row waits in the due index, now or later, but for what recurs: a sweep would find nothing."""
+        recurs = ("SUB#", "FIN#", "BAL#")
+        return not any("due_shard" in item and not item["sk"]["S"].startswith(recurs) for item in self.memory.copy())
 
     def sweep(self) -> dict[str, int]:
         return schedules.sweep({})

@@ -6,14 +6,14 @@ the holding so that it is not asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.books.subscriptions.cycle import earlier, is_metered
+from chalicelib.books.subscriptions.cycle import earlier, is_metered, period_invoice_id
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Status, Subscription, TermItem
-from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary
+from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
 DUNNING_DAYS = (1, 3, 5, 7)
 """After how many days from the first refusal a payment is tried again (D78)."""
@@ -93,7 +93,8 @@ def charge_at(holding: Holding) -> datetime | None:
     """When the next payment is to be tried; None where none is."""
     if not renews(holding):
         return None
-    at = holding.next_payment_at if holding.dunning is None else holding.dunning.next_attempt_at
+    dunning = holding.dunning
+    at = holding.next_payment_at if dunning is None else dunning.card_saved_at or dunning.next_attempt_at
     if at is None or holding.retry_at is None:
         return at
     return max(at, holding.retry_at)
@@ -162,16 +163,58 @@ def next_refill_at(holding: Holding) -> datetime | None:
     for item in holding.terms.items:
         if not is_metered(item):
             continue
-        last = datetime.fromtimestamp(refilled(holding, item), start.tzinfo)
+        last = utc(refilled(holding, item))
         at = boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1)
         if paid is None or at < paid:
             found.append(at)
     return min(found, default=None)
 
 
+def lot_end(holding: Holding, item: TermItem, access_until: datetime | None) -> datetime | None:
+    """When the item's latest units end, with access until then."""
+    if not is_metered(item):
+        return access_until
+    start, last = anchor(holding), utc(refilled(holding, item))
+    return earlier(boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1), access_until)
+
+
+def lot_id(holding: Holding, item: TermItem) -> str:
+    """The lot of the item's latest units: named after the refill that brought them, or what came at once."""
+    refill = holding.refills.get(item.link_id) if is_metered(item) else None
+    return f"{holding.id}_{item.link_id}_{holding.terms.since if refill is None else refill}"
+
+
+def current_lots(holding: Holding) -> dict[str, datetime | None]:
+    """The lots that its items have now, and when each should end."""
+    return {lot_id(holding, item): lot_end(holding, item, holding.access_until) for item in holding.terms.items}
+
+
+def ends_moved(holding: Holding, fresh: Collection[str]) -> bool:
+    """Whether open lots end otherwise than they should, but for those of the items (by link) that were just given."""
+    return any(
+        lot_end(holding, item, holding.lots_until) != lot_end(holding, item, holding.access_until)
+        for item in holding.terms.items
+        if item.link_id not in fresh
+    )
+
+
 def next_attempt(since: datetime, failures: int) -> datetime | None:
     """When a refused payment is tried again after so many refusals on our schedule; None: never again."""
     return since + timedelta(days=DUNNING_DAYS[failures - 1]) if failures <= len(DUNNING_DAYS) else None
+
+
+def paying_invoice_id(holding: Holding, at: datetime) -> int:
+    """The invoice that paid for the period in which an instant lies."""
+    if isinstance(holding, Subscription):
+        number = latest_boundary(holding.origin, holding.terms.period, at)
+        starts = boundary(holding.origin, holding.terms.period, max(number, 0))
+    else:
+        number = latest_boundary(holding.origin, MONTH, at)
+        starts = boundary(holding.origin, MONTH, max(number, 0))
+    if number < 0 or starts == holding.created_at:
+        return holding.id
+    ident = period_invoice_id(holding.id, starts)
+    return ident if ident in holding.invoice_ids else holding.invoice_ids[-1]
 
 
 def following_payment(holding: Holding) -> datetime | None:
