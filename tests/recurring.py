@@ -17,8 +17,8 @@ ROUNDS_MAX = 30
 def run(world: World) -> None:
     """Everything that is due now."""
     for _ in range(ROUNDS_MAX):
-        for key in subscriptions.due_holdings(world.table, world.now):
-            tend(world.runtime.context(world.now), key)
+        for due in subscriptions.due_holdings(world.table, world.now):
+            tend(world.runtime.context(world.now), due.key)
         world.settle()
         if not subscriptions.due_holdings(world.table, world.now):
             return

@@ -84,6 +84,7 @@ def outside_calls(world: World, *, fatal: int | str = 0, mishap: Mishap = Mishap
         ("stripe", world.stripe_client, "request"),
         ("queue", world.queue, "nudge_inbox"),
         ("queue", world.queue, "nudge_outbox"),
+        ("queue", world.queue, "nudge_holdings"),
         ("mailer", world.mailer, "send"),
     ]
     with ExitStack() as patches:
@@ -272,6 +273,7 @@ def told(world: World, _scenario: Scenario, start: Moment) -> None:
     """SQS hands over again what was not finished, and Stripe's webhooks come."""
     world.queue.inbox = [*start.nudges[0], *world.queue.inbox]
     world.queue.outbox = [*start.nudges[1], *world.queue.outbox]
+    world.queue.holdings = [*start.nudges[2], *world.queue.holdings]
     for step in STEPS:
         world.advance(**step)
         world.settle()
