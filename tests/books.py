@@ -228,8 +228,8 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
-                if entry.id not in invoice.reversed_units and _over_before(entry, invoice):
-                    continue  # units that had ended are nobody's
+                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
+                    continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
                 revoked = sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in entry.portions)
@@ -413,10 +413,12 @@ class _Books:
 
 
 def _over_before(entry: Entry, invoice: Invoice) -> bool:
-    """Whether what was granted had ended, and had come again, when money first went back."""
+    """Whether what was granted had ended when money first went back, or came again after it last did."""
     ends = [portion.expires_at for portion in entry.portions]
-    first = min((refund.created_at for refund in invoice.refunds), default=None)
-    return first is not None and all(end is not None and end <= first for end in ends)
+    times = [refund.created_at for refund in invoice.refunds]
+    if not times:
+        return False
+    return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
 
 
 def _ended(row: Row) -> bool:

@@ -290,8 +290,8 @@ def swept(world: World, _scenario: Scenario, _start: Moment) -> None:
 def _tick(world: World) -> None:
     if not world.resting():
         world.sweep()
-    for key in subscriptions.due_holdings(world.table, world.now):
-        tend(world.runtime.context(world.now), key)
+    for due in subscriptions.due_holdings(world.table, world.now):
+        tend(world.runtime.context(world.now), due.key)
 
 
 def again(world: World, scenario: Scenario, start: Moment) -> None:

@@ -131,7 +131,8 @@ class TestTwoWorkersAtOnce:
         person = subscribed(world)
         world.now = month(1)
         scenario = due(world, person, 6, paid=[59.99, 59.99], status="ACTIVE")
-        real, at_once = world.stripe_client.request, []
+        real = world.stripe_client.request
+        at_once: list[int] = []
 
         def request(*arguments: object, **named: object) -> object:
             if not at_once:

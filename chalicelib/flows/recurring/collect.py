@@ -87,6 +87,8 @@ def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whe
     holding = held.holding
     found = find(context, holding)
     if found.stored is not None:
+        if holding.id not in (found.stored.invoice.subscription_id, found.stored.invoice.financing_id):
+            raise Defect(f"invoice {found.stored.invoice.id} is of another holding than {holding.id}")
         if found.stored.invoice.is_paid:
             return Settled(found.stored.invoice)
         if found.stored.invoice.status is InvoiceStatus.PENDING:
