@@ -6,12 +6,12 @@ the holding so that it is not asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.books.subscriptions.cycle import earlier, is_metered
+from chalicelib.books.subscriptions.cycle import earlier, is_metered, period_invoice_id
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
@@ -78,8 +78,9 @@ def _is_stopped(holding: Holding) -> bool:
 
 
 def _is_pausing(holding: Holding) -> bool:
-    """Whether it pauses on the day of its next payment, instead of it."""
-    return isinstance(holding, Subscription) and holding.pause is not None and holding.status is not Status.PAUSED
+    """Whether it pauses on the day of its next payment, instead of it: not if that one was refused already."""
+    asked = isinstance(holding, Subscription) and holding.pause is not None
+    return asked and holding.status is not Status.PAUSED and holding.dunning is None
 
 
 def renews(holding: Holding) -> bool:
@@ -96,18 +97,16 @@ def charge_at(holding: Holding) -> datetime | None:
     """When the next payment is to be tried; None where none is."""
     if not renews(holding):
         return None
-    at = holding.next_payment_at if holding.dunning is None else holding.dunning.next_attempt_at
+    dunning = holding.dunning
+    at = holding.next_payment_at if dunning is None else dunning.card_saved_at or dunning.next_attempt_at
     if at is None or holding.retry_at is None:
         return at
     return max(at, holding.retry_at)
 
 
 def end_at(holding: Holding) -> datetime | None:
-    """When it is over for good: access that nothing of ours will prolong has ended.
-
-    A refused payment that is not tried again (its card cannot succeed) ends with its grace.
-    """
-    return None if charge_at(holding) is not None else holding.access_until
+    """When it is over for good: access that nothing will prolong has ended."""
+    return None if renews(holding) else holding.access_until
 
 
 def anchor(holding: Holding) -> datetime:
@@ -164,6 +163,11 @@ def refilled(holding: Holding, item: TermItem) -> int:
     return max(holding.refills.get(item.link_id, begun), begun)
 
 
+def _given_until(holding: Holding, item: TermItem) -> datetime:
+    """The last instant of the second that `refilled` names: a boundary within it was given."""
+    return utc(refilled(holding, item) + 1) - INSTANT
+
+
 def due_refills(holding: Holding, now: datetime) -> tuple[Refill, ...]:
     """Every item's units that are due."""
     found = (refill_at(holding, item, now) for item in holding.terms.items)
@@ -177,21 +181,57 @@ def next_refill_at(holding: Holding) -> datetime | None:
     for item in holding.terms.items:
         if not is_metered(item):
             continue
-        last = utc(refilled(holding, item) + 1) - INSTANT  # marks are whole seconds
-        at = boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1)
+        at = boundary(start, item.renewal, latest_boundary(start, item.renewal, _given_until(holding, item)) + 1)
         if paid is None or at < paid:
             found.append(at)
     return min(found, default=None)
 
 
-def next_attempt(since: datetime, failures: int, now: datetime) -> datetime | None:
-    """When a payment refused now, so many times on our schedule, is tried again; None: never again.
+def lot_end(holding: Holding, item: TermItem, access_until: datetime | None) -> datetime | None:
+    """When the item's latest units end, with access until then."""
+    if not is_metered(item):
+        return access_until
+    start, last = anchor(holding), _given_until(holding, item)
+    return earlier(boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1), access_until)
 
-    Where attempts came late, still a day apart: what was missed is not made up for at once.
-    """
-    if failures > len(DUNNING_DAYS):
-        return None
-    return max(since + timedelta(days=DUNNING_DAYS[failures - 1]), now + timedelta(days=1))
+
+def lot_id(holding: Holding, item: TermItem) -> str:
+    """The lot of the item's latest units: named after the refill that brought them, or what came at once."""
+    refill = holding.refills.get(item.link_id, 0) if is_metered(item) else 0
+    return f"{holding.id}_{item.link_id}_{max(refill, holding.terms.since)}"
+
+
+def current_lots(holding: Holding) -> dict[str, datetime | None]:
+    """The lots that its items have now, and when each should end."""
+    return {lot_id(holding, item): lot_end(holding, item, holding.access_until) for item in holding.terms.items}
+
+
+def ends_moved(holding: Holding, fresh: Collection[str]) -> bool:
+    """Whether open lots end otherwise than they should, but for those of the items (by link) that were just given."""
+    return any(
+        lot_end(holding, item, holding.lots_until) != lot_end(holding, item, holding.access_until)
+        for item in holding.terms.items
+        if item.link_id not in fresh
+    )
+
+
+def next_attempt(since: datetime, failures: int) -> datetime | None:
+    """When a refused payment is tried again after so many refusals on our schedule; None: never again."""
+    return since + timedelta(days=DUNNING_DAYS[failures - 1]) if failures <= len(DUNNING_DAYS) else None
+
+
+def paying_invoice_id(holding: Holding, at: datetime) -> int:
+    """The invoice that paid for the period in which an instant lies."""
+    if isinstance(holding, Subscription):
+        number = latest_boundary(holding.origin, holding.terms.period, at)
+        starts = boundary(holding.origin, holding.terms.period, max(number, 0))
+    else:
+        number = latest_boundary(holding.origin, MONTH, at)
+        starts = boundary(holding.origin, MONTH, max(number, 0))
+    if number < 0 or starts == holding.created_at:
+        return holding.id
+    ident = period_invoice_id(holding.id, starts)
+    return ident if ident in holding.invoice_ids else holding.invoice_ids[-1]
 
 
 def following_payment(holding: Holding) -> datetime | None:

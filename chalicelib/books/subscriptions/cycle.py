@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-from chalicelib.books.subscriptions.model import Fate, Financing, HeldBack, Status, Subscription, TermItem, Terms
+from chalicelib.books.subscriptions.model import Fate, HeldBack, Holding, Status, Subscription, TermItem, Terms
 from chalicelib.kernel.ids import derived_id, new_id
 from chalicelib.kernel.periods import Span, Unit, after, boundary
 
-H = TypeVar("H", Subscription, Financing)
 FATED_STATUS = {
     Fate.SUSPENDED: Status.PAYMENT_ISSUE,
     Fate.ENDING: Status.CANCELLED,
@@ -66,7 +64,7 @@ def period_invoice_id(holding_id: int, starts_at: datetime) -> int:
     return derived_id(new_id(moment, lambda bits: 0), *parts)
 
 
-def lifted(holding: H) -> H:
+def lifted(holding: Holding) -> Holding:
     """The holding as it was, and would be, without the refunds and disputes of its payments."""
     before = holding.held_back
     if before is None:
@@ -81,7 +79,7 @@ def lifted(holding: H) -> H:
     return holding.model_copy(update=changes)
 
 
-def fated(holding: H, invoice_id: int, fate: Fate, now: datetime) -> H:
+def fated(holding: Holding, invoice_id: int, fate: Fate, now: datetime) -> Holding:
     """The holding as refunds and disputes of its payments leave it: computed from how it would be without them.
 
     Each invoice has its say, and the worst holds. Suspended: not usable until the dispute is decided. Ending: no
@@ -94,7 +92,7 @@ def fated(holding: H, invoice_id: int, fate: Fate, now: datetime) -> H:
     return held_back(lifted(holding), said, holding.held_back, now)
 
 
-def held_back(free: H, fates: Mapping[str, Fate], before: HeldBack | None, now: datetime) -> H:
+def held_back(free: Holding, fates: Mapping[str, Fate], before: HeldBack | None, now: datetime) -> Holding:
     """A holding that nothing holds back, under what its invoices say. `before`: how it was held back until now."""
     fate = max(fates.values(), key=SEVERITY.index, default=Fate.LIVE)
     if fate is Fate.LIVE:

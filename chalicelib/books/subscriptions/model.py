@@ -51,7 +51,9 @@ class HeldBack(Document):
 class Dunning(Document):
     """A payment of a holding that was refused: since when, how often on our schedule, with which card, and why.
 
-    `hard`: the card cannot succeed any more, so nothing is tried until it is another. `next_attempt_at` None: the same.
+    `hard`: the card cannot succeed any more, so nothing is tried until it is another. `recovery`: the digest of the
+    secret of the link by which the customer finishes what the bank asked for. `card_saved_at`: another card was saved
+    since, with which it is tried at once.
     """
 
     since: datetime
@@ -59,7 +61,9 @@ class Dunning(Document):
     payment_method_id: str | None
     code: str
     hard: bool
-    next_attempt_at: datetime | None
+    next_attempt_at: datetime
+    card_saved_at: datetime | None = None
+    recovery: str | None = None
 
 
 class Pause(Document):

@@ -62,6 +62,16 @@ def due_holdings(table: Table, now: datetime) -> list[Key]:
     return table.due(store.HOLDINGS_DUE, now)
 
 
+def refused_holdings(table: Table, user_id: int) -> list[Held]:
+    """Those of a person's holdings whose payment was refused, to be changed."""
+    rows = [
+        row
+        for prefix in ("SUB#", "FIN#")
+        for row in table.query(keys.user(user_id), prefix=prefix, limit=ROWS_MAX, newest_first=True).items
+    ]
+    return [held for held in map(read_holding, rows) if held.holding.dunning is not None]
+
+
 def is_had(table: Table, plan_id: int) -> bool:
     """Whether somebody has the plan or is paying it, a moment ago (the index is eventually consistent)."""
     return bool(table.query_ref(store.plan_claims_ref(plan_id), limit=1).items)
