@@ -223,14 +223,17 @@ class Financing(Document):
 
     @property
     def paid_through(self) -> datetime | None:
-        """Until when units are refilled: the next instalment's day, or after the last one the end of the access."""
+        """Until when units are refilled: the next instalment's day, or after the last one the end of the access.
+
+        Whether that instalment will be asked for or not: one that is cancelled has what was paid, and no more.
+        """
         if self.installments_paid >= self.how_many_installments:
             return self.plan_expires_at
         return min(self.plan_expires_at, boundary(self.origin, Span(1, Unit.MONTH), self.installments_paid))
 
     @property
     def access_until(self) -> datetime | None:
-        """The plan's end; once it is cancelled, and nothing more will be paid, the end of what is."""
+        """The plan's end for who pays their instalments; who cancelled them has what was paid."""
         return _access(self, self.paid_through if self.status is Status.CANCELLED else self.plan_expires_at)
 
 
@@ -252,5 +255,5 @@ def _access(holding: Holding, paid: datetime | None) -> datetime | None:
         return since if paid is None else min(paid, since)
     was_paused = isinstance(holding, Subscription) and holding.pause is not None
     if holding.status is Status.PAYMENT_ISSUE and holding.dunning is not None and paid is not None and not was_paused:
-        return max(paid, holding.dunning.since + timedelta(days=GRACE_DAYS))
+        return max(holding.paid_through or paid, holding.dunning.since + timedelta(days=GRACE_DAYS))
     return paid

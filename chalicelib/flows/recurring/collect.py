@@ -132,7 +132,7 @@ def _is_hopeless(holding: Holding, payment_method_id: str) -> bool:
 
 
 def _resumed(context: Context, held: Held, stored: StoredInvoice) -> Outcome:
-    """An attempt that nobody has heard of: settled if it was decided, else looked at again in an hour."""
+    """An attempt that nobody has heard of: settled if it was decided, else looked at again in some minutes."""
     outcome = resume(context, stored)
     if isinstance(outcome, Waiting):
         later = not_asked(held.holding, context.now)
