@@ -11,12 +11,14 @@ import pytest
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.gateway import PaymentServiceBusy
 from chalicelib.books.subscriptions import store
+from chalicelib.flows.fulfillment import fulfill as fulfilling
+from chalicelib.flows.recurring import collect as collecting
 from chalicelib.flows.recurring import pay_now as paying
 from chalicelib.flows.recurring.tend import tend
 from tests.books import check_books
 from tests.journeys.test_cancel import ASKS, GOOD, failing, intents
 from tests.journeys.test_declines import authenticate, refused
-from tests.recurring import ask, forget_card, holding, live, mails, paid, path_of, run, shown, subscribed
+from tests.recurring import ask, forget_card, holding, live, mails, paid, run, shown, subscribed
 from tests.world import START, Person, World
 
 KEY = {"Idempotency_Key": "a-click"}
@@ -164,21 +166,46 @@ class TestTwice:
         world.settle()
         check_books(world)
 
-    def test_of_what_costs_nothing_renews_once(self, world: World) -> None:
-        person = subscribed(world, "free", person=world.person())
+    @pytest.mark.parametrize("plan", ["basic", "free"])
+    @pytest.mark.parametrize("where", ["find", "next_price"])
+    def test_as_the_tick_does_it_pays_once(self, world: World, plan: str, where: str) -> None:
+        """The tick is through before this call writes what it read."""
+        person = subscribed(world, plan)
         world.advance(days=30)
-        find, answers = paying.find, list[Any]()
+        key, answers = store.holding_key(holding(person)), list[Any]()
+        real = getattr(collecting, where)
 
-        def twice(*arguments: Any) -> Any:
-            found = find(*arguments)
+        def meanwhile(*arguments: Any, **named: Any) -> Any:
+            found = real(*arguments, **named)
             if not answers:
                 answers.append(None)
-                tend(world.runtime.context(world.now), store.holding_key(holding(person)))
+                tend(world.runtime.context(world.now), key)
             return found
 
-        with patch.object(paying, "find", twice):
+        with patch(f"chalicelib.flows.recurring.collect.{where}", meanwhile):
             assert refused(ask(person, "pay", **KEY), 409, "nothing-to-pay")
+        assert len(paid(person)) == 2
+        world.settle()
+        check_books(world)
+
+    def test_of_what_costs_nothing_while_the_tick_renews_it_renews_once(self, world: World) -> None:
+        """Both have read the row that they write over, and the invoice is there for neither."""
+        person = subscribed(world, "free", person=world.person())
+        world.advance(days=30)
+        key, real, done = store.holding_key(holding(person)), fulfilling.paid, list[bool]()
+
+        def meanwhile(*arguments: Any) -> Any:
+            found = real(*arguments)
+            if not done:
+                done.append(True)
+                tend(world.runtime.context(world.now), key)
+            return found
+
+        with patch.object(fulfilling, "paid", meanwhile):
+            assert refused(ask(person, "pay"), 409, "nothing-to-pay")
         assert paid(person) == [0.0, 0.0]
+        world.settle()
+        check_books(world)
 
     def test_of_what_costs_nothing_answers_the_same_under_a_key(self, world: World) -> None:
         person = subscribed(world, "free", person=world.person())
@@ -284,15 +311,11 @@ class TestTheProcessorsMemory:
         tend(world.runtime.context(world.now), store.holding_key(holding(person)))
         assert len(intents(world)) == 2
 
-    def test_reads_of_a_key_that_was_used_for_another_holding_are_apart(self, world: World) -> None:
+    def test_a_key_that_was_used_for_another_holding_is_another(self, world: World) -> None:
         person = with_a_good_card(world)
         assert ask(person, "pay", **KEY).status == 200
         other = subscribed(world, "pro-trial", person=person)
-        financed = [one for one in other.get("/v1/payments/me/subscription").json["subscriptions"]]
-        paths = {f"/v1/payments/me/subscription/{one['id']}/pay" for one in financed}
+        held = other.get("/v1/payments/me/subscription").json["subscriptions"]
+        paths = {f"/v1/payments/me/subscription/{one['id']}/pay" for one in held}
         answers = {other.put(path, None, **KEY).status for path in paths}
         assert answers == {200, 409}
-
-
-def test_the_path_is_its_holders(world: World) -> None:
-    assert path_of(holding(subscribed(world))).startswith("/v1/payments/me/subscription/")

@@ -47,7 +47,8 @@ def certify(context: Context, key: Key) -> Certificate:
     user_key = identity.user_key(financing.user_id)
     rows = context.table.get_many([user_key, *keys])
     found = [billing_queries.read_invoice(rows[key]).invoice for key in keys if key in rows]
-    paid = tuple(invoice for invoice in found if invoice.is_paid and not invoice.undelivered)
+    own = [invoice for invoice in found if invoice.financing_id == financing.id]
+    paid = tuple(invoice for invoice in own if invoice.is_paid and not invoice.undelivered)
     if user_key not in rows or not paid:
         raise Defect(f"financing {financing.id} was paid by nobody")
     person = load(User, rows[user_key]).person

@@ -78,6 +78,8 @@ def find(context: Context, holding: Holding) -> Found:
     buyer = Buyer(user_id=person.id, email=person.email, first_name=person.first_name, last_name=person.last_name)
     customer = billing_queries.read_customer(rows.get(keys[1]), user_id, account, context.now).customer
     stored = billing_queries.read_invoice(rows[invoice_key]) if invoice_key in rows else None
+    if stored is not None and holding.id not in (stored.invoice.subscription_id, stored.invoice.financing_id):
+        raise Defect(f"invoice {stored.invoice.id} is of another holding than {holding.id}")
     return Found(buyer, customer, stored)
 
 

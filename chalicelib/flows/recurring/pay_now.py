@@ -104,6 +104,7 @@ def collected(context: Context, key: Key, ask: Ask, check: Check) -> Outcome:
             if found.stored is not None and _is_another(found.customer, found.stored, count):
                 settled = _closed(context, found.stored)
                 if settled is not None and not ask.whole:
+                    follow(context, key, held_by(context, key).holding)
                     return kept_late(context, settled, ask.keyed)
                 if settled is not None or waits:
                     continue
