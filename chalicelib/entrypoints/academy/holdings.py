@@ -149,7 +149,7 @@ def pause_subscription(call: Call, body: PauseBody, subscription_id: int) -> Ans
     "PUT",
     f"{FINANCING}/pause",
     access=Access.PERSON,
-    answers={200: FinancingOut},
+    answers={},
     errors=(FinancingNotFound, FinancingNotPausable),
 )
 def pause_financing(call: Call, body: PauseBody, financing_id: int) -> Answer:
