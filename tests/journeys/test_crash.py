@@ -20,7 +20,9 @@ from unittest.mock import patch
 import pytest
 import stripe
 
+from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.dynamo.writes import backoff
+from chalicelib.flows.recurring.tend import tend
 from chalicelib.kernel.errors import TryLater
 from local.stripe_standin.inprocess import LOST_MESSAGE
 from tests.books import check_books
@@ -288,6 +290,8 @@ def swept(world: World, _scenario: Scenario, _start: Moment) -> None:
 def _tick(world: World) -> None:
     if not world.resting():
         world.sweep()
+    for due in subscriptions.due_holdings(world.table, world.now):
+        tend(world.runtime.context(world.now), due.key)
 
 
 def again(world: World, scenario: Scenario, start: Moment) -> None:
