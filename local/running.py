@@ -13,6 +13,7 @@ from typing import Any
 
 from chalicelib.adapters.queue.sqs import SqsQueue
 from chalicelib.adapters.secrets import read_secrets
+from chalicelib.books.subscriptions.queries import due_holdings
 from chalicelib.entrypoints import _observe, _wiring
 from chalicelib.settings import Settings, from_environment
 from local.catalog import load_catalog
@@ -29,7 +30,7 @@ from local.resources import Resources, make_resources, make_table
 from local.state import Kept, State
 from local.stripe_standin.machine import Standin
 from local.stripe_standin.server import StandinServer
-from local.timeline import Timeline
+from local.timeline import Recurring, Timeline
 from local.waking_queue import WakingQueue
 from local.welcome import Welcome, welcome
 
@@ -95,12 +96,13 @@ class Running:
         runtime = Runtime(self._settings(kept, resources, gateway.url), clock=clock.now)
         _wiring.install(runtime)
         self._start_gateway(gateway)
-        pumps = self._start_pumps(app, runtime, resources)
+        *pumps, holdings = self._start_pumps(app, runtime, resources)
         timeline = Timeline(
             clock,
-            ticks=(app.renew_tick, app.sweep_tick),
-            pumps=pumps,
+            tick=app.sweep_tick,
+            pumps=tuple(pumps),
             webhooks=self._standin,
+            recurring=Recurring(app.renew_tick, holdings, lambda at: due_holdings(runtime.table, at)),
             reconcilers=(app.catch_up_tick, app.compare_tick),
         )
         timeline.after_minute = lambda: self._save(kept, clock, mailbox)
