@@ -44,11 +44,14 @@ class Webhooks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """The tick that nudges what recurs, the pump of its worker, and what is due by an instant, the oldest first."""
+    """The tick that nudges what recurs, the pump of its worker, what of it is due by an instant, the oldest first, and
+    whether anything else will be due by then.
+    """
 
     tick: Tick
     pump: Pump
     due: Callable[[datetime], list[Due]]
+    others: Callable[[datetime], bool]
 
 
 class Unsettled(RuntimeError):
@@ -99,13 +102,21 @@ class Timeline:
             self._settle()
             left, days = seconds, 0
             while left > 0 and not self._stopping.is_set():
-                step = min(left, DAY_SECONDS)
+                step = min(left, self._days_at_once(left, days) * DAY_SECONDS)
                 self._pass(step)
-                left, days = left - step, days + 1
+                left, days = left - step, days + step // DAY_SECONDS
                 if days % RECONCILED_DAYS == 0 and left > 0:
                     self._reconcile()
             self._reconcile()
             self.after_minute()
+
+    def _days_at_once(self, seconds: int, days: int) -> int:
+        """One day, or where nothing is due in them all days until the reconcilers come: they would pass unseen."""
+        until_reconciled = RECONCILED_DAYS - days % RECONCILED_DAYS
+        if self._recurring is None or seconds <= DAY_SECONDS:
+            return 1
+        quiet = min(until_reconciled, math.ceil(seconds / DAY_SECONDS))
+        return 1 if self._recurring.others(self._clock.now() + timedelta(days=quiet)) else quiet
 
     def _pass(self, seconds: int) -> None:
         """Move on by this, with a stop where something is due before."""

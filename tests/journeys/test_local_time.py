@@ -122,6 +122,7 @@ class Plans:
     def __init__(self, clock: MovableClock, **days: list[float]) -> None:
         self.done: list[tuple[str, float]] = []
         self.away = False
+        self.others = False
         self._clock = clock
         self._begun = clock.now()
         self._days = days
@@ -144,9 +145,9 @@ class Plans:
         return len(nudged)
 
     def timeline(self) -> Timeline:
-        recurring = Recurring(self.tick, cast(Pump, self), self.due)
-        tick = Work(self._clock).tick
-        return Timeline(self._clock, tick=tick, pumps=(), webhooks=None, recurring=recurring)
+        self.work = Work(self._clock)
+        recurring = Recurring(self.tick, cast(Pump, self), self.due, lambda at: self.others)
+        return Timeline(self._clock, tick=self.work.tick, pumps=(), webhooks=None, recurring=recurring)
 
     def _left(self) -> list[tuple[str, list[float]]]:
         return [(name, days) for name, days in self._days.items() if days]
@@ -175,6 +176,15 @@ class TestWhatRecurs:
         plans = Plans(clock, a=[0.5], b=[0.51], c=[0.53])
         plans.timeline().advance(DAY_SECONDS)
         assert plans.done == [("a", 0.5), ("b", 0.542), ("c", 0.542)]
+
+    def test_leaves_days_out_in_which_nothing_at_all_is_due(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock, a=[2.5])
+        plans.timeline().advance(9 * DAY_SECONDS)
+        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [0, 2.5, 7, 9]
+        plans.others = True
+        plans.timeline().advance(3 * DAY_SECONDS)
+        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [9, 10, 11, 12]
 
     def test_that_cannot_be_done_holds_up_nothing_and_waits(self) -> None:
         clock = MovableClock()
