@@ -7,7 +7,7 @@ tests/journeys/test_crash_invariants.py break the books one by one, so that each
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from typing import Any
 
@@ -18,7 +18,7 @@ from chalicelib.books.enrollment.model import Invitation, InvitationStatus
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
-from chalicelib.books.ledger.rows import read_balance
+from chalicelib.books.ledger.rows import read_balance, seconds
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
 from chalicelib.dynamo.rows import Row, load
@@ -164,9 +164,10 @@ class _Books:
         return wrong
 
     def lots(self) -> list[str]:
-        """Each lot has what its entries leave; each page counts its lots."""
+        """Each lot has what its entries leave and ends when one of them says; each page counts its lots."""
         left: Counter[tuple[str, str, str]] = Counter()
         switched: Counter[tuple[str, str, str]] = Counter()
+        ends: defaultdict[tuple[str, str, str], set[int]] = defaultdict(set)
         for pk, entry in self.entries:
             if entry.units != SIGNS[entry.kind] * sum(p.units for p in entry.portions if not p.unlimited):
                 # A grant's units are all its portions; an unlimited one counts nothing.
@@ -174,6 +175,7 @@ class _Books:
                 return [wrong_units]
             for portion in entry.portions:
                 lot = (pk, f"BAL#{entry.unit.name}#{portion.page}", portion.lot_id)
+                ends[lot].add(seconds(portion.expires_at))
                 if not portion.unlimited:
                     left[lot] += SIGNS[entry.kind] * portion.units
                 elif entry.kind in SWITCHES:
@@ -190,6 +192,8 @@ class _Books:
                 lot = (row.key.pk, row.key.sk, name.removeprefix("lot_"))
                 open_lots.add(lot)
                 expected = -1 if lot in unlimited else left[lot]
+                if value.get("u", value["e"]) not in ends[lot]:
+                    wrong.append(f"lot {lot} ends at {value['e']}, which no entry says")
                 if value["r"] + value.get("z", 0) != expected or 0 not in (value["r"], value.get("z", 0)):
                     wrong.append(f"lot {lot} has {value['r']} and {value.get('z', 0)}, its entries leave {expected}")
         wrong += [
