@@ -46,11 +46,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now` is the one instant of the request or event: aware UTC."""
+    """`now` is the one instant of the request or event: aware UTC. `front_end` is where links in mails lead."""
 
     table: Table
     gateway: Gateway
     queue: Queue
     now: datetime
     limits: Limits
+    front_end: str = "http://127.0.0.1:8000"
     random_bits: RandomBits = field(default=secrets.randbits)

@@ -56,6 +56,16 @@ def after(origin: datetime, span: Span) -> datetime:
     return boundary(origin, span, 1)
 
 
+def latest_boundary(origin: datetime, span: Span, now: datetime) -> int:
+    """The number of the latest boundary at or before `now`; -1 before the origin."""
+    if now < origin:
+        return -1
+    if span.unit in (Unit.DAY, Unit.WEEK):
+        return (now - origin) // (after(origin, span) - origin)
+    number = ((now.year - origin.year) * 12 + now.month - origin.month) // span.months
+    return number if boundary(origin, span, number) <= now else number - 1
+
+
 def utc(seconds: float) -> datetime:
     """The aware UTC instant of unix seconds."""
     return datetime.fromtimestamp(seconds, UTC)

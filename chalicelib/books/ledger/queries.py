@@ -68,6 +68,12 @@ def entries(table: Table, holder: Holder, *, limit: int, cursor: str | None = No
     return Page(tuple(load(Entry, row) for row in page.items), page.next_cursor)
 
 
+def entries_paid_by(table: Table, holder: Holder, invoice_id: int) -> list[str]:
+    """The ids of the entries that refilled a holder's accounts in the period that an invoice paid for."""
+    rows = table.query_all(holder.partition, prefix=store.paid_by_prefix(invoice_id))
+    return [entry_id for row in rows for entry_id in str(row.values["entries"]).split()]
+
+
 def history(table: Table, holder: Holder) -> Iterator[Recorded]:
     """Every entry of a holder with its hash, in the order of their keys: one round trip for each megabyte."""
     cursor: str | None = None

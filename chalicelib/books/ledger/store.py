@@ -34,7 +34,7 @@ from chalicelib.books.ledger.rows import (
     seconds,
 )
 from chalicelib.dynamo.expressions import Action, Condition, Path
-from chalicelib.dynamo.rows import Key
+from chalicelib.dynamo.rows import Key, Value
 from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never
 from chalicelib.kernel.errors import Defect
 
@@ -42,6 +42,7 @@ BALANCE_PREFIX = "BAL#"
 POOL_PREFIX = "BAL_POOL#"
 BALANCES_PREFIX = "BAL"
 ENTRY_PREFIX = "ENTRY#"
+PAID_BY_KEPT_SECONDS = 200 * 86_400
 IS_HEAD = 1
 
 
@@ -63,6 +64,28 @@ def balance_key(holder: Holder, unit: Unit, page: int) -> Key:
 
 def entry_key(holder: Holder, entry_id: str) -> Key:
     return Key(holder.partition, f"{ENTRY_PREFIX}{entry_id}")
+
+
+def paid_by_key(holder: Holder, invoice_id: int, at: datetime) -> Key:
+    """The row that names entries of one refill that an invoice paid for: a refund of it looks for them."""
+    return Key(holder.partition, f"{paid_by_prefix(invoice_id)}{int(at.timestamp())}")
+
+
+def paid_by_prefix(invoice_id: int) -> str:
+    return f"PAIDBY#{invoice_id}#"
+
+
+def paid_by(holder: Holder, invoice_id: int, entry_ids: Sequence[str], *, at: datetime, until: datetime | None) -> Put:
+    """Say which entries of a holder an invoice paid for, until nothing can be taken back of them any more."""
+    values: dict[str, Value] = {"entries": " ".join(entry_ids)}
+    if until is not None:
+        values["ttl"] = int(until.timestamp()) + PAID_BY_KEPT_SECONDS
+    return Put(
+        key=paid_by_key(holder, invoice_id, at),
+        values=values,
+        condition=absent,
+        refused=never("a refill is given once, with its holding's row"),
+    )
 
 
 def pool_key(holder: Holder, team: Holder) -> Key:
