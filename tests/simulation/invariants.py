@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
 from chalicelib.books.catalog.model import Coupon
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry
 from chalicelib.books.ledger.rows import seconds
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
+from tests.lots import SWITCHES
 from tests.simulation.shops import SELLERS
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ Item = dict[str, Any]
 Key = tuple[str, str]
 
 NONE = {"N": "0"}
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
-"""What opens an unlimited lot, and what closes it."""
 CARDS_PER_HOUR, DECLINES_PER_HOUR = 4, 2
 ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PER_HOUR}
 HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60

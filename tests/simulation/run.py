@@ -13,6 +13,7 @@ from datetime import timedelta
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
+from chalicelib.books.ledger.rows import DUE
 from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
 from tests.simulation.actors.deliver import post
@@ -198,8 +199,8 @@ def _deliver_and_work(stage: Stage) -> None:
 
 
 def _next_due(stage: Stage) -> int | None:
-    """When a row or a webhook is next due; None where nothing waits."""
-    shards = stage.memory.indexes["due"].partitions.values()
-    waiting = [places[0][0] for places in shards if places]
+    """When a row or a webhook is next due; None where nothing waits. Pages whose lots end do not count as waiting."""
+    shards = stage.memory.indexes["due"].partitions.items()
+    waiting = [places[0][0] for shard, places in shards if places and not shard.startswith(f"{DUE}#")]
     delivery = stage.standin.world.deliveries.due_at()
     return min([*waiting, *([] if delivery is None else [delivery])], default=None)
