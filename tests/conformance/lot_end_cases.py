@@ -175,6 +175,12 @@ EXPIRED = (
         writes=expired(due(page(), NOW)),
         refused=store.Moved,
     ),
+    Case(
+        of=store.expire_writes,
+        name="nothing yet, of a page that is not there",
+        writes=expired(due(page(d=lot(3, expires_at=LATER)), NOW)),
+        refused=store.Moved,
+    ),
 )
 
 CASES = (*RETIMED, *EXPIRED)

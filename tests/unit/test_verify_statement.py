@@ -314,6 +314,18 @@ class TestLotsThatWereRetimed:
         assert any("says 0 units, its lots say otherwise" in wrong for wrong in wrong_with(ledger.statement()))
 
 
+class TestLotsThatExpired:
+    def test_are_gone_with_what_they_had(self) -> None:
+        ledger = a_ledger()
+        for lot_id, units in (("b", 8), ("c", 0)):
+            portion = ledger.portion(lot_id, units)
+            minute = 10 + units
+            ledger.write(EntryKind.EXPIRE, -units, (portion,), minute=minute, heads=None)
+            assert any(f"lot {lot_id} " in wrong for wrong in wrong_with(ledger.statement()))
+            del ledger.lots[lot_id]
+            assert wrong_with(ledger.statement()) == []
+
+
 class TestAgainstAnOlderOne:
     def test_what_came_since_is_no_change(self, tmp_path: Path) -> None:
         ledger = a_ledger()
