@@ -60,7 +60,7 @@ def page(table: Table, holder: Holder, unit: Unit, number: int) -> Balance | Non
 
 def due_pages(table: Table, now: datetime) -> list[Key]:
     """Keys of the pages on which expired lots are to be looked for, at most a hundred a shard."""
-    return table.due(DUE, now)
+    return [due.key for due in table.due(DUE, now)]
 
 
 def page_at(table: Table, key: Key) -> Balance | None:

@@ -19,6 +19,7 @@ DUNNING_DAYS = (1, 3, 5, 7)
 """After how many days from the first refusal a payment is tried again (D78)."""
 TRIAL_TOLD_BEFORE = timedelta(days=3)
 DEARER_TOLD_BEFORE = timedelta(days=7)
+INSTANT = timedelta.resolution
 PAYING = frozenset({Status.ACTIVE, Status.FREE_TRIAL, Status.PAYMENT_ISSUE, Status.PAUSED})
 
 
@@ -60,11 +61,8 @@ def _steps(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.ended_at is not None or _is_stopped(holding):
         return
     charge = charge_at(holding)
-    pausing = isinstance(holding, Subscription) and holding.pause is not None and holding.status is not Status.PAUSED
-    if pausing and charge is not None:
-        yield Step.PAUSE, charge
-    elif charge is not None:
-        yield Step.CHARGE, charge
+    if charge is not None:
+        yield Step.PAUSE if _is_pausing(holding) else Step.CHARGE, charge
     ends = end_at(holding)
     if ends is not None:
         yield Step.END, ends
@@ -77,6 +75,12 @@ def _steps(holding: Holding) -> Iterator[tuple[Step, datetime]]:
 def _is_stopped(holding: Holding) -> bool:
     """A payment of it is disputed, or was refunded for good: its claim went with the refund."""
     return holding.held_back is not None and holding.held_back.fate in (Fate.SUSPENDED, Fate.ENDED)
+
+
+def _is_pausing(holding: Holding) -> bool:
+    """Whether it pauses on the day of its next payment, instead of it: not if that one was refused already."""
+    asked = isinstance(holding, Subscription) and holding.pause is not None
+    return asked and holding.status is not Status.PAUSED and holding.dunning is None
 
 
 def renews(holding: Holding) -> bool:
@@ -106,14 +110,23 @@ def end_at(holding: Holding) -> datetime | None:
 
 
 def anchor(holding: Holding) -> datetime:
-    """From where its items' own calendars count: the origin of the periods, and in a trial its beginning."""
-    return holding.created_at if holding.status is Status.FREE_TRIAL else holding.origin
+    """From where its items' own calendars count: the origin of the periods, and in a trial its beginning.
+
+    A trial that is cancelled, or whose first payment is refused, has no period yet: it counts as before.
+    """
+    return holding.created_at if _had_only_a_trial(holding) else holding.origin
+
+
+def _had_only_a_trial(holding: Holding) -> bool:
+    if not isinstance(holding, Subscription) or holding.trial_ends_at is None or holding.paid_until is None:
+        return False
+    return holding.paid_until <= holding.trial_ends_at
 
 
 def latest_mark(holding: Holding, item: TermItem, now: datetime) -> int:
     """The item's latest boundary at or before now that is paid for: its number; -1 where there is none."""
     paid = holding.paid_through
-    last = now if paid is None else min(now, paid - timedelta(seconds=1))
+    last = now if paid is None else min(now, paid - INSTANT)
     return latest_boundary(anchor(holding), item.renewal, last)
 
 
@@ -145,9 +158,14 @@ def refills_after(holding: Holding, now: datetime) -> dict[str, int]:
 
 
 def refilled(holding: Holding, item: TermItem) -> int:
-    """The boundary whose units of an item came last, in unix seconds."""
+    """The boundary whose units of an item came last, in unix seconds. What the terms began with came with them."""
     begun = max(int(holding.created_at.timestamp()), holding.terms.since)
-    return holding.refills.get(item.link_id, begun)
+    return max(holding.refills.get(item.link_id, begun), begun)
+
+
+def _given_until(holding: Holding, item: TermItem) -> datetime:
+    """The last instant of the second that `refilled` names: a boundary within it was given."""
+    return utc(refilled(holding, item) + 1) - INSTANT
 
 
 def due_refills(holding: Holding, now: datetime) -> tuple[Refill, ...]:
@@ -163,8 +181,7 @@ def next_refill_at(holding: Holding) -> datetime | None:
     for item in holding.terms.items:
         if not is_metered(item):
             continue
-        last = utc(refilled(holding, item))
-        at = boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1)
+        at = boundary(start, item.renewal, latest_boundary(start, item.renewal, _given_until(holding, item)) + 1)
         if paid is None or at < paid:
             found.append(at)
     return min(found, default=None)
@@ -174,14 +191,14 @@ def lot_end(holding: Holding, item: TermItem, access_until: datetime | None) -> 
     """When the item's latest units end, with access until then."""
     if not is_metered(item):
         return access_until
-    start, last = anchor(holding), utc(refilled(holding, item))
+    start, last = anchor(holding), _given_until(holding, item)
     return earlier(boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1), access_until)
 
 
 def lot_id(holding: Holding, item: TermItem) -> str:
     """The lot of the item's latest units: named after the refill that brought them, or what came at once."""
-    refill = holding.refills.get(item.link_id) if is_metered(item) else None
-    return f"{holding.id}_{item.link_id}_{holding.terms.since if refill is None else refill}"
+    refill = holding.refills.get(item.link_id, 0) if is_metered(item) else 0
+    return f"{holding.id}_{item.link_id}_{max(refill, holding.terms.since)}"
 
 
 def current_lots(holding: Holding) -> dict[str, datetime | None]:
@@ -245,5 +262,5 @@ def _notices(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.status is Status.FREE_TRIAL:
         if trial_told(holding) not in holding.told:
             yield Step.TRIAL_NOTICE, max(holding.created_at, due - TRIAL_TOLD_BEFORE)
-    elif holding.terms.coupons and dearer_told(due) not in holding.told:
+    elif holding.terms.coupons and not _is_pausing(holding) and dearer_told(due) not in holding.told:
         yield Step.DEARER_NOTICE, max(holding.paid_at, due - DEARER_TOLD_BEFORE)

@@ -34,7 +34,7 @@ HARD_DECLINES = frozenset(
 NO_CARD = "no-card"
 AUTHENTICATION = "authentication_required"
 ONE_A_DAY = timedelta(days=1)
-NOT_ASKED_AGAIN_FOR = timedelta(hours=1)
+NOT_ASKED_AGAIN_FOR = timedelta(minutes=10)
 INVOICES_KEPT = 36
 """How many invoices a holding names: the first and the latest."""
 
@@ -149,7 +149,7 @@ def refused(
         payment_method_id=payment_method_id,
         code=code,
         hard=payment_method_id is None or code in HARD_DECLINES,
-        next_attempt_at=max(following, now + ONE_A_DAY) if counts else following,
+        next_attempt_at=max(following, now + ONE_A_DAY) if counts or before is None else before.next_attempt_at,
         recovery=recovery,
     )
     return free.model_copy(
