@@ -11,9 +11,13 @@ import pytest
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.gateway import PaymentServiceBusy
 from chalicelib.books.subscriptions import store
+from chalicelib.books.subscriptions.model import Holding
+from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment import fulfill as fulfilling
+from chalicelib.flows.fulfillment.renew import paid as delivered
 from chalicelib.flows.recurring import collect as collecting
 from chalicelib.flows.recurring import pay_now as paying
+from chalicelib.flows.recurring.collect import Found, find
 from chalicelib.flows.recurring.tend import tend
 from tests.books import check_books
 from tests.journeys.test_cancel import ASKS, GOOD, failing, intents
@@ -149,10 +153,10 @@ class TestTwice:
         """Both have read the same row: one of them writes first, and the other looks again."""
         person = subscribed(world)
         world.advance(days=30)
-        find, answers = paying.find, list[Any]()
+        answers = list[Any]()
 
-        def twice(*arguments: Any) -> Any:
-            found = find(*arguments)
+        def twice(context: Context, held: Holding) -> Found:
+            found = find(context, held)
             if not answers:
                 answers.append(None)
                 answers.append(ask(person, "pay", **headers))
@@ -192,7 +196,7 @@ class TestTwice:
         """Both have read the row that they write over, and the invoice is there for neither."""
         person = subscribed(world, "free", person=world.person())
         world.advance(days=30)
-        key, real, done = store.holding_key(holding(person)), fulfilling.paid, list[bool]()
+        key, real, done = store.holding_key(holding(person)), delivered, list[bool]()
 
         def meanwhile(*arguments: Any) -> Any:
             found = real(*arguments)
