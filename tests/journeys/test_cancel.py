@@ -112,6 +112,14 @@ class TestAtThePeriodEnd:
         assert (paid(person), person.units("ai-chat")) == ([59.99], 0)
         check_books(world)
 
+    def test_frees_the_plan_in_the_same_write_where_nothing_is_paid_any_more(self, world: World) -> None:
+        person = subscribed(world)
+        world.advance(days=31)
+        with patch("chalicelib.flows.recurring.alter.tend", side_effect=TryLater):
+            assert ask(person, "cancel").json["ended_at"] is not None
+        claim = store.plan_claim_key(person.user_id, holding(person).terms.plan_id)
+        assert world.table.get(claim) is None
+
     def test_says_so_in_the_timeline(self, world: World) -> None:
         person = subscribed(world)
         ask(person, "cancel")
@@ -269,6 +277,15 @@ class TestADisputedOne:
         live(world, 40)
         assert len(intents(world)) == 1
         check_books(world)
+
+    def test_that_was_over_before_stays_so(self, world: World) -> None:
+        person = subscribed(world)
+        assert ask(person, "cancel", NOW).status == 200
+        (intent,) = world.at_stripe("payment_intent")
+        world.control(f"/_control/dispute/{intent['id']}", {"outcome": "open"})
+        world.settle()
+        assert (holding(person).status, holding(person).held_back) == ("CANCELLED", None)
+        assert person.get("/v1/payments/me/subscription").json["subscriptions"] == []
 
     def test_can_do_nothing_else(self, world: World) -> None:
         person, _ = self.disputed(world)

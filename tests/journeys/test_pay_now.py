@@ -290,6 +290,16 @@ class TestTheBank:
         world.settle()
         check_books(world)
 
+    def test_that_answers_nobody_is_known_to_a_key_that_comes_later(self, world: World) -> None:
+        person = with_a_good_card(world)
+        lost = {"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 3}
+        world.misbehave(webhooks={"drop": True}, rules=[lost])
+        assert ask(person, "pay").status == 202
+        world.misbehave(webhooks={"drop": True})
+        first = ask(person, "pay", **KEY)
+        assert (first.status, ask(person, "pay", **KEY).text) == (200, first.text)
+        assert len([status for status in intents(world) if status == "succeeded"]) == 2
+
     def test_that_answers_nobody_is_asked_again_under_the_same_key(self, world: World) -> None:
         person = with_a_good_card(world)
         lost = {"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 3}

@@ -128,6 +128,14 @@ class TestAGuess:
             answer = recover(world, guess)
             assert refused(answer, 404, "recovery-not-found"), guess
 
+    def test_is_not_found_once_it_is_paid_either(self, world: World) -> None:
+        person, token = asked(world)
+        assert person.save_card(GOOD).status == 200
+        run(world)
+        assert recover(world, token).status == 200
+        assert refused(recover(world, token + "a"), 404, "recovery-not-found")
+        assert refused(recover(world, token.rpartition(".")[0] + "."), 404, "recovery-not-found")
+
     def test_is_compared_in_constant_time(self, world: World) -> None:
         _, token = asked(world)
         with patch("hmac.compare_digest", return_value=False) as compared:

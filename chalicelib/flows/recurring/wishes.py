@@ -117,7 +117,7 @@ def cancelled(holding: Holding, when: When, reason: str | None, now: datetime) -
     _check_cancellable(holding)
     free = lifted(holding).model_copy(update={"cancel_reason": reason})
     paid = free.paid_through
-    if when is When.NOW or paid is None or paid <= now or free.status in (Status.PAYMENT_ISSUE, Status.PAUSED):
+    if when is When.NOW or paid is None or paid <= now:
         return over(free, Status.CANCELLED, None, now)
     changes: dict[str, object] = {
         "status": Status.CANCELLED,
