@@ -29,6 +29,7 @@ from chalicelib.entrypoints._wiring import Runtime
 from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
 from local.stripe_standin.machine import Standin
+from tests.process import a_process
 from tests.simulation.engine import TABLE_NAME, Engine, EngineTable
 from tests.simulation.rows import Rows
 
@@ -326,7 +327,8 @@ def a_world(
     _open(world, load_catalog)
     _wiring.install(world.runtime)
     try:
-        yield world
+        with a_process():
+            yield world
     finally:
         _wiring.install(None)
 
