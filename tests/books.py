@@ -17,7 +17,7 @@ from chalicelib.books.consumption.model import Session
 from chalicelib.books.enrollment.model import Invitation, InvitationStatus
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
+from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
@@ -25,13 +25,12 @@ from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
 from tests.adjustments import adjustments
+from tests.lots import lots
 from tests.moto_table import all_rows
 from tests.rewards import rewards
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
-"""What opens an unlimited lot, and what closes it."""
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -48,7 +47,8 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.disputes(),
         *books.deliveries(),
         *books.receipts(),
-        *books.lots(),
+        *books.periods(),
+        *lots(books.rows, books.entries),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
         *books.chains(),
@@ -87,7 +87,7 @@ class _Books:
 
     def delivered(self, invoice: Invoice) -> bool:
         """Paid, and not given back because it could not be delivered any more."""
-        return invoice.status in PAID_STATUSES and bool(self.granted[invoice.id])
+        return invoice.status in PAID_STATUSES and not invoice.undelivered
 
     def charges(self) -> list[str]:
         """Each invoice is charged at most once, exactly its amount, and only money that was taken pays it."""
@@ -135,7 +135,9 @@ class _Books:
         return [
             f"the delivered invoice {invoice.id} has no receipt"
             for invoice in self.invoices.values()
-            if self.delivered(invoice) and (f"OUTBOX#{derived('receipt', invoice.id)}", "MESSAGE") not in self.by_key
+            if self.delivered(invoice)
+            and (invoice.is_purchase or invoice.amount)
+            and (f"OUTBOX#{derived('receipt', invoice.id)}", "MESSAGE") not in self.by_key
         ]
 
     def deliveries(self) -> list[str]:
@@ -151,10 +153,13 @@ class _Books:
             got: Counter[int] = Counter()
             for entry in self.granted[ident]:
                 for portion in entry.portions:
-                    got[entry.unit.service_id] += portion.granted
+                    came_again = delivery.plan is not None and not portion.lot_id.endswith("_0")
+                    got[entry.unit.service_id] += 0 if came_again else portion.granted
             paid = invoice.is_paid and not invoice.undelivered
             if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
                 wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
+            if delivery.renewal is not None:
+                wanted = got if paid else Counter()  # its units come by refills, which `periods` counts
             if got != (wanted if paid else Counter()):
                 wrong.append(f"invoice {ident} is {invoice.status}, sells {dict(wanted)} and granted {dict(got)}")
             if (ident in self.holdings) != (paid and delivery.plan is not None):
@@ -163,39 +168,23 @@ class _Books:
                 )
         return wrong
 
-    def lots(self) -> list[str]:
-        """Each lot has what its entries leave; each page counts its lots."""
-        left: Counter[tuple[str, str, str]] = Counter()
-        switched: Counter[tuple[str, str, str]] = Counter()
-        for pk, entry in self.entries:
-            if entry.units != SIGNS[entry.kind] * sum(p.units for p in entry.portions if not p.unlimited):
-                # A grant's units are all its portions; an unlimited one counts nothing.
-                wrong_units = f"entry {entry.id} says {entry.units} units"
-                return [wrong_units]
-            for portion in entry.portions:
-                lot = (pk, f"BAL#{entry.unit.name}#{portion.page}", portion.lot_id)
-                if not portion.unlimited:
-                    left[lot] += SIGNS[entry.kind] * portion.units
-                elif entry.kind in SWITCHES:
-                    switched[lot] += SWITCHES[entry.kind]
-        unlimited = {lot for lot, times in switched.items() if times > 0}
-        wrong, open_lots = [], set()
-        for row in self.rows:
-            if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
-                continue
-            lots: dict[str, Any] = {name: value for name, value in row.values.items() if name.startswith("lot_")}
-            if row.values["lots"] != len(lots) or len(lots) > LOTS_PER_PAGE_MAX:
-                wrong.append(f"{row.key} counts {row.values['lots']} lots and has {len(lots)}")
-            for name, value in lots.items():
-                lot = (row.key.pk, row.key.sk, name.removeprefix("lot_"))
-                open_lots.add(lot)
-                expected = -1 if lot in unlimited else left[lot]
-                if value["r"] + value.get("z", 0) != expected or 0 not in (value["r"], value.get("z", 0)):
-                    wrong.append(f"lot {lot} has {value['r']} and {value.get('z', 0)}, its entries leave {expected}")
-        wrong += [
-            f"lot {lot} is gone with {units} units" for lot, units in left.items() if units and lot not in open_lots
-        ]
-        return wrong + [f"lot {lot} is gone" for lot in unlimited - open_lots]
+    def _later(self, row: Row) -> bool:
+        return int(str(row.values["due_at"])) > int(self.world.now.timestamp())
+
+    def periods(self) -> list[str]:
+        """What recurs was paid period by period: none twice, none left out, and each item's units once a boundary."""
+        wrong = []
+        further: Counter[int] = Counter()
+        for ident, invoice in self.invoices.items():
+            renewal = self.deliveries_of[ident].renewal
+            if renewal is not None and self.delivered(invoice):
+                further[renewal.holding_id] += renewal.count
+        for ident, row in self.holdings.items():
+            held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
+            first = int(not isinstance(held, Subscription) or held.trial_ends_at is None)
+            if held.payments != first + further[ident]:
+                wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
+        return wrong
 
     def reversals(self) -> list[str]:
         """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
@@ -204,6 +193,8 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
+                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
+                    continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
                 revoked = sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in entry.portions)
@@ -264,6 +255,7 @@ class _Books:
         held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
         wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
         wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
+        held |= set(self.holdings)  # a trial is had once, also when it is over
         trials = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#TRIAL#")}
         wrong += [f"the trial's claim of invoice {ident} has no subscription" for ident in trials - held]
         return wrong
@@ -313,7 +305,10 @@ class _Books:
         wrong += [
             f"{row.key} is still due"
             for row in self.rows
-            if "due_shard" in row.values and row.key.pk not in waited_for  # places are looked at while somebody waits
+            if "due_shard" in row.values
+            and row.key.pk not in waited_for  # places are looked at while somebody waits
+            and not row.key.sk.startswith("BAL#")  # what expired counts for nothing, cleared away or not
+            and not (row.key.sk.startswith(("SUB#", "FIN#")) and self._later(row))  # what recurs comes later
         ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
@@ -383,7 +378,16 @@ class _Books:
         return wrong
 
 
+def _untouched(entry: Entry, invoice: Invoice) -> bool:
+    """Whether what was granted had ended when money first went back, or came again after it last did."""
+    ends = [portion.expires_at for portion in entry.portions]
+    times = [refund.created_at for refund in invoice.refunds]
+    if not times:
+        return False
+    return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
+
+
 def _ended(row: Row) -> bool:
     held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
     held_back = held.held_back
-    return held_back is not None and held_back.fate is Fate.ENDED
+    return held.ended_at is not None or (held_back is not None and held_back.fate is Fate.ENDED)

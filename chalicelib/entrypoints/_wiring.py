@@ -87,6 +87,7 @@ class Runtime:
             queue=self.queue,
             now=now,
             limits=limits,
+            front_end=settings.invite_url,
             random_bits=self.random_bits,
         )
 

@@ -14,7 +14,19 @@ import pytest
 
 from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.chain import Recorded
-from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder, Lot, Origin, Portion, SetRef, Source, Unit
+from chalicelib.books.ledger.model import (
+    SIGNS,
+    Balance,
+    Entry,
+    EntryKind,
+    Holder,
+    Lot,
+    Origin,
+    Portion,
+    SetRef,
+    Source,
+    Unit,
+)
 from chalicelib.entrypoints.academy.statement_schemas import statement_out
 from chalicelib.flows.statement.read import Statement
 from chalicelib.flows.statement.statement import accounts
@@ -57,7 +69,7 @@ class Ledger:
         )
 
     def move(self, kind: EntryKind, minute: int, *, heads: tuple[str, ...] | None = None, **lots: int) -> None:
-        sign = -1 if kind is EntryKind.CONSUME else 1
+        sign = SIGNS[kind]
         portions = tuple(self.portion(lot_id, units) for lot_id, units in lots.items())
         for portion in portions:
             lot = self.lots[portion.lot_id]
@@ -66,6 +78,10 @@ class Ledger:
                 self.lots[lot.id] = lot.model_copy(update={"remaining": changed})
         counted = sum(portion.units for portion in portions if not portion.unlimited)
         self.write(kind, sign * counted, portions, minute=minute, heads=heads)
+
+    def retime(self, lot_id: str, end: datetime | None, *, minute: int) -> None:
+        self.lots[lot_id] = self.lots[lot_id].model_copy(update={"expires_at": end})
+        self.write(EntryKind.RETIME, 0, (self.portion(lot_id, 0),), minute=minute, heads=None)
 
     def write(
         self,

@@ -75,9 +75,12 @@ PAID_STATUSES = frozenset(
 
 
 class InvoiceKind(StrEnum):
+    """The first two are purchases; a renewal is a further period of a subscription, or its first one after a trial."""
+
     PLAN = "plan"
-    INSTALMENT = "instalment"
     UNITS = "units"
+    RENEWAL = "renewal"
+    INSTALMENT = "instalment"
 
 
 class AppliedCoupon(Document):
@@ -97,6 +100,7 @@ class PaymentRef(Document):
     """How an invoice is paid: at which account of the processor, by whom, with what. Set before the first call.
 
     `unanswered`: the call that charged it has ended without learning what became of it, so another may take it up.
+    `present`: its customer can authenticate now. `scheduled`: the attempt is ours, by the schedule of the holding.
     """
 
     account: str
@@ -108,6 +112,8 @@ class PaymentRef(Document):
     attempt: int = 1
     attempted_at: datetime
     unanswered: bool = False
+    present: bool = True
+    scheduled: bool = False
     payment_id: str | None = None
     charge_id: str | None = None
 
@@ -203,8 +209,8 @@ class Invoice(Document):
 
     `reversed_units`: for each entry that granted what was bought, the units of it that refunds and lost disputes have
     taken back, those included that had been spent. `revoked_units`: for each lot that it paid for, the units that staff
-    took. `undelivered`: the money came when what it was for was gone, so that nothing was delivered and all of it is to
-    go back.
+    took and those that ran out. `undelivered`: the money came when what it was for was gone, so that nothing was
+    delivered and all of it is to go back.
     """
 
     id: int
@@ -233,6 +239,11 @@ class Invoice(Document):
     revoked_units: Mapping[str, int] = {}
     whence: Whence | None = None
     undelivered: bool = False
+
+    @property
+    def is_purchase(self) -> bool:
+        """Whether a customer asked for it; else it follows from what was bought before."""
+        return self.kind in (InvoiceKind.PLAN, InvoiceKind.UNITS)
 
     @property
     def is_paid(self) -> bool:

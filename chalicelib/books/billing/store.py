@@ -146,9 +146,16 @@ def new_invoice(invoice: Invoice, delivery: str) -> Put:
     )
 
 
-def changed_invoice(invoice: Invoice, *, version: int, due_at: datetime | None = None) -> Update:
-    """The invoice as it is now, over the one read at `version`. Raises InvoiceMoved."""
+def changed_invoice(
+    invoice: Invoice, *, version: int, due_at: datetime | None = None, delivery: str | None = None
+) -> Update:
+    """The invoice as it is now, over the one read at `version`; with another delivery, if it is given one.
+
+    Raises InvoiceMoved.
+    """
     values = _invoice_values(invoice, version + 1)
+    if delivery is not None:
+        values["delivery"] = delivery
     if due_at is not None:
         values["due_at"] = int(due_at.timestamp())
     actions: list[Action] = [Path(name).set(value) for name, value in values.items()]

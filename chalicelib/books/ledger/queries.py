@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from chalicelib.books.ledger import store
 from chalicelib.books.ledger.chain import Recorded
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, Holder, Unit
-from chalicelib.books.ledger.rows import read_balance, read_recorded
-from chalicelib.dynamo.rows import load
+from chalicelib.books.ledger.rows import DUE, read_balance, read_recorded
+from chalicelib.dynamo.rows import Key, load
 from chalicelib.dynamo.table import QUERY_ROWS_MAX, Table
 from chalicelib.kernel.pages import Page
 
@@ -57,6 +58,18 @@ def page(table: Table, holder: Holder, unit: Unit, number: int) -> Balance | Non
     return None if row is None else read_balance(holder, row)
 
 
+def due_pages(table: Table, now: datetime) -> list[Key]:
+    """Keys of the pages on which expired lots are to be looked for, at most a hundred a shard."""
+    return [due.key for due in table.due(DUE, now)]
+
+
+def page_at(table: Table, key: Key) -> Balance | None:
+    """The page that a key of `due_pages` names."""
+    row = table.get(key)
+    _, kind, ident = key.pk.split("#")
+    return None if row is None else read_balance(Holder(kind, int(ident)), row)
+
+
 def entry(table: Table, holder: Holder, entry_id: str) -> Entry | None:
     row = table.get(store.entry_key(holder, entry_id))
     return None if row is None else load(Entry, row)
@@ -66,6 +79,12 @@ def entries(table: Table, holder: Holder, *, limit: int, cursor: str | None = No
     """A page of a holder's entries."""
     page = table.query(holder.partition, prefix=store.ENTRY_PREFIX, limit=limit, cursor=cursor)
     return Page(tuple(load(Entry, row) for row in page.items), page.next_cursor)
+
+
+def entries_paid_by(table: Table, holder: Holder, invoice_id: int) -> list[str]:
+    """The ids of the entries that refilled a holder's accounts in the period that an invoice paid for."""
+    rows = table.query_all(holder.partition, prefix=store.paid_by_prefix(invoice_id))
+    return [entry_id for row in rows for entry_id in str(row.values["entries"]).split()]
 
 
 def history(table: Table, holder: Holder) -> Iterator[Recorded]:

@@ -1,26 +1,33 @@
 """Lots and debts as the attributes of a balance page, and back.
 
 A page has `doc` (its unit), `lots` (how many it holds) and one attribute for each lot, `lot_<id>`: a map of `r`
-remaining (-1 unlimited), `h` held, `z` frozen (absent: none), `g` granted, `e` expiry in unix seconds (0 never), `c`
-creation in unix milliseconds, and its origin. Times in lots are whole seconds, so that a condition compares what a
-reader saw. `owed_<entry>` is a map of what a refund took back of that grant and was spent before: `n` units, `c`
-whether they are collected, `i` the invoice. `owes` sums up what is to be collected, `turns` counts the reversals, and
-`frozen_<entry>` is the invoice of a grant whose payment is disputed, also where nothing of it is left.
+remaining (-1 unlimited), `h` held, `z` frozen (absent: none), `g` granted, `e` expiry in unix seconds (0 never), `u`
+the expiry that it would have without a refund that cut it short (absent: none did), `c` creation in unix milliseconds,
+and its origin. Times in lots are whole seconds, so that a condition compares what a reader saw. `owed_<entry>` is a
+map of what a refund took back of that grant and was spent before: `n` units, `c` whether they are collected, `i` the
+invoice. `owes` sums up what is to be collected, `turns` counts reversals and retimings, and `frozen_<entry>` is the
+invoice of a grant whose payment is disputed, also where nothing of it is left.
 
 Beside them stands `head_<hash>` for each entry that no later entry names (`chain.py`). Whoever writes an entry makes it
 a head in place of its parents, in the update that moves its units and without a condition: such updates commute, so
 uses of one account at once do not refuse each other. A page is never deleted, so an emptied one keeps its heads.
+
+A page with a lot that ends is in the due index, at the time when expired lots are looked for (`expiry.py`).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from chalicelib.books.ledger import chain
+from chalicelib.books.ledger.expiry import next_look
 from chalicelib.books.ledger.model import Balance, Grant, Holder, Lot, Origin, Owed, Portion, Unit
-from chalicelib.dynamo.rows import Row
+from chalicelib.dynamo import keys
+from chalicelib.dynamo.expressions import Action, Path
+from chalicelib.dynamo.rows import Key, Row
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.periods import utc
 
@@ -30,6 +37,7 @@ OWES = "owes"
 TURNS = "turns"
 FROZEN = "frozen_"
 HEAD = "head_"
+DUE = "BALANCE"
 
 
 def read_balance(holder: Holder, row: Row) -> Balance:
@@ -45,6 +53,7 @@ def read_balance(holder: Holder, row: Row) -> Balance:
         owed=tuple(_read_owed(name, value) for name, value in sorted(row.values.items()) if name.startswith(OWED)),
         turns=int(str(row.values.get(TURNS, 0))),
         disputed=tuple(int(str(value)) for name, value in row.values.items() if name.startswith(FROZEN)),
+        look_at=_end(int(str(row.values.get("due_at", 0)))),
         heads=tuple(sorted(name.removeprefix(HEAD) for name in row.values if name.startswith(HEAD))),
     )
 
@@ -101,11 +110,47 @@ def lot_map(lot: Lot) -> dict[str, Any]:
         "r": lot.remaining,
         "h": lot.held,
         "g": lot.granted,
-        "e": 0 if lot.expires_at is None else int(lot.expires_at.timestamp()),
+        "e": seconds(lot.expires_at),
         "c": int(lot.created_at.timestamp() * 1000),
         "o": lot.origin.model_dump_json(exclude_none=True),
     }
+    if lot.cut_short:
+        values["u"] = seconds(lot.uncut_end)
     return values | {"z": lot.frozen} if lot.frozen else values
+
+
+def seconds(end: datetime | None) -> int:
+    """The end of a lot as it is stored: 0 is never."""
+    return 0 if end is None else int(end.timestamp())
+
+
+def due_first(key: Key, ends: Iterable[datetime | None], now: datetime) -> list[Action]:
+    """Have a page looked at on whose lots these ends come, unless it is to be looked at already."""
+    at = next_look(ends, now)
+    if at is None:
+        return []
+    due_at = Path("due_at")
+    return [Path("due_shard").set(_due_shard(key)), due_at.set(due_at | seconds(at))]
+
+
+def due_sooner(key: Key, balance: Balance, ends: Iterable[datetime | None], now: datetime) -> list[Action]:
+    """The same of a page that was read: it is looked at no later than these ends come."""
+    ends = tuple(ends)
+    at = next_look(ends, now)
+    if at is None or (balance.look_at is not None and balance.look_at <= at):
+        return due_first(key, ends, now)
+    return due_next(key, at)
+
+
+def due_next(key: Key, at: datetime | None) -> list[Action]:
+    """Have a page looked at then and not before; None: not any more."""
+    if at is None:
+        return [Path("due_shard").remove(), Path("due_at").remove()]
+    return [Path("due_shard").set(_due_shard(key)), Path("due_at").set(seconds(at))]
+
+
+def _due_shard(key: Key) -> str:
+    return keys.due_shard(DUE, f"{key.pk}/{key.sk}")
 
 
 def _read_lot(ident: str, value: Any) -> Lot:
@@ -115,10 +160,16 @@ def _read_lot(ident: str, value: Any) -> Lot:
         held=value["h"],
         frozen=value.get("z", 0),
         granted=value["g"],
-        expires_at=utc(value["e"]) if value["e"] else None,
+        expires_at=_end(value["e"]),
         created_at=utc(value["c"] / 1000),
         origin=Origin.model_validate_json(value["o"]),
+        cut_short="u" in value,
+        uncut_end=_end(value.get("u", 0)),
     )
+
+
+def _end(at: int) -> datetime | None:
+    return utc(at) if at else None
 
 
 def _read_owed(name: str, value: Any) -> Owed:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TypeVar
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-from chalicelib.books.subscriptions.model import Fate, Financing, HeldBack, Status, Subscription, TermItem, Terms
+from chalicelib.books.subscriptions.model import Fate, HeldBack, Holding, Status, Subscription, TermItem, Terms
+from chalicelib.kernel.ids import derived_id, new_id
 from chalicelib.kernel.periods import Span, Unit, after, boundary
 
-H = TypeVar("H", Subscription, Financing)
 FATED_STATUS = {
     Fate.SUSPENDED: Status.PAYMENT_ISSUE,
     Fate.ENDING: Status.CANCELLED,
@@ -19,6 +19,7 @@ FATED_MESSAGES = {
     Fate.ENDING: "The payment was refunded.",
     Fate.ENDED: "The payment was refunded.",
 }
+SEVERITY = (Fate.LIVE, Fate.ENDING, Fate.SUSPENDED, Fate.ENDED)
 LIVE = frozenset({Status.FREE_TRIAL, Status.ACTIVE, Status.CANCELLED, Status.PAYMENT_ISSUE, Status.ERROR})
 HIDDEN = frozenset({Status.EXPIRED, Status.DEPRECATED})
 
@@ -33,44 +34,91 @@ def financing_access_end(origin: datetime, *, life: Span | None, instalments: in
     return paid_through if life is None else max(paid_through, after(origin, life))
 
 
+def is_metered(item: TermItem) -> bool:
+    """Whether its units are counted and come again; what is not is one lot for as long as access lasts."""
+    return item.is_renewable and item.how_many >= 0
+
+
 def units_expire_at(item: TermItem, origin: datetime, access_until: datetime | None) -> datetime | None:
     """When the units granted at the origin end: at the item's next renewal within the access, else with it."""
-    if not item.is_renewable:
+    if not is_metered(item):
         return access_until
-    renewal = after(origin, item.renewal)
-    return renewal if access_until is None else min(renewal, access_until)
+    return earlier(after(origin, item.renewal), access_until)
 
 
-def fated(holding: H, fate: Fate, now: datetime) -> H:
-    """The holding as refunds and disputes of its payment leave it: computed from how it was before the first of them.
+def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The earlier of two ends; None is no end."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
-    Suspended: not usable until the dispute is decided. Ending: no renewal, access as paid. Ended: over now.
+
+def period_invoice_id(holding_id: int, starts_at: datetime) -> int:
+    """The id of the one invoice of the period (or instalment) that begins then: it sorts by the period's second.
+
+    Where in that second also follows from the holding. Plans of one invitation begin together, and the random bits
+    alone would give two of them the same id once in 4096 periods: one would never be charged.
     """
+    parts = ("period", holding_id, int(starts_at.timestamp()))
+    moment = starts_at.replace(microsecond=0) + timedelta(milliseconds=derived_id(0, *parts, "millisecond") % 1000)
+    return derived_id(new_id(moment, lambda bits: 0), *parts)
+
+
+def lifted(holding: Holding) -> Holding:
+    """The holding as it was, and would be, without the refunds and disputes of its payments."""
     before = holding.held_back
-    if fate is (before.fate if before is not None else Fate.LIVE):
+    if before is None:
         return holding
-    status = holding.status if before is None else before.status
-    message = holding.status_message if before is None else before.status_message
-    access_until = holding.access_until if before is None else before.access_until
-    next_payment_at = holding.next_payment_at if before is None else before.next_payment_at
+    changes: dict[str, object] = {
+        "status": before.status,
+        "status_message": before.status_message,
+        "next_payment_at": before.next_payment_at,
+        "held_back": None,
+    }
+    changes["paid_until" if isinstance(holding, Subscription) else "plan_expires_at"] = before.access_until
+    return holding.model_copy(update=changes)
+
+
+def fated(holding: Holding, invoice_id: int, fate: Fate, now: datetime) -> Holding:
+    """The holding as refunds and disputes of its payments leave it: computed from how it would be without them.
+
+    Each invoice has its say, and the worst holds. Suspended: not usable until the dispute is decided. Ending: no
+    renewal, access as paid. Ended: over now.
+    """
+    said = {} if holding.held_back is None else dict(holding.held_back.fates)
+    said.pop(str(invoice_id), None)
+    if fate is not Fate.LIVE:
+        said[str(invoice_id)] = fate
+    return held_back(lifted(holding), said, holding.held_back, now)
+
+
+def held_back(free: Holding, fates: Mapping[str, Fate], before: HeldBack | None, now: datetime) -> Holding:
+    """A holding that nothing holds back, under what its invoices say. `before`: how it was held back until now."""
+    fate = max(fates.values(), key=SEVERITY.index, default=Fate.LIVE)
+    if fate is Fate.LIVE:
+        return free
+    paid = free.paid_until if isinstance(free, Subscription) else free.plan_expires_at
+    since = before.since if before is not None and before.fate is fate else now
     kept = HeldBack(
         fate=fate,
-        since=now,
-        status=status,
-        status_message=message,
-        access_until=access_until,
-        next_payment_at=next_payment_at,
+        fates=fates,
+        since=since,
+        status=free.status,
+        status_message=free.status_message,
+        access_until=paid,
+        next_payment_at=free.next_payment_at,
     )
     changes: dict[str, object] = {
-        "status": FATED_STATUS.get(fate, status),
-        "status_message": FATED_MESSAGES.get(fate, message),
-        "next_payment_at": next_payment_at if fate is Fate.LIVE else None,
-        "held_back": None if fate is Fate.LIVE else kept,
+        "status": FATED_STATUS[fate],
+        "status_message": FATED_MESSAGES[fate],
+        "next_payment_at": None,
+        "held_back": kept,
     }
-    ends = now.replace(microsecond=0)
-    until = min(access_until or ends, ends) if fate is Fate.ENDED else access_until
-    changes["paid_until" if isinstance(holding, Subscription) else "plan_expires_at"] = until
-    return holding.model_copy(update=changes)
+    if fate is Fate.ENDED:
+        ends = since.replace(microsecond=0)
+        until = ends if paid is None else min(paid, ends)
+        changes["paid_until" if isinstance(free, Subscription) else "plan_expires_at"] = until
+    return free.model_copy(update=changes)
 
 
 def shown(status: Status, access_until: datetime | None, now: datetime) -> bool:

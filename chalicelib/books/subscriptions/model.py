@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from chalicelib.kernel.documents import Document
-from chalicelib.kernel.periods import Span, Unit
+from chalicelib.kernel.periods import Span, Unit, boundary
 from chalicelib.kernel.quotes import Line
 
 
@@ -19,6 +20,7 @@ class Status(StrEnum):
     PAYMENT_ISSUE = "PAYMENT_ISSUE"
     ERROR = "ERROR"
     FULLY_PAID = "FULLY_PAID"
+    PAUSED = "PAUSED"
     EXPIRED = "EXPIRED"
 
 
@@ -32,14 +34,45 @@ class Fate(StrEnum):
 
 
 class HeldBack(Document):
-    """What a refund or a dispute made of a holding, and how it was before: the money may stay after all."""
+    """What refunds and disputes made of a holding, and how it was before: the money may stay after all.
+
+    `fates`: what each invoice of it that was refunded or disputed does to it; the worst of them is its `fate`.
+    """
 
     fate: Fate
+    fates: Mapping[str, Fate] = {}
     since: datetime
     status: Status
     status_message: str | None
     access_until: datetime | None
     next_payment_at: datetime | None
+
+
+class Dunning(Document):
+    """A payment of a holding that was refused: since when, how often on our schedule, with which card, and why.
+
+    `hard`: the card cannot succeed any more, so nothing is tried until it is another. `recovery`: the digest of the
+    secret of the link by which the customer finishes what the bank asked for. `card_saved_at`: another card was saved
+    since, with which it is tried at once.
+    """
+
+    since: datetime
+    failures: int
+    payment_method_id: str | None
+    code: str
+    hard: bool
+    next_attempt_at: datetime
+    card_saved_at: datetime | None = None
+    recovery: str | None = None
+
+
+class Pause(Document):
+    """No payment and no access from the end of what is paid until `until`; then a new period begins."""
+
+    asked_at: datetime
+    days: int
+    begins_at: datetime
+    until: datetime
 
 
 class TermSet(Document):
@@ -81,7 +114,10 @@ class TermCoupon(Document):
 
 
 class Terms(Document):
-    """What a customer agreed to. `lines` are the lines of one period (or instalment) before discounts."""
+    """What a customer agreed to. `lines` are the lines of one period (or instalment) before discounts.
+
+    `since`: unix seconds at which a change of plan brought these terms; 0 for those of the purchase.
+    """
 
     plan_id: int
     plan_slug: str
@@ -101,6 +137,7 @@ class Terms(Document):
     cohort_set_id: int | None = None
     mentorship_service_set_id: int | None = None
     event_type_set_id: int | None = None
+    since: int = 0
 
     @property
     def period(self) -> Span:
@@ -110,7 +147,12 @@ class Terms(Document):
 class Subscription(Document):
     """A plan paid by the period, a free one, or a trial. Access lasts until `paid_until`; None: without end.
 
-    `origin` is the anchor of the calendar: the n-th period ends at the n-th boundary from it.
+    `origin` is the anchor of the calendar: the n-th period ends at the n-th boundary from it, and `periods_paid` of
+    them are paid. Of both kinds of holding: `payments` counts what was ever paid, by which coupons serve;
+    `open_invoice_id` is the invoice of a payment that is under way or was refused, `retry_at` before when it is not
+    looked at again; `refills` are the latest refills, by item, in unix seconds; `lots_until` is the end that its open
+    lots have (None: as they were granted); `told` names the notices that were sent; `ended_at`: it is over, and what
+    was claimed for it is free.
     """
 
     id: int
@@ -127,10 +169,25 @@ class Subscription(Document):
     invoice_ids: tuple[int, ...]
     created_at: datetime
     held_back: HeldBack | None = None
+    payments: int = 1
+    open_invoice_id: int | None = None
+    dunning: Dunning | None = None
+    retry_at: datetime | None = None
+    refills: Mapping[str, int] = {}
+    lots_until: datetime | None = None
+    told: tuple[str, ...] = ()
+    cancel_reason: str | None = None
+    ended_at: datetime | None = None
+    pause: Pause | None = None
+
+    @property
+    def paid_through(self) -> datetime | None:
+        """Until when units are refilled: what is paid; None: without end."""
+        return self.paid_until
 
     @property
     def access_until(self) -> datetime | None:
-        return self.paid_until
+        return _access(self, self.paid_until)
 
 
 class Financing(Document):
@@ -151,10 +208,45 @@ class Financing(Document):
     invoice_ids: tuple[int, ...]
     created_at: datetime
     held_back: HeldBack | None = None
+    payments: int = 1
+    open_invoice_id: int | None = None
+    dunning: Dunning | None = None
+    retry_at: datetime | None = None
+    refills: Mapping[str, int] = {}
+    lots_until: datetime | None = None
+    told: tuple[str, ...] = ()
+    cancel_reason: str | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def paid_through(self) -> datetime | None:
+        """Until when units are refilled: the next instalment's day, or after the last one the end of the access.
+
+        Whether that instalment will be asked for or not: one that is cancelled has what was paid, and no more.
+        """
+        if self.installments_paid >= self.how_many_installments:
+            return self.plan_expires_at
+        return min(self.plan_expires_at, boundary(self.origin, Span(1, Unit.MONTH), self.installments_paid))
 
     @property
     def access_until(self) -> datetime | None:
-        return self.plan_expires_at
+        """The plan's end for who pays their instalments; who cancelled them has what was paid."""
+        return _access(self, self.paid_through if self.status is Status.CANCELLED else self.plan_expires_at)
 
 
 Holding = Subscription | Financing
+
+GRACE_DAYS = 8
+"""How long access lasts after a payment was refused: a day longer than its schedule, whose last refusal ends it."""
+
+
+def _access(holding: Holding, paid: datetime | None) -> datetime | None:
+    """When access ends: what is paid, or the grace of a refused payment; at once while a payment is disputed."""
+    if holding.ended_at is not None:
+        return holding.ended_at if paid is None else min(paid, holding.ended_at)
+    if holding.held_back is not None and holding.held_back.fate is Fate.SUSPENDED:
+        since = holding.held_back.since.replace(microsecond=0)
+        return since if paid is None else min(paid, since)
+    if holding.status is Status.PAYMENT_ISSUE and holding.dunning is not None and paid is not None:
+        return max(holding.paid_through or paid, holding.dunning.since + timedelta(days=GRACE_DAYS))
+    return paid

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from chalicelib.books.subscriptions import store
-from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.rows import Row, load
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.rows import Key, Row, load
+from chalicelib.dynamo.table import Due, Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import sortable
 from chalicelib.kernel.pages import Page
@@ -34,6 +36,40 @@ def subscriptions(table: Table, user_id: int) -> list[Subscription]:
     """A person's subscriptions in every status, newest first; at most 200."""
     page = table.query(keys.user(user_id), prefix="SUB#", limit=ROWS_MAX, newest_first=True)
     return [load(Subscription, row) for row in page.items]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A holding as it was read, to be changed."""
+
+    holding: Holding
+    version: int
+
+
+def read_holding(row: Row) -> Held:
+    kind: type[Subscription] | type[Financing] = Subscription if row.key.sk.startswith("SUB#") else Financing
+    return Held(load(kind, row), row.version)
+
+
+def held(table: Table, key: Key) -> Held | None:
+    """The subscription or financing of a key, as it is now."""
+    row = table.get(key)
+    return None if row is None else read_holding(row)
+
+
+def due_holdings(table: Table, now: datetime) -> list[Due]:
+    """The holdings about which something must be done, the oldest first, at most a hundred a shard."""
+    return table.due(store.HOLDINGS_DUE, now)
+
+
+def refused_holdings(table: Table, user_id: int) -> list[Held]:
+    """Those of a person's holdings whose payment was refused, to be changed."""
+    rows = [
+        row
+        for prefix in ("SUB#", "FIN#")
+        for row in table.query(keys.user(user_id), prefix=prefix, limit=ROWS_MAX, newest_first=True).items
+    ]
+    return [held for held in map(read_holding, rows) if held.holding.dunning is not None]
 
 
 def is_had(table: Table, plan_id: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.books.subscriptions.course import next_due
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
@@ -9,6 +10,8 @@ from chalicelib.dynamo.rows import Key, Row, Value
 from chalicelib.dynamo.writes import Delete, Put, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import sortable
+
+HOLDINGS_DUE = "holding"
 
 
 class PlanAlreadyBought(DomainError):
@@ -77,12 +80,15 @@ def new_financing(financing: Financing) -> Put:
     )
 
 
+def holding_key(holding: Holding) -> Key:
+    key = subscription_key if isinstance(holding, Subscription) else financing_key
+    return key(holding.user_id, holding.id)
+
+
 def changed_holding(holding: Holding, *, version: int) -> Put:
     """A subscription or financing over the one read at `version`. Raises HoldingMoved."""
-    subscribed = isinstance(holding, Subscription)
-    key = subscription_key if subscribed else financing_key
     return Put(
-        key=key(holding.user_id, holding.id),
+        key=holding_key(holding),
         values=_values(holding, version + 1),
         condition=at_version(version),
         refused=lambda old: HoldingMoved(),
@@ -91,12 +97,16 @@ def changed_holding(holding: Holding, *, version: int) -> Put:
 
 def _values(holding: Holding, version: int) -> dict[str, Value]:
     ref = subscriptions_ref if isinstance(holding, Subscription) else financings_ref
-    return {
+    values: dict[str, Value] = {
         "doc": holding.model_dump_json(),
         "version": version,
         "ref": ref(holding.terms.academy_id),
         "ref_sk": sortable(holding.id),
     }
+    due = next_due(holding)
+    if due is not None:
+        values |= {"due_shard": keys.due_shard(HOLDINGS_DUE, str(holding.id)), "due_at": int(due.timestamp())}
+    return values
 
 
 def plan_claims_ref(plan_id: int) -> str:

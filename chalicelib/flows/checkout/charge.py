@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from chalicelib.books.billing import store as billing
@@ -40,7 +41,7 @@ class PurchaseGivenUp(DomainError):
 
 
 def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = None) -> Outcome:
-    """Take the money of a pending invoice with its customer present. The same invoice again is the same charge.
+    """Take the money of a pending invoice. The same attempt of it again is the same charge.
 
     Raises what refuses for another reason than the card (PaymentRefused, PaymentServiceBusy, PaymentUnauthorized),
     with the invoice given up, so that the bag can be paid again.
@@ -55,7 +56,7 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
                 payment_method_id=reference.payment_method_id,
                 description="; ".join(line.description for line in invoice.lines)[:500],
                 metadata=metadata_of(invoice),
-                present=True,
+                present=reference.present,
             )
         )
     except PaymentDeclined as declined:
@@ -144,8 +145,15 @@ def _settled(context: Context, stored: StoredInvoice, payment: Payment, keyed: K
 
 def _refused(context: Context, stored: StoredInvoice, declined: PaymentDeclined, keyed: Keyed | None) -> Outcome:
     beside = _kept(context, keyed, declined, stored.invoice)
+    if declined.payment_id is not None and not stored.invoice.is_purchase:
+        stored = _with_payment(stored, declined.payment_id)  # it may stay open for its customer
     invoice = reject(context, stored, declined.decline_code or declined.code or "declined", beside=beside)
     return Settled(invoice) if invoice.is_paid else Refused(invoice, declined)
+
+
+def _with_payment(stored: StoredInvoice, payment_id: str) -> StoredInvoice:
+    reference = _reference(stored.invoice).model_copy(update={"payment_id": payment_id})
+    return replace(stored, invoice=stored.invoice.model_copy(update={"payment": reference}))
 
 
 def _left_open(context: Context, stored: StoredInvoice) -> Invoice:
@@ -162,7 +170,9 @@ def _left_open(context: Context, stored: StoredInvoice) -> Invoice:
 
 
 def _uncounted(invoice: Invoice) -> list[Write]:
-    """What the bank never saw is no declined payment (D60)."""
+    """What the bank never saw is no declined payment (D60); what recurs is not counted at all."""
+    if not invoice.is_purchase:
+        return []
     user_id = invoice.buyer.user_id
     return [billing.attempt_uncounted(user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
 

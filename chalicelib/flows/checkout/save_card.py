@@ -14,6 +14,7 @@ from chalicelib.books.billing.queries import StoredCustomer
 from chalicelib.books.idempotency.model import RequestInFlight
 from chalicelib.dynamo.writes import commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.recurring.retry import card_saved
 from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.ids import derived, new_id
 
@@ -77,6 +78,7 @@ def keep_setup(context: Context, user_id: int, setup: Setup, *, sent: NewCard | 
             changed = stored.customer.model_copy(update={"setup_id": setup.id, "updated_at": context.now})
         if _put(context, changed, stored.version):
             if changed.card is not None and setup.card is not None:
+                card_saved(context, user_id)
                 return CardSaved(changed.card)
             return CardWaiting(setup.status, setup.client_secret)
     raise RequestInFlight

@@ -11,17 +11,18 @@ from chalicelib.books.ledger.reversal import Target, granted_units
 from chalicelib.books.subscriptions.model import Fate
 
 
-def plan_fate(invoice: Invoice) -> Fate:
-    """What becomes of the plan that the invoice paid for (D55).
+def plan_fate(invoice: Invoice, *, is_over: bool) -> Fate:
+    """What becomes of the plan that the invoice paid for (D55). `is_over`: a later period of it has been paid since.
 
-    An invoice that ends up fully returned ends its plan, unless staff said otherwise with its last refund.
+    An invoice that ends up fully returned ends its plan, unless staff said otherwise with its last refund. The refund
+    of a period that is over ends none that was paid for afterwards, unless staff say so; a lost dispute does.
     """
     orders = {order.id: order for order in invoice.refund_orders}
     holding = [refund for refund in invoice.refunds if refund.holds]
     actions = [orders[r.order_id].plan_action if r.order_id in orders else None for r in holding]
     if PlanAction.CANCEL_NOW in actions:
         return Fate.ENDED
-    by_default = amount_lost(invoice) > 0 or not actions or actions[-1] is None
+    by_default = amount_lost(invoice) > 0 or (not is_over and (not actions or actions[-1] is None))
     if is_all_returned(invoice) and by_default:
         return Fate.ENDED
     if is_disputed(invoice):
@@ -33,7 +34,9 @@ def is_all_returned(invoice: Invoice) -> bool:
     return invoice.amount > 0 and amount_returned(invoice) >= invoice.amount
 
 
-def units_target(invoice: Invoice, grant: Entry, *, fate: Fate, ended_at: datetime | None, collect: bool) -> Target:
+def units_target(
+    invoice: Invoice, grant: Entry, *, fate: Fate, ended_at: datetime | None, collect: bool, is_over: bool
+) -> Target:
     """What one grant of the invoice should come to (D56): its units back pro rata, rounded in the customer's favor."""
     due = 0
     if invoice.amount:
@@ -41,7 +44,7 @@ def units_target(invoice: Invoice, grant: Entry, *, fate: Fate, ended_at: dateti
     return Target(
         due=due,
         revoked=sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in grant.portions),
-        ended=is_all_returned(invoice) or fate is Fate.ENDED,
+        ended=(is_all_returned(invoice) and not is_over) or fate is Fate.ENDED,
         frozen=is_disputed(invoice),
         ends_at=ended_at if fate is Fate.ENDED else None,
         collect=collect,

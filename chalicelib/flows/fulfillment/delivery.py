@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.books.catalog.model import Coupon
@@ -54,9 +55,21 @@ class UnitsDelivery(Document):
         return Span(self.live_every, self.live_unit) if self.live_every else None
 
 
+class RenewalDelivery(Document):
+    """Further periods (or instalments) of a holding: the first of them begins, or is due, at `starts_at`."""
+
+    holding_id: int
+    financed: bool
+    plan_id: int
+    starts_at: datetime
+    count: int = 1
+    pooled: bool = False
+
+
 class Delivery(Document):
-    """What was reserved for an invoice, and what it delivers: exactly one of a plan and units."""
+    """What was reserved for an invoice, and what it delivers: exactly one of a plan, units and a renewal."""
 
     plan: PlanDelivery | None = None
     units: UnitsDelivery | None = None
+    renewal: RenewalDelivery | None = None
     coupons: tuple[Coupon, ...] = ()

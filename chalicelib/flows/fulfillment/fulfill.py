@@ -18,7 +18,7 @@ from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.store import UserNotFound
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Holder
-from chalicelib.books.ledger.queries import FIRST_PAGE, Place, place
+from chalicelib.books.ledger.queries import FIRST_PAGE
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
@@ -26,14 +26,17 @@ from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
-from chalicelib.flows.fulfillment.delivery import Access, Delivery
+from chalicelib.flows.fulfillment.delivery import Access, Delivery, RenewalDelivery
 from chalicelib.flows.fulfillment.notices import receipt, reward_earned
 from chalicelib.flows.fulfillment.plan import Fulfillment, fulfillment
+from chalicelib.flows.fulfillment.renew import Places, grant_writes, held_of, paid, paid_messages, places_now
+from chalicelib.flows.fulfillment.renewal import can_be_renewed
 from chalicelib.flows.fulfillment.rewards import rewards
-from chalicelib.kernel.errors import Defect
+from chalicelib.kernel.errors import Defect, TryLater
 from chalicelib.kernel.ids import derived
 
 PAGES_TRIED_MAX = 5
+RENEWALS_TRIED_MAX = 10
 TAKEN = (
     billing.BagMoved,
     coupon_store.CouponUsedUp,
@@ -72,10 +75,12 @@ def fulfill(
     late = stored.invoice.status in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED)
     invoice = _paid(stored.invoice, payment, context.now)
     delivery = Delivery.model_validate_json(stored.delivery)
+    if delivery.renewal is not None:
+        return _renew(context, stored, invoice, delivery.renewal, begun=begun, beside=beside)
     done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
     earned = _earned(context, invoice, delivery)
     messages = [receipt(invoice, context.now), *(message for _, message in earned)]
-    places: dict[tuple[Holder, str], Place] = {}
+    places: Places = {}
     for _ in range(PAGES_TRIED_MAX):
         writes = [
             *(begun.writes if begun is not None else ()),
@@ -91,7 +96,7 @@ def fulfill(
         try:
             commit(context.table, writes)
         except (ledger.PageFull, ledger.OwesUnits):
-            places = _places(context, done)
+            places = places_now(context, done.grantings)
         except TAKEN as error:
             if late:
                 raise NotDeliverable from error
@@ -101,6 +106,52 @@ def fulfill(
                 context.queue.nudge_outbox(message.id)
             return invoice
     raise Defect(f"no balance page has room for invoice {invoice.id}")
+
+
+def _renew(
+    context: Context,
+    stored: StoredInvoice,
+    invoice: Invoice,
+    delivery: RenewalDelivery,
+    *,
+    begun: Begun | None,
+    beside: Sequence[Write],
+) -> Invoice:
+    """Deliver further periods of a holding: it goes on, and its units come, in one transaction."""
+    places: Places = {}
+    for _ in range(RENEWALS_TRIED_MAX):
+        held = held_of(context, invoice, delivery)
+        if held is None or not can_be_renewed(held.holding, invoice.id, delivery):
+            raise NotDeliverable
+        after, grantings = paid(context, invoice, delivery, held)
+        messages = paid_messages(invoice, held.holding, after, context.now)
+        messages += [receipt(invoice, context.now)] if invoice.amount else []
+        writes = [
+            *(begun.writes if begun is not None else ()),
+            *_invoice_writes(stored, invoice, begun),
+            subscriptions.changed_holding(after, version=held.version),
+            *grant_writes(
+                grantings,
+                places,
+                invoice_id=invoice.id,
+                cause=f"invoice:{invoice.id}",
+                now=invoice.paid_at or context.now,
+            ),
+            *(outbox.new(message) for message in messages),
+            timeline.new(_activity(context, invoice)),
+            *beside,
+        ]
+        try:
+            commit(context.table, writes)
+        except subscriptions.HoldingMoved:
+            continue
+        except (ledger.PageFull, ledger.OwesUnits):
+            places = places_now(context, grantings)
+            continue
+        for message in messages:
+            context.queue.nudge_outbox(message.id)
+        return invoice
+    raise TryLater
 
 
 def _paid(invoice: Invoice, payment: Payment | None, now: datetime) -> Invoice:
@@ -123,7 +174,7 @@ def _invoice_writes(stored: StoredInvoice, invoice: Invoice, begun: Begun | None
     writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version)]
     if invoice.kind is InvoiceKind.PLAN:
         writes.append(billing.bag_paid(invoice.buyer.user_id, invoice.bag_id, invoice_id=invoice.id))
-    if invoice.payment is not None:
+    if invoice.payment is not None and invoice.is_purchase:
         succeeded = billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
         writes.append(succeeded)
     return writes
@@ -176,7 +227,7 @@ def _earned(context: Context, invoice: Invoice, delivery: Delivery) -> list[tupl
     return found
 
 
-def _grants(invoice: Invoice, done: Fulfillment, places: dict[tuple[Holder, str], Place]) -> list[Write]:
+def _grants(invoice: Invoice, done: Fulfillment, places: Places) -> list[Write]:
     writes: list[Write] = []
     for granting in done.grantings:
         where = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
@@ -197,17 +248,7 @@ def _activity(context: Context, invoice: Invoice) -> Activity:
         id=derived("paid", invoice.id),
         user_id=invoice.buyer.user_id,
         academy_id=invoice.academy_id,
-        kind=f"{invoice.kind}-bought",
+        kind=f"{invoice.kind}-bought" if invoice.is_purchase else f"{invoice.kind}-paid",
         at=context.now,
         facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency},
     )
-
-
-def _places(context: Context, done: Fulfillment) -> dict[tuple[Holder, str], Place]:
-    """For each unit the first page with room, and what it owes, out of what is there now."""
-    return {
-        (granting.holder, granting.unit.name): place(
-            context.table, granting.holder, granting.unit, lots=len(granting.grants)
-        )
-        for granting in done.grantings
-    }

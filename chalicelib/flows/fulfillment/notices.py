@@ -11,6 +11,7 @@ from chalicelib.books.billing.model import Dispute, Invoice, Refund
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
+from chalicelib.books.subscriptions.model import Dunning, Holding
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
 
@@ -100,6 +101,50 @@ def reward_earned(coupon: Coupon, seller: Person, now: datetime) -> Message:
         facts.append(("Use it before", coupon.expires_at.strftime("%Y-%m-%d %H:%M UTC")))
     sentence = "Somebody bought a plan with your coupon. This coupon is for you alone, for one purchase of your own."
     return mail(derived("reward", coupon.slug), seller, f"You earned {amount}", sentence, facts, now)
+
+
+def payment_failed(buyer: Recipient, holding: Holding, amount: Money, now: datetime) -> Message:
+    """Says that a payment that recurs was refused, once for each try, and what comes next."""
+    dunning = holding.dunning
+    plan = holding.terms.plan_title or holding.terms.plan_slug
+    facts = [("Plan", plan), ("Amount", str(amount))]
+    if dunning is not None and not dunning.hard:
+        facts.append(("We try again", dunning.next_attempt_at.strftime("%Y-%m-%d %H:%M UTC")))
+    sentence = "Your payment was refused. Your access continues for some days; please check your card, or save another."
+    if dunning is not None and dunning.payment_method_id is None:
+        sentence = "There is no card to charge. Your access continues for some days; please save a card."
+    elif dunning is not None and dunning.hard:
+        sentence = (
+            "Your card cannot be charged any more. Your access continues for some days; please save another card."
+        )
+    subject = f"Your payment of {amount} was refused"
+    return mail(derived("refused", holding.id, int(now.timestamp())), buyer, subject, sentence, facts, now)
+
+
+def finish_payment(invoice: Invoice, dunning: Dunning, link: str, now: datetime) -> Message:
+    """Asks a customer to confirm a payment at their bank, once for each try."""
+    sentence = "Your bank asks you to confirm a payment. Please do so at this address; your access continues meanwhile:"
+    facts = [("Invoice", str(invoice.id)), ("Amount", str(invoice.total))]
+    facts.append(("We try again", dunning.next_attempt_at.strftime("%Y-%m-%d %H:%M UTC")))
+    subject = f"Please confirm your payment of {invoice.total}"
+    ident = derived("confirm", invoice.id, int(now.timestamp()))
+    return mail(ident, invoice.buyer, subject, sentence, facts, now, link=link)
+
+
+def holding_over(buyer: Recipient, holding: Holding, now: datetime) -> Message:
+    """Says that a plan is over because it was not paid, once."""
+    plan = holding.terms.plan_title or holding.terms.plan_slug
+    sentence = f"{plan} has ended, since it could not be paid. You can buy it again at any time."
+    ident = derived("over", holding.id)
+    return mail(ident, buyer, f"{plan} has ended", sentence, [("Plan", plan)], now)
+
+
+def fully_paid(invoice: Invoice, now: datetime) -> Message:
+    """Says that the last instalment is paid, once for each plan."""
+    sentence = "You have paid the last instalment. Nothing is left to be paid, and your certificate can be downloaded."
+    facts = [("Plan", invoice.plan_slug or ""), ("Invoice", str(invoice.id))]
+    ident = derived("fully-paid", invoice.financing_id)
+    return mail(ident, invoice.buyer, "All instalments are paid", sentence, facts, now)
 
 
 def mail(

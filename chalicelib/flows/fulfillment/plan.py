@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.ledger.model import Grant, Holder, Origin, SetRef, Source, Unit
+from chalicelib.books.subscriptions.course import Refill
 from chalicelib.books.subscriptions.cycle import financing_access_end, first_period_end, units_expire_at
-from chalicelib.books.subscriptions.model import Financing, Status, Subscription, TermItem, Terms
+from chalicelib.books.subscriptions.model import Financing, Holding, Status, Subscription, TermItem, Terms
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, PlanDelivery, UnitsDelivery
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.periods import Span, after, boundary
@@ -39,6 +41,8 @@ def fulfillment(invoice: Invoice, delivery: Delivery, paid_at: datetime) -> Fulf
     begins = paid_at.replace(microsecond=0)
     if delivery.units is not None:
         return Fulfillment(None, None, (_units(invoice, delivery.units, begins),), ())
+    if delivery.renewal is not None:
+        return Fulfillment(None, None, (), ())  # its units come by refills
     if delivery.plan is None:
         raise Defect(f"invoice {invoice.id} delivers nothing")
     if delivery.plan.access is Access.FINANCING:
@@ -63,6 +67,8 @@ def _subscription(invoice: Invoice, plan: PlanDelivery, begins: datetime) -> Ful
         trial_ends_at=paid_until if trial else None,
         invoice_ids=(invoice.id,),
         created_at=begins,
+        payments=0 if trial else 1,
+        lots_until=paid_until,
     )
     grantings = _plan_units(invoice, terms, begins, access_until=paid_until, financed=False)
     return Fulfillment(subscription, None, grantings, _pools(invoice, terms))
@@ -85,6 +91,7 @@ def _financing(invoice: Invoice, plan: PlanDelivery, begins: datetime) -> Fulfil
         plan_expires_at=ends,
         invoice_ids=(invoice.id,),
         created_at=begins,
+        lots_until=ends,
     )
     grantings = _plan_units(invoice, plan.terms, begins, access_until=ends, financed=True)
     return Fulfillment(None, financing, grantings, _pools(invoice, plan.terms))
@@ -98,7 +105,7 @@ def _plan_units(
         holder = Holder.team(invoice.id) if item.pooled else Holder.person(invoice.buyer.user_id)
         unit = unit_of(item, terms.academy_id)
         grant = Grant(
-            lot_id=f"{invoice.id}_{item.link_id}_0",
+            lot_id=f"{invoice.id}_{item.link_id}_{terms.since}",
             unit=unit,
             how_many=item.how_many,
             expires_at=units_expire_at(item, begins, access_until),
@@ -123,6 +130,31 @@ def _units(invoice: Invoice, units: UnitsDelivery, begins: datetime) -> Granting
         origin=Origin(source=Source.PURCHASE, invoice_id=invoice.id),
     )
     return Granting(Holder.person(invoice.buyer.user_id), units.unit, (grant,))
+
+
+def refill_grantings(holding: Holding, refills: Sequence[Refill], invoice_id: int) -> tuple[Granting, ...]:
+    """Units that come again, to the person or the team's pool; `invoice_id` paid for the period that they come in."""
+    financed = isinstance(holding, Financing)
+    found: dict[tuple[Holder, str], tuple[Unit, list[Grant]]] = {}
+    for refill in refills:
+        item = refill.item
+        holder = Holder.team(holding.id) if item.pooled else Holder.person(holding.user_id)
+        unit = unit_of(item, holding.terms.academy_id)
+        grant = Grant(
+            lot_id=f"{holding.id}_{item.link_id}_{int(refill.at.timestamp())}",
+            unit=unit,
+            how_many=item.how_many,
+            expires_at=refill.expires_at,
+            origin=Origin(
+                source=Source.PLAN,
+                invoice_id=invoice_id,
+                subscription_id=None if financed else holding.id,
+                financing_id=holding.id if financed else None,
+                team_id=holding.id if item.pooled else None,
+            ),
+        )
+        found.setdefault((holder, unit.name), (unit, []))[1].append(grant)
+    return tuple(Granting(holder, unit, tuple(grants)) for (holder, _), (unit, grants) in found.items())
 
 
 def _pools(invoice: Invoice, terms: Terms) -> tuple[Holder, ...]:

@@ -10,13 +10,19 @@ from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.model import Invoice, InvoiceKind, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import coupon_store
+from chalicelib.books.outbox import store as outbox
+from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.flows.fulfillment.renew import refusal_writes
+from chalicelib.kernel.errors import TryLater
 from chalicelib.kernel.ids import derived
+
+TRIES_MAX = 5
 
 
 def reject(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequence[Write] = ()) -> Invoice:
@@ -33,7 +39,7 @@ def void(context: Context, stored: StoredInvoice, reason: str, *, beside: Sequen
     """Nobody will pay the invoice any more; it never reached the customer's card, so it does not count as a decline."""
     invoice = stored.invoice
     uncounted: list[Write] = [*beside]
-    if invoice.payment is not None:
+    if invoice.payment is not None and invoice.is_purchase:
         uncounted += [billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)]
     return _as_it_is(context, stored, InvoiceStatus.VOIDED, reason, uncounted)
 
@@ -50,19 +56,34 @@ def _as_it_is(
 def _end(
     context: Context, stored: StoredInvoice, status: InvoiceStatus, reason: str, beside: Sequence[Write]
 ) -> Invoice:
+    for _ in range(TRIES_MAX):
+        try:
+            return _ended(context, stored, status, reason, beside)
+        except subscriptions.HoldingMoved:
+            continue
+    raise TryLater
+
+
+def _ended(
+    context: Context, stored: StoredInvoice, status: InvoiceStatus, reason: str, beside: Sequence[Write]
+) -> Invoice:
     invoice = stored.invoice.model_copy(update={"status": status, "rejection": reason})
     user_id = invoice.buyer.user_id
     writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version)]
     if invoice.kind is InvoiceKind.PLAN:
         writes.append(billing.bag_reopens(user_id, invoice.bag_id, invoice_id=invoice.id))
     delivery = Delivery.model_validate_json(stored.delivery)
+    messages: list[Message] = []
+    if delivery.renewal is not None:
+        of_holding, messages = refusal_writes(context, stored, delivery.renewal, status, reason)
+        writes += [*of_holding, *(outbox.new(message) for message in messages)]
     if delivery.plan is not None:
         plan_id = delivery.plan.terms.plan_id
         writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=invoice.id))
     for coupon in delivery.coupons:
         writes += coupon_store.return_coupon(coupon, user_id)
     activity = Activity(
-        id=derived(status.lower(), invoice.id),
+        id=derived(status.lower(), invoice.id, *_attempt(invoice)),
         user_id=user_id,
         academy_id=invoice.academy_id,
         kind=f"payment-{status.lower()}",
@@ -70,4 +91,11 @@ def _end(
         facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency, "reason": reason},
     )
     commit(context.table, [*writes, timeline.new(activity), *beside])
+    for message in messages:
+        context.queue.nudge_outbox(message.id)
     return invoice
+
+
+def _attempt(invoice: Invoice) -> tuple[int, ...]:
+    """What recurs is tried again with the same invoice."""
+    return () if invoice.is_purchase or invoice.payment is None else (invoice.payment.attempt,)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from chalicelib.books.billing.model import Invoice, Standing, TakenBack
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import store as catalog
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.catalog.operations import change
+from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.entries import grant_entry_id
 from chalicelib.books.ledger.model import Entry, Holder
@@ -51,23 +51,29 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     PlanAlreadyFinanced where a plan that would live again was bought anew.
     """
     delivery = Delivery.model_validate_json(stored.delivery)
-    grants = _grant_keys(changed, delivery)
+    grants = _grant_keys(context, changed, delivery)
     holding_key = _holding_key(changed)
     earned = [catalog.key_of(coupon) for coupon in rewards(changed, delivery)]
     rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else []), *earned])
     held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
-    fate = plan_fate(changed)
+    is_over = held is not None and changed.id != held[0].invoice_ids[-1]
+    fate = plan_fate(changed, is_over=is_over)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
         fate = Fate.ENDED
-    after = None if held is None else _fated(held[0], fate, context.now)
+    after = None if held is None else fated(held[0], changed.id, fate, context.now)
     writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
     if held is not None and after is not None and after != held[0]:
         writes += _holding_writes(changed, delivery, held, after)
     found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
-    reversals = _reversals(context, changed, found, fate=fate, after=after)
+    if len({entry.at for entry in found.values()}) > 1:  # units came again
+        found = {named: entry for named, entry in found.items() if _matters(context, changed, entry)}
+    reversals = _reversals(context, changed, found, fate=fate, after=after, is_over=is_over)
+    of_page: dict[tuple[Holder, str, int], list[Reversal]] = {}
     for holder, one in reversals:
+        of_page.setdefault((holder, one.balance.unit.name, one.balance.page), []).append(one)
+    for (holder, _, _), of_one in of_page.items():
         cause = f"invoice:{changed.id}"
-        writes += ledger.reversal_writes(holder, one, cause=cause, version=stored.version, now=context.now)
+        writes += ledger.reversal_writes(holder, of_one, cause=cause, version=stored.version, now=context.now)
     reversed_units = {one.grant.id: one.taken + one.owed.units for _, one in reversals}
     invoice = changed.model_copy(update={"reversed_units": {**changed.reversed_units, **reversed_units}})
     return Reversed(
@@ -89,11 +95,33 @@ def _reward_writes(invoice: Invoice, rows: Iterable[Row]) -> list[Write]:
     return writes
 
 
-def _grant_keys(invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:
-    """The keys of the entries that granted what was bought, where it was delivered."""
+def _grant_keys(context: Context, invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:
+    """The keys of the entries that granted what was bought, where it was delivered: at once, and as it came again."""
     done = fulfillment(invoice, delivery, invoice.paid_at or invoice.created_at)
     named = [(granting.holder, grant_entry_id(granting.grants)) for granting in done.grantings]
+    if delivery.units is None:
+        holders = [Holder.person(invoice.buyer.user_id)]
+        if _is_pooled(delivery):
+            holders.append(Holder.team(invoice.subscription_id or invoice.financing_id or invoice.id))
+        named += [
+            (holder, entry_id)
+            for holder in holders
+            for entry_id in ledger_queries.entries_paid_by(context.table, holder, invoice.id)
+        ]
     return {ledger.entry_key(holder, entry_id): (holder, entry_id) for holder, entry_id in named}
+
+
+def _is_pooled(delivery: Delivery) -> bool:
+    if delivery.renewal is not None:
+        return delivery.renewal.pooled
+    return delivery.plan is not None and any(item.pooled for item in delivery.plan.terms.items)
+
+
+def _matters(context: Context, invoice: Invoice, entry: Entry) -> bool:
+    """Whether there can be anything of a grant to be taken back, or given back: units that ended are nobody's."""
+    if entry.id in invoice.reversed_units:
+        return True
+    return any(portion.expires_at is None or portion.expires_at > context.now for portion in entry.portions)
 
 
 def _reversals(
@@ -103,6 +131,7 @@ def _reversals(
     *,
     fate: Fate,
     after: Holding | None,
+    is_over: bool,
 ) -> list[tuple[Holder, Reversal]]:
     pages = {
         (holder, entry_id): ledger.balance_key(holder, entry.unit, entry.portions[0].page)
@@ -118,6 +147,7 @@ def _reversals(
             fate=fate,
             ended_at=None if ended_at is None else ended_at.replace(microsecond=0),
             collect=context.limits.spent_policy is SpentPolicy.DEBT,
+            is_over=is_over,
         )
         one = reversal(
             entry,
@@ -146,18 +176,12 @@ def _holding(invoice: Invoice, row: Row | None) -> tuple[Holding, int] | None:
     return load(kind, row), row.version
 
 
-def _fated(holding: Holding, fate: Fate, now: datetime) -> Holding:
-    if isinstance(holding, Subscription):
-        return fated(holding, fate, now)
-    return fated(holding, fate, now)
-
-
 def _holding_writes(invoice: Invoice, delivery: Delivery, held: tuple[Holding, int], after: Holding) -> list[Write]:
     """The holding, and its claim on the plan: one that has ended can be bought again."""
     before, version = held
     writes: list[Write] = [subscriptions.changed_holding(after, version=version)]
-    if delivery.plan is None:
-        return writes
+    if before.ended_at is not None:
+        return writes  # its claim is free, or another purchase's
     user_id, plan_id = invoice.buyer.user_id, before.terms.plan_id
     ended = after.held_back is not None and after.held_back.fate is Fate.ENDED
     was_ended = before.held_back is not None and before.held_back.fate is Fate.ENDED

@@ -18,6 +18,7 @@ from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
 from chalicelib.flows.fulfillment.notices import returned
 from chalicelib.flows.fulfillment.reject import reject_as_read
+from chalicelib.flows.fulfillment.renewal import AUTHENTICATION
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
 
@@ -82,7 +83,8 @@ def settle(
 def _settle(
     context: Context, stored: StoredInvoice, payment: Payment, beside: Sequence[Write], cause: Sequence[Write]
 ) -> Outcome:
-    if payment.status is PaymentStatus.FAILED:
+    waits = payment.status is PaymentStatus.FAILED and not stored.invoice.is_purchase and _awaits_bank(payment)
+    if payment.status is PaymentStatus.FAILED and not waits:
         payment = _closed(context, payment)
     if payment.status is PaymentStatus.SUCCEEDED:
         try:
@@ -91,12 +93,26 @@ def _settle(
             return Settled(_give_money_back(context, stored, payment, cause), wrote=True)
     if stored.invoice.status is not InvoiceStatus.PENDING:
         return Refused(stored.invoice, _declined(stored.invoice, payment))
-    if payment.status is PaymentStatus.CANCELED:
+    if payment.status is PaymentStatus.CANCELED or waits:
         declined = _declined(stored.invoice, payment)
         reason = payment.decline_code or payment.status.value
         beside = [*_counted_again(context, stored.invoice, payment), *cause]
+        stored = replace(stored, invoice=_knowing(stored.invoice, payment))
         return Refused(reject_as_read(context, stored, reason, beside=beside), declined, wrote=True)
     return Waiting(_noted(context, stored, payment), payment.status, payment.client_secret)
+
+
+def _knowing(invoice: Invoice, payment: Payment) -> Invoice:
+    """The invoice with its payment's id, where what recurs may still be paid by it."""
+    if invoice.is_purchase or invoice.payment is None:
+        return invoice
+    reference = invoice.payment.model_copy(update={"payment_id": payment.id})
+    return invoice.model_copy(update={"payment": reference})
+
+
+def _awaits_bank(payment: Payment) -> bool:
+    """Whether its customer may still confirm it at the bank: what recurs stays open for that until the next attempt."""
+    return payment.decline_code == AUTHENTICATION
 
 
 def _closed(context: Context, payment: Payment) -> Payment:
@@ -115,7 +131,7 @@ def _closed(context: Context, payment: Payment) -> Payment:
 
 def _counted_again(context: Context, invoice: Invoice, payment: Payment) -> list[Write]:
     """A payment that waited for the bank was taken off the declined ones (D60); the bank declined it after all."""
-    waited = invoice.payment is not None and invoice.payment.payment_id is not None
+    waited = invoice.payment is not None and invoice.payment.payment_id is not None and invoice.is_purchase
     if not waited or payment.decline_code is None:
         return []
     user_id = invoice.buyer.user_id
@@ -128,8 +144,10 @@ def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice
     if reference is None or reference.payment_id == payment.id:
         return stored.invoice
     invoice = stored.invoice.model_copy(update={"payment": reference.model_copy(update={"payment_id": payment.id})})
-    undecided = billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id)
-    commit(context.table, [billing.changed_invoice(invoice, version=stored.version), undecided])
+    writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version)]
+    if invoice.is_purchase:
+        writes.append(billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id))
+    commit(context.table, writes)
     return invoice
 
 

@@ -98,6 +98,8 @@ def _checkout(context: Context, event: Event) -> str:
 def _settle_payment(context: Context, payment_id: str, handled: Write) -> bool:
     """Whether `handled` was written: in one transaction with what the payment decides, where it decides something."""
     first = _known(context.gateway.payment(payment_id), payment_id)
+    if is_past_attempt(context, first):
+        return False
     invoice = invoice_of_payment(context, first)
     # What is acted on must not be older than the invoice that it is written over, unless it can change no more.
     final = first.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED)
@@ -198,6 +200,19 @@ HANDLERS: Mapping[str, Callable[[Context, Event], None]] = {
 """What is done about other topics. A new event type is a row in the adapter's table of topics; a new topic one here."""
 
 
+def is_past_attempt(context: Context, payment: Payment) -> bool:
+    """Whether a payment that failed was followed by another attempt of the same invoice: it decides nothing."""
+    name = named(payment.metadata)
+    if name is None or payment.status not in (PaymentStatus.FAILED, PaymentStatus.CANCELED):
+        return False
+    try:
+        reference = billing_queries.invoice(context.table, name.user_id, name.invoice_id).invoice.payment
+    except InvoiceNotFound:
+        return False
+    attempt = number(payment.metadata.get("attempt"))
+    return reference is not None and attempt is not None and attempt < reference.attempt
+
+
 def invoice_of_payment(context: Context, payment: Payment) -> StoredInvoice:
     """The invoice that a payment's metadata names. The metadata is ours, read from the processor and not the event."""
     name = named(payment.metadata)
@@ -209,7 +224,9 @@ def invoice_of_payment(context: Context, payment: Payment) -> StoredInvoice:
         raise NotKnownYet(f"payment {payment.id} names the unknown invoice {name.invoice_id}") from error
     reference = stored.invoice.payment
     same_customer = reference is not None and reference.customer_id == payment.customer_id
-    if reference is None or not same_customer or reference.payment_id not in (None, payment.id):
+    same_attempt = reference is not None and payment.metadata.get("attempt") in (None, str(reference.attempt))
+    same = same_customer and same_attempt
+    if reference is None or not same or reference.payment_id not in (None, payment.id):
         raise NotKnownYet(f"payment {payment.id} is not the one of invoice {name.invoice_id}")
     return stored
 
