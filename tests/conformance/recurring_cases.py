@@ -61,12 +61,7 @@ ASKED = (
         name="by its key",
         rows=HOLDINGS,
         ask=lambda table: [
-            None if (found := queries.held(table, key)) is None else (found.holding.id, found.version)
-            for key in (
-                store.subscription_key(USER, 101),
-                store.financing_key(USER, 103),
-                store.financing_key(USER, 101),
-            )
+            None if (found := queries.held(table, key)) is None else (found.holding.id, found.version) for key in KEYS
         ],
         answer=[(101, 1), (103, 1), None],
     ),
