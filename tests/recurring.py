@@ -15,8 +15,11 @@ from tests.world import Person, Reply, World
 
 
 def run(world: World) -> None:
-    """Everything that is due now."""
+    """Everything that is due now, with the minute's tick."""
     world.settle()
+    if not world.resting():
+        world.sweep()
+        world.settle()
 
 
 def live(world: World, days: int) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.gateway import PaymentRefused, PaymentServiceBusy, PaymentStatus, PaymentUnauthorized
+from chalicelib.books.billing.gateway import PaymentRefused, PaymentStatus
 from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind, InvoiceStatus, PaymentRef, Whence
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.billing.store import PurchaseInFlight
@@ -114,12 +114,7 @@ def collect(
         return None
     attempt = _attempt(context, holding, found, by, price, whence)
     stored = _begin(context, held, found, attempt, count=count, keyed=keyed)
-    try:
-        return charge(context, stored, keyed=keyed)
-    except (PaymentRefused, PaymentServiceBusy, PaymentUnauthorized):
-        if by is By.CUSTOMER:
-            raise
-        return None
+    return charge(context, stored, keyed=keyed)
 
 
 def chargeable(price: Priced) -> int:

@@ -7,8 +7,15 @@ parallel with itself and with the customer; a process that dies leaves a row fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.gateway import (
+    PaymentRefused,
+    PaymentServiceBusy,
+    PaymentServiceDown,
+    PaymentUnauthorized,
+)
 from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.ledger import queries as ledger_queries
@@ -32,7 +39,7 @@ from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.renew import Places, grant_writes, places_now, with_refills
-from chalicelib.flows.fulfillment.renewal import over
+from chalicelib.flows.fulfillment.renewal import not_asked, over
 from chalicelib.flows.recurring.collect import By, chargeable, collect
 from chalicelib.flows.recurring.notices import dearer, trial_ends
 from chalicelib.flows.recurring.price import next_price, period_price
@@ -46,6 +53,8 @@ STEPS_MAX = 20
 COLLISIONS_MAX = 5
 TOLD_KEPT = 4
 PAGES_TRIED_MAX = 5
+AWAY = (PaymentRefused, PaymentServiceBusy, PaymentServiceDown, PaymentUnauthorized)
+"""What the processor says when it did not look at a payment, or cannot be asked about one."""
 MOVED = (subscriptions.HoldingMoved, billing.InvoiceMoved, ledger.Moved)
 
 
@@ -70,7 +79,12 @@ def tend(context: Context, key: Key) -> None:
 
 
 def _charge(context: Context, held: Held) -> None:
-    collect(context, held, by=By.SCHEDULE)
+    try:
+        collect(context, held, by=By.SCHEDULE)
+    except AWAY:
+        with suppress(subscriptions.HoldingMoved):  # where the attempt was written down, so was when to ask again
+            later = not_asked(held.holding, context.now)
+            commit(context.table, [subscriptions.changed_holding(later, version=held.version)])
 
 
 def _pause(context: Context, held: Held) -> None:
