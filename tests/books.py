@@ -228,7 +228,7 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
-                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
+                if entry.id not in invoice.reversed_units and _over_before(entry, invoice):
                     continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
