@@ -20,12 +20,13 @@ from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
-from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
+from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
 from tests.adjustments import adjustments
 from tests.moto_table import all_rows
+from tests.periods import Recurring, is_over, what_recurs
 from tests.rewards import rewards
 from tests.world import World
 
@@ -48,7 +49,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.disputes(),
         *books.deliveries(),
         *books.receipts(),
-        *books.periods(),
+        *books.recurring(),
         *books.lots(),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
@@ -172,20 +173,23 @@ class _Books:
     def _later(self, row: Row) -> bool:
         return int(str(row.values["due_at"])) > int(self.world.now.timestamp())
 
-    def periods(self) -> list[str]:
-        """What recurs was paid period by period: none twice, none left out, and each item's units once a boundary."""
-        wrong = []
-        further: Counter[int] = Counter()
-        for ident, invoice in self.invoices.items():
-            renewal = self.deliveries_of[ident].renewal
-            if renewal is not None and self.delivered(invoice):
-                further[renewal.holding_id] += renewal.count
-        for ident, row in self.holdings.items():
-            held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
-            first = int(not isinstance(held, Subscription) or held.trial_ends_at is None)
-            if held.payments != first + further[ident]:
-                wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
-        return wrong
+    def recurring(self) -> list[str]:
+        """What recurs was paid period by period, and each item's units came once a boundary."""
+        pages = (row for row in self.of("BAL#") if row.key.pk.startswith("LEDGER#"))
+        rows = self.holdings.items()
+        return what_recurs(
+            Recurring(
+                holdings={ident: _holding(row) for ident, row in self.holdings.items()},
+                due=frozenset(ident for ident, row in rows if "due_at" in row.values and not self._later(row)),
+                invoices=self.invoices,
+                deliveries=self.deliveries_of,
+                delivered=self.delivered,
+                entries=self.entries,
+                open_lots=[lot for row in pages for lot in read_balance(Holder.person(0), row).lots],
+                intents=self.world.at_stripe("payment_intent"),
+                now=self.world.now,
+            )
+        )
 
     def lots(self) -> list[str]:
         """Each lot has what its entries leave; each page counts its lots."""
@@ -228,7 +232,7 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
-                if entry.id not in invoice.reversed_units and _over_before(entry, invoice):
+                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
                     continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
@@ -287,7 +291,7 @@ class _Books:
     def claims(self) -> list[str]:
         """A plan is claimed by its live holding and by nothing else."""
         claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
-        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
+        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not is_over(_holding(row))}
         wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
         wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
         held |= set(self.holdings)  # a trial is had once, also when it is over
@@ -421,7 +425,5 @@ def _untouched(entry: Entry, invoice: Invoice) -> bool:
     return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
 
 
-def _ended(row: Row) -> bool:
-    held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
-    held_back = held.held_back
-    return held.ended_at is not None or (held_back is not None and held_back.fate is Fate.ENDED)
+def _holding(row: Row) -> Holding:
+    return load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)

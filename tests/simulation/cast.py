@@ -15,6 +15,7 @@ from tests.simulation.actors import (
     deliver,
     deploy,
     join,
+    live,
     look,
     pay,
     reconcile,
@@ -50,6 +51,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (join.act, 2),
     (deploy.act, 1),
     (wait.act, 7),
+    (live.act, 4),
 )
 """Each actor and its weight."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
+from chalicelib.books.subscriptions.model import Fate
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
 from tests.simulation.shops import SELLERS
@@ -34,7 +35,6 @@ CARDS_PER_HOUR, DECLINES_PER_HOUR = 4, 2
 ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PER_HOUR}
 HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60
 TRANSIENT = frozenset({409, 503})
-LIVE = frozenset({"ACTIVE", "FREE_TRIAL", "FULLY_PAID", "PAYMENT_ISSUE"})
 DECLINED = '"slug":"card-error"'
 OWN = ("USER#", "LEDGER#USER#", "IDEMPOTENCY#", "LEDGER#TEAM#", "ACADEMY#")
 
@@ -51,6 +51,7 @@ class Watch:
         self._invoices: dict[int, Item] = {}
         self._paid: dict[str, str] = {}
         self._events = 0
+        self.healthy_since: datetime | None = None
         self._coupons: dict[int, Coupon] = {}
         self._held: dict[int, tuple[str, int, bool]] = {}
         self._trials: Counter[tuple[str, int]] = Counter()
@@ -188,7 +189,9 @@ class Watch:
     def _holding(self, pk: str, old: Item | None, new: Item) -> None:
         holding = _doc(new)
         plan = (pk, holding["terms"]["plan_id"])
-        self._held[holding["id"]] = (*plan, holding["status"] in LIVE)
+        held_back = holding.get("held_back") or {}
+        over = holding.get("ended_at") is not None or held_back.get("fate") == Fate.ENDED
+        self._held[holding["id"]] = (*plan, not over)
         live = [ident for ident, (*held, is_live) in self._held.items() if is_live and tuple(held) == plan]
         if len(live) > 1:
             self._wrong.append(f"{plan} is held {len(live)} times: {live}")

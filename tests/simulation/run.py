@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import traceback
 from collections import Counter
@@ -13,10 +14,9 @@ from datetime import timedelta
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
-from chalicelib.books.subscriptions.store import HOLDINGS_DUE
-from chalicelib.dynamo import keys
 from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
+from tests.simulation.actors import live
 from tests.simulation.actors.deliver import post
 from tests.simulation.actors.work import work
 from tests.simulation.cast import CAST, INTERRUPTING, Actor
@@ -26,6 +26,7 @@ STEPS = 200
 RECONCILED_TIMES = 2
 ROUNDS_MAX = 400
 ROUND_SECONDS_MIN = 600
+LIVED_ON_DAYS = 33
 OF_CUSTOMERS = frozenset(
     {
         "customer.updated",
@@ -142,19 +143,10 @@ def _end(stage: Stage) -> None:
     for intent in stage.at_stripe("payment_intent"):
         if intent["status"] == "processing":
             stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
-    for _ in range(ROUNDS_MAX):
-        _deliver_and_work(stage)
-        due = _next_due(stage)
-        if due is None:
-            break
-        stage.pass_time(max(due - stage.now.timestamp(), ROUND_SECONDS_MIN))
-        stage.act("the sweep", stage.sweep)
-        stage.act("the tick of holdings", stage.renew)
-        for wrong in stage.watch.looked():
-            stage.complain(wrong)
-    else:
-        stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
+    _rest(stage)
+    _live_on(stage)
     _reconcile(stage)
+    _rest(stage)
     deleted = any(customer.get("deleted") for customer in stage.at_stripe("customer"))
     parked = OF_CUSTOMERS if deleted else frozenset[str]()
     for wrong in (*stage.watch.looked(), *what_is_wrong(stage, parked=parked)):
@@ -162,6 +154,34 @@ def _end(stage: Stage) -> None:
     if stage.told is not None:
         for item in stage.memory.copy():
             stage.told(repr(item))
+
+
+def _rest(stage: Stage) -> None:
+    """Until nothing is due, and nothing waits but what recurs."""
+    for _ in range(ROUNDS_MAX):
+        _deliver_and_work(stage)
+        recurring, others = stage.waits()
+        now = stage.now.timestamp()
+        if others == math.inf and recurring > now:
+            return
+        _healthy(stage, max(min(recurring, others) - now, ROUND_SECONDS_MIN))
+    stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
+
+
+def _live_on(stage: Stage) -> None:
+    """Weeks in which everything is done on its day."""
+    stage.watch.healthy_since = stage.now
+    until = stage.now.timestamp() + LIVED_ON_DAYS * 86_400
+    while (now := stage.now.timestamp()) < until:
+        _healthy(stage, min(max(min(stage.waits()) - now, 1), until - now))
+        _deliver_and_work(stage)
+
+
+def _healthy(stage: Stage, seconds: float) -> None:
+    stage.pass_time(seconds)
+    live.tick(stage)
+    for wrong in stage.watch.looked():
+        stage.complain(wrong)
 
 
 def _reconcile(stage: Stage) -> None:
@@ -198,16 +218,3 @@ def _deliver_and_work(stage: Stage) -> None:
             continue
         accepted = post(stage, outgoing, "at the end")
         stage.standin.report_delivery(outgoing.id, delivered=accepted, now=int(stage.now.timestamp()))
-
-
-def _next_due(stage: Stage) -> int | None:
-    """When a row or a webhook is next due; None where nothing waits, but for holdings whose time has not come."""
-    holdings = keys.due_shards(HOLDINGS_DUE)
-    shards = stage.memory.indexes["due"].partitions.items()
-    waiting = [
-        places[0][0]
-        for shard, places in shards
-        if places and (shard not in holdings or places[0][0] <= stage.now.timestamp())
-    ]
-    delivery = stage.standin.world.deliveries.due_at()
-    return min([*waiting, *([] if delivery is None else [delivery])], default=None)

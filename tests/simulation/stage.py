@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,8 @@ from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity import store as identity_store
 from chalicelib.books.identity.model import Position, User
+from chalicelib.books.subscriptions.store import HOLDINGS_DUE
+from chalicelib.dynamo import keys
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.entrypoints import _dispatch, _observe, _wiring
 from chalicelib.flows.context import SpentPolicy
@@ -200,6 +203,16 @@ class Stage(DirectWorld):
         status, _ = self.standin.handle(method, path, form, headers, int(self.now.timestamp()))
         self._tell(f"at Stripe: {method} {path} -> {status}")
         self.outside.counts["at Stripe itself"] += status == 200
+
+    def waits(self) -> tuple[float, float]:
+        """When the next holding is due, and when anything else is, in unix seconds; inf where nothing waits."""
+        recurring = keys.due_shards(HOLDINGS_DUE)
+        delivery = self.standin.world.deliveries.due_at()
+        of_holdings, others = [math.inf], [math.inf, *([] if delivery is None else [delivery])]
+        for shard, places in self.memory.indexes["due"].partitions.items():
+            if places:
+                (of_holdings if shard in recurring else others).append(places[0][0])
+        return min(of_holdings), min(others)
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(milliseconds=round(seconds * 1000) or 1)

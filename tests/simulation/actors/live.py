@@ -1,0 +1,36 @@
+"""Live: days pass in which everything works: what falls due is done when it is due, though not without faults."""
+
+from __future__ import annotations
+
+from tests.simulation.actors import deliver, work
+from tests.simulation.stage import Stage
+
+DAYS_MAX = (2, 8, 8, 20, 40)
+ROUNDS_MAX = 25
+AGAIN_AFTER_SECONDS = 1200
+NUDGES_AT_ONCE = 10
+
+
+def act(stage: Stage) -> None:
+    rng = stage.rng
+    until = stage.now.timestamp() + rng.uniform(0.5, rng.choice(DAYS_MAX)) * 86_400
+    for _ in range(ROUNDS_MAX):
+        now = stage.now.timestamp()
+        due = max(min(stage.waits()), now + rng.uniform(1, AGAIN_AFTER_SECONDS))
+        if due >= until:
+            break
+        stage.pass_time(due - now)
+        tick(stage)
+        work.work(stage, most=NUDGES_AT_ONCE)
+        deliver.act(stage)
+    stage.pass_time(max(until - stage.now.timestamp(), 1))
+
+
+def tick(stage: Stage) -> None:
+    """Those of the minute's two ticks that have something to do."""
+    now = stage.now.timestamp()
+    recurring, others = stage.waits()
+    if recurring <= now:
+        stage.act("the tick of holdings", stage.renew)
+    if others <= now:
+        stage.act("the sweep", stage.sweep)
