@@ -254,7 +254,7 @@ class _Books:
                 wrong.append(f"{row.key} owes {row.values.get('owes', 0)}, its debts are {balance.debt}")
             for lot in balance.lots:
                 disputed = lot.origin.invoice_id in self.invoices and is_disputed(self.invoices[lot.origin.invoice_id])
-                if (lot.remaining != 0 and disputed) or (lot.frozen != 0 and not disputed):
+                if (lot.usable(self.world.now) and disputed) or (lot.frozen != 0 and not disputed):
                     wrong.append(f"lot {lot.id} has {lot.remaining} and {lot.frozen} frozen; disputed: {disputed}")
         accounts = {*due, *got}
         return wrong + [

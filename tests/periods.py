@@ -42,7 +42,7 @@ FAR = 2_000
 
 @dataclass(frozen=True)
 class Recurring:
-    """The rows that say what recurs. `open_lots`: by page's partition and lot; `due`: of which holdings something is."""
+    """The rows that say what recurs. `due`: the holdings about which something is to be done."""
 
     holdings: Mapping[int, Holding]
     due: frozenset[int]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
@@ -18,6 +18,7 @@ from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, Entry
 from chalicelib.books.subscriptions.model import Fate
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
+from tests.simulation.courses import Courses
 from tests.simulation.shops import SELLERS
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Watch:
         self._invoices: dict[int, Item] = {}
         self._paid: dict[str, str] = {}
         self._events = 0
-        self.healthy_since: datetime | None = None
+        self.courses = Courses(stage)
         self._coupons: dict[int, Coupon] = {}
         self._held: dict[int, tuple[str, int, bool]] = {}
         self._trials: Counter[tuple[str, int]] = Counter()
@@ -95,6 +96,7 @@ class Watch:
         for page in pages:
             self._page(page)
         self._stripe()
+        self._wrong += self.courses.payments()
         for act in self._acts:
             self._tenancy(act)
         self._acts = []
@@ -132,6 +134,8 @@ class Watch:
             self._wrong.append(f"the entry {entry.id} of {pk} was changed")
             return
         for portion in entry.portions:
+            if entry.kind is EntryKind.GRANT:
+                self.courses.granted(portion.lot_id)
             page = (pk, f"BAL#{entry.unit.name}#{portion.page}")
             pages.add(page)
             if not portion.unlimited:
@@ -157,6 +161,7 @@ class Watch:
         invoice = _doc(new)
         before = self._invoices.get(invoice["id"])
         self._invoices[invoice["id"]] = invoice
+        self._wrong += self.courses.invoice(invoice, json.loads(new["delivery"]["S"]))
         if before is None:
             return
         if pk != f"USER#{before['buyer']['user_id']}" or old is None:
@@ -187,6 +192,7 @@ class Watch:
         return self._coupons[coupon_id]
 
     def _holding(self, pk: str, old: Item | None, new: Item) -> None:
+        self.courses.holding(new)
         holding = _doc(new)
         plan = (pk, holding["terms"]["plan_id"])
         held_back = holding.get("held_back") or {}

@@ -117,8 +117,7 @@ def _step(stage: Stage, number: int) -> None:
     if stage.told is not None:
         stage.told(f"-- step {number}, {stage.now:%d %b %H:%M:%S}")
     _one_of(stage, CAST)(stage)
-    for wrong in stage.watch.looked():
-        stage.complain(wrong)
+    stage.look()
 
 
 def _interrupt(stage: Stage) -> None:
@@ -149,7 +148,8 @@ def _end(stage: Stage) -> None:
     _rest(stage)
     deleted = any(customer.get("deleted") for customer in stage.at_stripe("customer"))
     parked = OF_CUSTOMERS if deleted else frozenset[str]()
-    for wrong in (*stage.watch.looked(), *what_is_wrong(stage, parked=parked)):
+    stage.look()
+    for wrong in (*stage.watch.courses.refills(), *what_is_wrong(stage, parked=parked)):
         stage.complain(wrong)
     if stage.told is not None:
         for item in stage.memory.copy():
@@ -170,18 +170,20 @@ def _rest(stage: Stage) -> None:
 
 def _live_on(stage: Stage) -> None:
     """Weeks in which everything is done on its day."""
-    stage.watch.healthy_since = stage.now
+    courses = stage.watch.courses
+    courses.begin_health()
     until = stage.now.timestamp() + LIVED_ON_DAYS * 86_400
     while (now := stage.now.timestamp()) < until:
         _healthy(stage, min(max(min(stage.waits()) - now, 1), until - now))
         _deliver_and_work(stage)
+        for wrong in courses.gaps():
+            stage.complain(wrong)
 
 
 def _healthy(stage: Stage, seconds: float) -> None:
     stage.pass_time(seconds)
     live.tick(stage)
-    for wrong in stage.watch.looked():
-        stage.complain(wrong)
+    stage.look()
 
 
 def _reconcile(stage: Stage) -> None:

@@ -204,6 +204,16 @@ class Stage(DirectWorld):
         self._tell(f"at Stripe: {method} {path} -> {status}")
         self.outside.counts["at Stripe itself"] += status == 200
 
+    def spoil(self, payment_method_id: str, card: str) -> None:
+        """From now on the bank treats a card like the published one of that name."""
+        self.standin.world.store.hidden[payment_method_id]["card"] = card
+        self._tell(f"at the bank: {payment_method_id} is like {card}")
+
+    def look(self) -> None:
+        """Complain of what is wrong with what changed since the last look."""
+        for wrong in self.watch.looked():
+            self.complain(wrong)
+
     def waits(self) -> tuple[float, float]:
         """When the next holding is due, and when anything else is, in unix seconds; inf where nothing waits."""
         recurring = keys.due_shards(HOLDINGS_DUE)

@@ -23,7 +23,14 @@ def act(stage: Stage) -> None:
         tick(stage)
         work.work(stage, most=NUDGES_AT_ONCE)
         deliver.act(stage)
+        stage.look()
     stage.pass_time(max(until - stage.now.timestamp(), 1))
+
+
+def hurry(stage: Stage) -> None:
+    """A tick comes while another one's work is being done, and its workers are quick."""
+    tick(stage)
+    work.work(stage, most=NUDGES_AT_ONCE)
 
 
 def tick(stage: Stage) -> None:
