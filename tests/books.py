@@ -7,8 +7,9 @@ tests/journeys/test_crash_invariants.py break the books one by one, so that each
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
@@ -17,22 +18,23 @@ from chalicelib.books.consumption.model import Session
 from chalicelib.books.enrollment.model import Invitation, InvitationStatus
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
+from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
+from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
 from tests.adjustments import adjustments
+from tests.lots import lots
 from tests.moto_table import all_rows
 from tests.periods import Recurring, is_over, what_recurs
 from tests.rewards import rewards
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
-"""What opens an unlimited lot, and what closes it."""
+CLOCKS_DIFFER = timedelta(seconds=10)
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -50,7 +52,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.deliveries(),
         *books.receipts(),
         *books.recurring(),
-        *books.lots(),
+        *lots(books.rows, books.entries),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
         *books.chains(),
@@ -79,6 +81,10 @@ class _Books:
         }
         self.entries = [(row.key.pk, load(Entry, row)) for row in self.of("ENTRY#")]
         self.holdings = {int(row.key.sk.split("#")[1]): row for prefix in ("SUB#", "FIN#") for row in self.of(prefix)}
+        self.recorded: defaultdict[int, list[datetime]] = defaultdict(list)
+        for told in (load(Activity, row) for row in self.of("ACT#")):
+            if told.kind in ("refund-recorded", "dispute-recorded"):
+                self.recorded[int(str(told.facts["invoice"]))].append(told.at)
         self.granted = {
             invoice_id: [e for _, e in self.entries if e.kind is EntryKind.GRANT and e.cause == f"invoice:{invoice_id}"]
             for invoice_id in self.invoices
@@ -175,8 +181,7 @@ class _Books:
 
     def recurring(self) -> list[str]:
         """What recurs was paid period by period, and each item's units came once a boundary."""
-        pages = (row for row in self.of("BAL#") if row.key.pk.startswith("LEDGER#"))
-        rows = self.holdings.items()
+        rows, pages = self.holdings.items(), self.of("BAL#")
         return what_recurs(
             Recurring(
                 holdings={ident: _holding(row) for ident, row in self.holdings.items()},
@@ -191,40 +196,6 @@ class _Books:
             )
         )
 
-    def lots(self) -> list[str]:
-        """Each lot has what its entries leave; each page counts its lots."""
-        left: Counter[tuple[str, str, str]] = Counter()
-        switched: Counter[tuple[str, str, str]] = Counter()
-        for pk, entry in self.entries:
-            if entry.units != SIGNS[entry.kind] * sum(p.units for p in entry.portions if not p.unlimited):
-                # A grant's units are all its portions; an unlimited one counts nothing.
-                wrong_units = f"entry {entry.id} says {entry.units} units"
-                return [wrong_units]
-            for portion in entry.portions:
-                lot = (pk, f"BAL#{entry.unit.name}#{portion.page}", portion.lot_id)
-                if not portion.unlimited:
-                    left[lot] += SIGNS[entry.kind] * portion.units
-                elif entry.kind in SWITCHES:
-                    switched[lot] += SWITCHES[entry.kind]
-        unlimited = {lot for lot, times in switched.items() if times > 0}
-        wrong, open_lots = [], set()
-        for row in self.rows:
-            if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
-                continue
-            lots: dict[str, Any] = {name: value for name, value in row.values.items() if name.startswith("lot_")}
-            if row.values["lots"] != len(lots) or len(lots) > LOTS_PER_PAGE_MAX:
-                wrong.append(f"{row.key} counts {row.values['lots']} lots and has {len(lots)}")
-            for name, value in lots.items():
-                lot = (row.key.pk, row.key.sk, name.removeprefix("lot_"))
-                open_lots.add(lot)
-                expected = -1 if lot in unlimited else left[lot]
-                if value["r"] + value.get("z", 0) != expected or 0 not in (value["r"], value.get("z", 0)):
-                    wrong.append(f"lot {lot} has {value['r']} and {value.get('z', 0)}, its entries leave {expected}")
-        wrong += [
-            f"lot {lot} is gone with {units} units" for lot, units in left.items() if units and lot not in open_lots
-        ]
-        return wrong + [f"lot {lot} is gone" for lot in unlimited - open_lots]
-
     def reversals(self) -> list[str]:
         """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
         wrong = []
@@ -232,7 +203,7 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
-                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
+                if entry.id not in invoice.reversed_units and _untouched(entry, self.recorded[ident]):
                     continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
@@ -346,7 +317,8 @@ class _Books:
             for row in self.rows
             if "due_shard" in row.values
             and row.key.pk not in waited_for  # places are looked at while somebody waits
-            and not (row.key.sk.startswith(("SUB#", "FIN#", "BAL#")) and self._later(row))  # what recurs comes later
+            and not row.key.sk.startswith("BAL#")  # what expired counts for nothing, cleared away or not
+            and not (row.key.sk.startswith(("SUB#", "FIN#")) and self._later(row))  # what recurs comes later
         ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
@@ -416,13 +388,12 @@ class _Books:
         return wrong
 
 
-def _untouched(entry: Entry, invoice: Invoice) -> bool:
+def _untouched(entry: Entry, recorded: Sequence[datetime]) -> bool:
     """Whether what was granted had ended when money first went back, or came again after it last did."""
-    ends = [portion.expires_at for portion in entry.portions]
-    times = [refund.created_at for refund in invoice.refunds]
-    if not times:
+    if not recorded:
         return False
-    return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
+    first, last = min(recorded) + CLOCKS_DIFFER, max(recorded) - CLOCKS_DIFFER
+    return entry.at >= last or all(one.expires_at is not None and one.expires_at <= first for one in entry.portions)
 
 
 def _holding(row: Row) -> Holding:

@@ -237,6 +237,7 @@ def _access(
         yield from (f"{holding.id} ended at {until}; lot {lot.id} is usable" for lot in lots if lot.usable(now))
         return
     by_id = {lot.id: lot for lot in lots}
+    ran_out = {one.lot_id for _, entry in found.entries if entry.kind is EntryKind.EXPIRE for one in entry.portions}
     for item in holding.terms.items:
         mark, ends = holding.terms.since, until
         if is_metered(item):
@@ -246,6 +247,8 @@ def _access(
         lot_id = f"{holding.id}_{item.link_id}_{mark}"
         if lot_id not in granted:
             yield f"{holding.id} has access until {until} and has no lot {lot_id}"
+        if lot_id in ran_out:
+            yield f"{holding.id} has access until {until}, its lot {lot_id} ran out"
         lot = by_id.get(lot_id)
         if lot is not None and not lot.cut_short and _seconds(lot.expires_at) != _seconds(ends):
             yield f"lot {lot_id} ends at {lot.expires_at}, the access to it at {ends}"

@@ -160,11 +160,10 @@ def _rest(stage: Stage) -> None:
     """Until nothing is due, and nothing waits but what recurs."""
     for _ in range(ROUNDS_MAX):
         _deliver_and_work(stage)
-        recurring, others = stage.waits()
-        now = stage.now.timestamp()
-        if others == math.inf and recurring > now:
+        waits, now = stage.waits(), stage.now.timestamp()
+        if waits.to_be_ended == math.inf and min(waits.first, waits.pages) > now:
             return
-        _healthy(stage, max(min(recurring, others) - now, ROUND_SECONDS_MIN))
+        _healthy(stage, max(min(waits.first, waits.pages) - now, ROUND_SECONDS_MIN))
     stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
 
 
@@ -174,7 +173,7 @@ def _live_on(stage: Stage) -> None:
     courses.begin_health()
     until = stage.now.timestamp() + LIVED_ON_DAYS * 86_400
     while (now := stage.now.timestamp()) < until:
-        _healthy(stage, min(max(min(stage.waits()) - now, 1), until - now))
+        _healthy(stage, min(max(stage.waits().first - now, 1), until - now))
         _deliver_and_work(stage)
         for wrong in courses.gaps():
             stage.complain(wrong)

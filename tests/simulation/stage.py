@@ -21,6 +21,7 @@ from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity import store as identity_store
 from chalicelib.books.identity.model import Position, User
+from chalicelib.books.ledger.rows import DUE as PAGES_DUE
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.writes import backoff, commit
@@ -85,6 +86,28 @@ class Customer:
     bags: list[dict[str, Any]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     uses: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """When what waits is due, in unix seconds: the first of each kind. inf: nothing of it waits.
+
+    Holdings and pages wait for what recurs, others for what was begun and is to come to an end.
+    """
+
+    holdings: float
+    pages: float
+    others: float
+    webhook: float
+
+    @property
+    def first(self) -> float:
+        """Pages are looked at beside the others: nothing hangs on when."""
+        return min(self.holdings, self.others, self.webhook)
+
+    @property
+    def to_be_ended(self) -> float:
+        return min(self.others, self.webhook)
 
 
 class Stage(DirectWorld):
@@ -214,15 +237,16 @@ class Stage(DirectWorld):
         for wrong in self.watch.looked():
             self.complain(wrong)
 
-    def waits(self) -> tuple[float, float]:
-        """When the next holding is due, and when anything else is, in unix seconds; inf where nothing waits."""
-        recurring = keys.due_shards(HOLDINGS_DUE)
-        delivery = self.standin.world.deliveries.due_at()
-        of_holdings, others = [math.inf], [math.inf, *([] if delivery is None else [delivery])]
+    def waits(self) -> Waits:
+        """When the next rows of each kind are due."""
+        found = {"holdings": math.inf, "pages": math.inf, "others": math.inf}
+        kinds = dict.fromkeys(keys.due_shards(HOLDINGS_DUE), "holdings")
+        kinds |= dict.fromkeys(keys.due_shards(PAGES_DUE), "pages")
         for shard, places in self.memory.indexes["due"].partitions.items():
-            if places:
-                (of_holdings if shard in recurring else others).append(places[0][0])
-        return min(of_holdings), min(others)
+            kind = kinds.get(shard, "others")
+            found[kind] = min([found[kind], *(place[0] for place in places[:1])])
+        delivery = self.standin.world.deliveries.due_at()
+        return Waits(**found, webhook=math.inf if delivery is None else delivery)
 
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(milliseconds=round(seconds * 1000) or 1)

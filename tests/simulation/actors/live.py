@@ -16,7 +16,7 @@ def act(stage: Stage) -> None:
     until = stage.now.timestamp() + rng.uniform(0.5, rng.choice(DAYS_MAX)) * 86_400
     for _ in range(ROUNDS_MAX):
         now = stage.now.timestamp()
-        due = max(min(stage.waits()), now + rng.uniform(1, AGAIN_AFTER_SECONDS))
+        due = max(stage.waits().first, now + rng.uniform(1, AGAIN_AFTER_SECONDS))
         if due >= until:
             break
         stage.pass_time(due - now)
@@ -36,8 +36,8 @@ def hurry(stage: Stage) -> None:
 def tick(stage: Stage) -> None:
     """Those of the minute's two ticks that have something to do."""
     now = stage.now.timestamp()
-    recurring, others = stage.waits()
-    if recurring <= now:
+    waits = stage.waits()
+    if waits.holdings <= now:
         stage.act("the tick of holdings", stage.renew)
-    if others <= now:
+    if min(waits.pages, waits.others) <= now:
         stage.act("the sweep", stage.sweep)
