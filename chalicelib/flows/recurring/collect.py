@@ -238,11 +238,12 @@ def _begin(context: Context, held: Held, found: Found, invoice: Invoice, *, coun
         update={"open_invoice_id": invoice.id, "retry_at": context.now + NOT_ASKED_AGAIN_FOR}
     )
     before = found.stored
+    # The holding first: who was second is told that it moved, and not that there are two invoices of one id.
     writes: list[Write] = [
+        subscriptions.changed_holding(trying, version=held.version),
         billing.new_invoice(invoice, delivery)
         if before is None
         else billing.changed_invoice(invoice, version=before.version, delivery=delivery),
-        subscriptions.changed_holding(trying, version=held.version),
     ]
     commit(context.table, writes)
     return StoredInvoice(invoice, delivery, 1 if before is None else before.version + 1)
