@@ -73,7 +73,7 @@ def what_recurs(found: Recurring) -> list[str]:
         wrong += _as_agreed(holding, paid)
         wrong += _open_payments(found, ident, [invoice for invoice, _ in renewals[ident]])
         lots = [lot for lot in found.open_lots if ident in (lot.origin.subscription_id, lot.origin.financing_id)]
-        wrong += _refills(holding, granted[ident])
+        wrong += _refills(holding, granted[ident], found.now)
         if ident not in found.due:
             wrong += _state(found, holding, [invoice for _, invoice in paid])
             wrong += _access(found, holding, lots, granted[ident])
@@ -200,7 +200,7 @@ def _granted(found: Recurring) -> Mapping[int, Mapping[str, list[Entry]]]:
     return granted
 
 
-def _refills(holding: Holding, granted: Mapping[str, Sequence[Entry]]) -> Iterator[str]:
+def _refills(holding: Holding, granted: Mapping[str, Sequence[Entry]], now: datetime) -> Iterator[str]:
     """An item's units come once a boundary of its own calendar, as many as were agreed, and never before it."""
     items = {item.link_id: item for item in holding.terms.items}
     for lot_id, entries in granted.items():
@@ -213,9 +213,7 @@ def _refills(holding: Holding, granted: Mapping[str, Sequence[Entry]]) -> Iterat
         (portion,) = (one for one in entries[0].portions if one.lot_id == lot_id)
         if not portion.unlimited and portion.granted != item.how_many:
             yield f"lot {lot_id} is of {portion.granted}, agreed were {item.how_many}"
-        if at > entries[0].at.timestamp() + CLOCKS_DIFFER.total_seconds():
-            yield f"lot {lot_id} came at {entries[0].at}, before its day"
-        if at not in _marks(holding, item, entries[0].at + CLOCKS_DIFFER):
+        if at not in _marks(holding, item, now + CLOCKS_DIFFER):
             yield f"lot {lot_id} is of no boundary of its item"
 
 

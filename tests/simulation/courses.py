@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
+from chalicelib.books.ledger.model import Portion
 from chalicelib.books.subscriptions.cycle import is_metered
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from tests.periods import OPEN, boundary, is_over, latest
@@ -59,8 +60,14 @@ class Courses:
         if self._healthy_since is not None:
             self._note(_read(row))
 
-    def granted(self, lot_id: str) -> None:
-        self._lots.add(lot_id)
+    def granted(self, portion: Portion) -> Iterator[str]:
+        """Units came: of what recurs never before their day."""
+        self._lots.add(portion.lot_id)
+        origin = portion.origin
+        if origin is not None and (origin.subscription_id or origin.financing_id) is not None:
+            mark = int(portion.lot_id.rpartition("_")[2])
+            if mark > self._stage.now.timestamp() + CLOCKS_DIFFER_SECONDS:
+                yield f"lot {portion.lot_id} came at {self._stage.now}, before its day"
 
     def payments(self) -> Iterator[str]:
         """Stripe's new payments: the one before can succeed no more, and ours are a day apart."""

@@ -136,7 +136,7 @@ class Watch:
             return
         for portion in entry.portions:
             if entry.kind is EntryKind.GRANT:
-                self.courses.granted(portion.lot_id)
+                self._wrong += self.courses.granted(portion)
             page = (pk, f"BAL#{entry.unit.name}#{portion.page}")
             pages.add(page)
             self._ends[(*page, portion.lot_id)].add(seconds(portion.expires_at))
