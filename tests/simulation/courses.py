@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
+HARD = frozenset({"lost_card", "stolen_card", "expired_card"})
 DAY_SECONDS, CLOCKS_DIFFER_SECONDS = 86_400, 60
 
 
@@ -80,12 +81,15 @@ class Courses:
             others = [one["id"] for one in self._payments[ident] if one["status"] in OPEN]
             if others:
                 yield f"{ident} was asked for {intent['id']}, and {others} could still be paid"
+            before = self._payments[ident][-1:]
             self._payments[ident].append(intent)
             reference = invoice["payment"]
             if str(reference["attempt"]) == intent["metadata"]["attempt"] and reference.get("scheduled"):
-                before, self._asked[ident] = self._asked.get(ident, 0), intent["created"]
-                if intent["created"] - before < DAY_SECONDS - CLOCKS_DIFFER_SECONDS:
-                    yield f"{ident} was asked for {intent['id']} {intent['created'] - before} s after the one before"
+                last, self._asked[ident] = self._asked.get(ident, 0), intent["created"]
+                if intent["created"] - last < DAY_SECONDS - CLOCKS_DIFFER_SECONDS:
+                    yield f"{ident} was asked for {intent['id']} {intent['created'] - last} s after the one before"
+                if any(_refused_for_good(one) == reference["payment_method_id"] for one in before):
+                    yield f"{ident} was asked for {intent['id']} with a card that is lost"
 
     def gaps(self) -> Iterator[str]:
         """Of whom nothing is due and who has access, nothing that lasts as long as access has ended."""
@@ -141,6 +145,12 @@ class Courses:
                 for name, lot in page.items():
                     if name.startswith("lot_"):
                         yield name.removeprefix("lot_"), lot["M"]
+
+
+def _refused_for_good(intent: Item) -> str | None:
+    """The card that a payment was refused with, where it can never succeed."""
+    error = intent["last_payment_error"] or {}
+    return str(error["payment_method"]["id"]) if error.get("decline_code") in HARD else None
 
 
 def _read(row: Item) -> Holding:
