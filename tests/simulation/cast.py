@@ -55,7 +55,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (deploy.act, 1),
     (wait.act, 7),
     (live.act, 5),
-    (spoil.act, 3),
+    (spoil.act, 4),
 )
 """Each actor and its weight."""
 

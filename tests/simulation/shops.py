@@ -41,6 +41,13 @@ PLANS = {
 """Each academy's plans, and how they are paid."""
 INSTALMENTS = (12, 3, 3)
 """Of `bootcamp`."""
+HELD_AT_FIRST: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("basic", {"chosen_period": "MONTH"}),
+    ("n-basic", {"chosen_period": "MONTH"}),
+    ("bootcamp", {"how_many_installments": 3}),
+    ("n-basic", {"chosen_period": "YEAR"}),
+)
+"""What the first people have from the beginning, and how they pay it."""
 COUPONS = {1: ("half", "half", "gift", "few", "friend", "friend"), 2: ("n-half", "n-friend")}
 SELLERS = (1, 2)
 """People who earn by purchases with `friend` and `n-friend`, each a customer of one of the academies."""

@@ -312,6 +312,7 @@ def _opened(stage: Stage) -> Opening:
             card = {"payment_method": "pm_card_visa", "academy": person.academy_id}
             reply = stage.call("POST", "/v2/payments/card", body=card, token=person.token)
             assert reply.status == 200, reply
+            _subscribe(stage, person, shops.HELD_AT_FIRST[number])
     stage.settle()
     people = tuple((person.user_id, person.academy_id, person.token) for person in stage.people)
     operator = User(
@@ -324,8 +325,18 @@ def _opened(stage: Stage) -> Opening:
     return Opening(stage.memory.copy(), stage.standin.dump(), people, token, stage.now)
 
 
+def _subscribe(stage: Stage, person: Customer, held: tuple[str, dict[str, Any]]) -> None:
+    """Somebody has a plan from the beginning, so that it has months to recur in."""
+    plan, way = held
+    body = {"type": "BAG", "plans": [plan], "country_code": "US"}
+    bag = stage.call("PUT", "/v2/payments/checking", body=body, token=person.token).json
+    reply = stage.call("POST", "/v2/payments/pay", body={"token": bag["token"], **way}, token=person.token)
+    assert reply.status == 200, reply
+
+
 def _open(stage: Stage, opening: Opening) -> None:
     stage.memory.become(opening.rows)
+    stage.memory.changed = {(row["pk"]["S"], row["sk"]["S"]): None for row in opening.rows}
     stage.standin.load(opening.stripe)
     stage.now, stage.operator_token = opening.now, opening.operator_token
     stage.people = [Customer(*person) for person in opening.people]
