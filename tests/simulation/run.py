@@ -142,10 +142,10 @@ def _end(stage: Stage) -> None:
     for intent in stage.at_stripe("payment_intent"):
         if intent["status"] == "processing":
             stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
-    _rest(stage)
-    _live_on(stage)
-    _reconcile(stage)
-    _rest(stage)
+    for come_on in (_rest, _live_on, _reconcile, _rest):
+        come_on(stage)
+        if stage.wrong:
+            return
     deleted = any(customer.get("deleted") for customer in stage.at_stripe("customer"))
     parked = OF_CUSTOMERS if deleted else frozenset[str]()
     stage.look()
@@ -172,11 +172,15 @@ def _live_on(stage: Stage) -> None:
     courses = stage.watch.courses
     courses.begin_health()
     until = stage.now.timestamp() + LIVED_ON_DAYS * 86_400
-    while (now := stage.now.timestamp()) < until:
+    for _ in range(ROUNDS_MAX):
+        now = stage.now.timestamp()
+        if now >= until:
+            return
         _healthy(stage, min(max(stage.waits().first - now, 1), until - now))
         _deliver_and_work(stage)
         for wrong in courses.gaps():
             stage.complain(wrong)
+    stage.complain(f"there is something to do {ROUNDS_MAX} times in {LIVED_ON_DAYS} days")
 
 
 def _healthy(stage: Stage, seconds: float) -> None:
