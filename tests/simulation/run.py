@@ -185,7 +185,7 @@ def _live_on(stage: Stage) -> None:
 
 def _healthy(stage: Stage, seconds: float) -> None:
     stage.pass_time(seconds)
-    live.tick(stage)
+    live.tick(stage, swept=True)
     stage.look()
 
 
