@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
@@ -389,11 +389,9 @@ class _Books:
 
 
 def _untouched(entry: Entry, recorded: Sequence[datetime]) -> bool:
-    """Whether what was granted had ended when money first went back, or came again after it last did."""
-    if not recorded:
-        return False
-    first, last = min(recorded) + CLOCKS_DIFFER, max(recorded) - CLOCKS_DIFFER
-    return entry.at >= last or all(one.expires_at is not None and one.expires_at <= first for one in entry.portions)
+    """Whether what was granted had ended, or had not come yet, each time that money went back or might have."""
+    ends = max((one.expires_at or datetime.max.replace(tzinfo=UTC) for one in entry.portions))
+    return bool(recorded) and all(ends <= at + CLOCKS_DIFFER or entry.at >= at - CLOCKS_DIFFER for at in recorded)
 
 
 def _holding(row: Row) -> Holding:
