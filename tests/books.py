@@ -390,7 +390,7 @@ class _Books:
 
 def _untouched(entry: Entry, recorded: Sequence[datetime]) -> bool:
     """Whether what was granted had ended, or had not come yet, each time that money went back or might have."""
-    ends = max((one.expires_at or datetime.max.replace(tzinfo=UTC) for one in entry.portions))
+    ends = max(one.expires_at or datetime.max.replace(tzinfo=UTC) for one in entry.portions)
     return bool(recorded) and all(ends <= at + CLOCKS_DIFFER or entry.at >= at - CLOCKS_DIFFER for at in recorded)
 
 

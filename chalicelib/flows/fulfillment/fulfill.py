@@ -126,12 +126,10 @@ def _renew(
         after, grantings = paid(context, invoice, delivery, held)
         messages = paid_messages(invoice, held.holding, after, context.now)
         messages += [receipt(invoice, context.now)] if invoice.amount else []
-        extended = subscriptions.changed_holding(after, version=held.version)
-        # Who was second is told that the invoice moved; where it would be new, that the holding did.
-        first = [*_invoice_writes(stored, invoice, begun), extended]
         writes = [
+            subscriptions.changed_holding(after, version=held.version),  # first: whoever is slower is told so
             *(begun.writes if begun is not None else ()),
-            *(first if begun is None else reversed(first)),
+            *_invoice_writes(stored, invoice, begun),
             *grant_writes(
                 grantings,
                 places,
