@@ -75,7 +75,7 @@ PAID_STATUSES = frozenset(
 
 
 class InvoiceKind(StrEnum):
-    """The first three are purchases; a renewal is a further period of a subscription, or its first one after a trial."""
+    """The first three are purchases; a renewal is a further period of a subscription, or the first after a trial."""
 
     PLAN = "plan"
     UNITS = "units"

@@ -73,8 +73,8 @@ class RenewalDelivery(Document):
 
 
 class ChangeDelivery(Document):
-    """Other terms of a subscription, from `at` on, while it is as it was when its customer asked: under the terms of the
-    digest `replaces`, paid until `paid_until`.
+    """Other terms of a subscription, from `at` on, while it is as it was when its customer asked: under the terms of
+    the digest `replaces`, paid until `paid_until`. `number` counts its changes.
 
     `restarts`: a new period begins then; else the one that is under way goes on. `prorated` as it is afterwards.
     `credit`: what the invoice takes of the holding's credit, `credited` what it adds to it, in minor units.

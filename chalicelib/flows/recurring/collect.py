@@ -50,7 +50,9 @@ from chalicelib.kernel.quotes import Priced
 class ChangeIsPlanned(DomainError):
     kind = Kind.CONFLICT
     slug = "change-is-planned"
-    detail = "The plan changes at the end of what is paid, so the next period cannot be paid before. Take that back first."
+    detail = (
+        "The plan changes at the end of what is paid, so the next period cannot be paid before. Take that back first."
+    )
 
 
 class By(StrEnum):
@@ -94,11 +96,13 @@ def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whe
     holding = held.holding
     found = find(context, holding)
     if found.stored is not None:
+        if holding.id not in (found.stored.invoice.subscription_id, found.stored.invoice.financing_id):
+            raise Defect(f"invoice {found.stored.invoice.id} is of another holding than {holding.id}")
         if found.stored.invoice.is_paid:
             return Settled(found.stored.invoice)
         if found.stored.invoice.status is InvoiceStatus.PENDING:
             return _resumed(context, held, found.stored)
-        if _closes(context, found.stored):
+        if closes(context, found.stored):
             return Settled(found.stored.invoice)
     if isinstance(holding, Subscription) and holding.planned is not None and context.now < expected_start(holding):
         raise ChangeIsPlanned
@@ -125,7 +129,7 @@ def _is_hopeless(holding: Holding, payment_method_id: str) -> bool:
 
 
 def _resumed(context: Context, held: Held, stored: StoredInvoice) -> Outcome:
-    """An attempt that nobody has heard of: settled if it was decided, else looked at again in an hour."""
+    """An attempt that nobody has heard of: settled if it was decided, else looked at again in some minutes."""
     outcome = resume(context, stored)
     if isinstance(outcome, Waiting):
         later = not_asked(held.holding, context.now)
@@ -133,7 +137,7 @@ def _resumed(context: Context, held: Held, stored: StoredInvoice) -> Outcome:
     return outcome
 
 
-def _closes(context: Context, stored: StoredInvoice) -> bool:
+def closes(context: Context, stored: StoredInvoice) -> bool:
     """Close the attempt before this one at the processor, which its customer might still confirm.
 
     True where they just did: then it is settled, and nothing is asked for again.

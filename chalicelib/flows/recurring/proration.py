@@ -16,7 +16,15 @@ from chalicelib.books.billing.model import Invoice
 from chalicelib.books.billing.refunds import amount_returned
 from chalicelib.books.subscriptions.model import Prorated, Subscription, TermCoupon, Terms
 from chalicelib.flows.fulfillment.renewal import expected_start
-from chalicelib.flows.recurring.price import CREDIT, credit_in, less_credit, next_price, period_price, plain_line, waived
+from chalicelib.flows.recurring.price import (
+    CREDIT,
+    credit_in,
+    less_credit,
+    next_price,
+    period_price,
+    plain_line,
+    waived,
+)
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.periods import boundary, latest_boundary
