@@ -138,6 +138,16 @@ class TestFated:
         assert until <= NOW + LATER
 
 
+    @settings(max_examples=100, deadline=None)
+    @given(holding=financings)
+    def test_that_lets_instalments_end_ends_with_what_they_paid_for(self, holding: Financing) -> None:
+        until = say(holding, 1, Fate.ENDING, NOW + LATER).access_until
+        assert until is not None
+        assert holding.next_payment_at is None or until <= max(holding.next_payment_at, holding.access_until or until)
+        if holding.next_payment_at is not None and holding.dunning is None:
+            assert until == min(holding.plan_expires_at, holding.next_payment_at)
+
+
 class TestLifted:
     @settings(max_examples=200, deadline=None)
     @given(holding=holdings, all_of_them=says)
