@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from chalicelib.books.subscriptions.model import Fate, Financing, HeldBack, Holding, Status, Subscription, TermItem, Terms
+from chalicelib.books.subscriptions.model import (
+    Fate,
+    Financing,
+    HeldBack,
+    Holding,
+    Status,
+    Subscription,
+    TermItem,
+    Terms,
+)
 from chalicelib.kernel.ids import derived_id, new_id
 from chalicelib.kernel.periods import Span, Unit, after, boundary
 

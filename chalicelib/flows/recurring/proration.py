@@ -26,7 +26,7 @@ from chalicelib.flows.recurring.price import (
     waived,
 )
 from chalicelib.kernel.errors import Defect
-from chalicelib.kernel.money import Money
+from chalicelib.kernel.money import Money, grain
 from chalicelib.kernel.periods import boundary, latest_boundary
 from chalicelib.kernel.quotes import Line, Priced
 
@@ -101,10 +101,10 @@ def within(holding: Subscription, new: Terms, stretch: Stretch, invoice_id: int)
     old_worth = worth(holding, holding.terms, new.coupons, stretch)
     new_worth = worth(holding, new, new.coupons, stretch)
     owed = before.owed + (new_worth - old_worth) * stretch.left
-    total = half_up(owed, stretch.whole) - before.billed
     code, left = new.currency, stretch.left
-    coming = half_up(new_worth * left, stretch.whole)
-    unused = half_up(old_worth * left, stretch.whole)
+    total = half_up(owed, stretch.whole, code) - before.billed
+    coming = half_up(new_worth * left, stretch.whole, code)
+    unused = half_up(old_worth * left, stretch.whole, code)
     lines = [
         plain_line("plan", f"{_title(new)}, for the rest of the period", Money(coming, code)),
         plain_line(UNUSED, f"{_title(holding.terms)}, for the rest of the period", Money(-unused, code)),
@@ -138,8 +138,8 @@ def anew(holding: Subscription, new: Terms, stretch: Stretch, at: datetime, invo
             given_back += amount_returned(invoice)
         else:
             value += period_value(invoice)
-    unused = max(0, half_up(value * stretch.left, stretch.whole) - given_back)
     code = price.currency
+    unused = max(0, half_up(value * stretch.left, stretch.whole, code) - given_back)
     lines = list(price.lines)
     if unused:
         rest = f"{_title(holding.terms)}, what was paid for the rest of the period"
@@ -173,9 +173,10 @@ def applies_at(holding: Subscription) -> datetime:
     return expected_start(holding)
 
 
-def half_up(numerator: int, denominator: int) -> int:
-    """A quotient rounded half up: to the nearest, and halves to the greater."""
-    return (2 * numerator + denominator) // (2 * denominator)
+def half_up(numerator: int, denominator: int, code: str) -> int:
+    """A quotient rounded half up to what can be charged in a currency: to the nearest, and halves to the greater."""
+    whole = denominator * grain(code)
+    return (2 * numerator + whole) // (2 * whole) * grain(code)
 
 
 def _so_far(holding: Subscription, stretch: Stretch) -> Prorated:
