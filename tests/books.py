@@ -192,7 +192,9 @@ class _Books:
             if held.payments != first + further[ident]:
                 wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
             if isinstance(held, Subscription) and held.credit != credit[ident]:
-                wrong.append(f"{row.key.sk} has a credit of {held.credit}; {credit[ident]} is left of what it was given")
+                wrong.append(
+                    f"{row.key.sk} has a credit of {held.credit}; {credit[ident]} is left of what it was given"
+                )
         return wrong
 
     def lots(self) -> list[str]:
@@ -236,7 +238,7 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
-                if entry.id not in invoice.reversed_units and _over_before(entry, invoice):
+                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
                     continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
@@ -425,7 +427,7 @@ class _Books:
         return wrong
 
 
-def _over_before(entry: Entry, invoice: Invoice) -> bool:
+def _untouched(entry: Entry, invoice: Invoice) -> bool:
     """Whether what was granted had ended when money first went back, or came again after it last did."""
     ends = [portion.expires_at for portion in entry.portions]
     times = [refund.created_at for refund in invoice.refunds]

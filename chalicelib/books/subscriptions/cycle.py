@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.model import (
     Fate,
-    Financing,
     HeldBack,
     Holding,
     Status,
@@ -123,10 +122,8 @@ def held_back(free: Holding, fates: Mapping[str, Fate], before: HeldBack | None,
         "next_payment_at": None,
         "held_back": kept,
     }
-    ends = since.replace(microsecond=0) if fate is Fate.ENDED else None
-    if fate is Fate.ENDING and isinstance(free, Financing):
-        ends = free.next_payment_at  # no further instalment is asked for, and what those would pay for is not given
-    if ends is not None:
+    if fate is Fate.ENDED:
+        ends = since.replace(microsecond=0)
         until = ends if paid is None else min(paid, ends)
         changes["paid_until" if isinstance(free, Subscription) else "plan_expires_at"] = until
     return free.model_copy(update=changes)

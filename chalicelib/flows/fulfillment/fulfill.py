@@ -136,7 +136,7 @@ def _go_on(
             raise NotDeliverable
         after, grantings = going
         messages = paid_messages(invoice, held.holding, after, context.now)
-        messages += [receipt(invoice, context.now)] if invoice.amount else []
+        messages += [receipt(invoice, context.now)] if invoice.amount or invoice.is_purchase else []
         writes = [
             *changed_writes(held, after),
             *(begun.writes if begun is not None else ()),
