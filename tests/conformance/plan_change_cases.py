@@ -8,8 +8,8 @@ from tests.conformance.things import USER, a_subscription, terms
 
 OTHER_PLAN = 1002
 BEFORE = a_subscription()
-PLANNED = a_subscription(planned=terms(plan_id=OTHER_PLAN))
-AFTER = a_subscription(terms=terms(plan_id=OTHER_PLAN))
+PLANNED = a_subscription(planned=terms().model_copy(update={"plan_id": OTHER_PLAN}))
+AFTER = a_subscription(terms=terms().model_copy(update={"plan_id": OTHER_PLAN}))
 OWN = store.claim_plan(USER, BEFORE.terms.plan_id, invoice_id=BEFORE.id, financed=False)
 COMING = store.claim_plan(USER, OTHER_PLAN, invoice_id=BEFORE.id, financed=False)
 OF_ANOTHER = store.claim_plan(USER, OTHER_PLAN, invoice_id=999, financed=False)

@@ -141,6 +141,22 @@ class TestSeatsAndAddOns:
         assert paid(person)[-1] == 4999 + 2 * 199 + 1.0
         check_books(world)
 
+    def test_of_a_pool_come_and_go_with_the_plan(self, world: World) -> None:
+        person = subscribed(world)
+        changed(world, person, "team")
+        assert (person.units("mentorship-service"), person.units("ai-chat")) == (2, 5000)
+        changed(world, person, "basic")
+        until(world, MONTH_END)
+        assert (shown(person)["plans"][0]["slug"], person.units("mentorship-service")) == ("basic", 2)
+        check_books(world)
+        until(world, MONTH_END + timedelta(days=3))
+        changed(world, person, "pro")
+        assert person.units("mentorship-service") == 0
+        changed(world, person, "team")
+        assert person.units("mentorship-service") == 2
+        until(world, MONTH_END + timedelta(days=4))
+        check_books(world)
+
     def test_that_the_other_plan_does_not_sell_refuse_it(self, world: World) -> None:
         person = subscribed(world, "team", checking={"team_seats": 7})
         assert change(person, "pro").json["slug"] == "plan-not-support-teams"

@@ -51,7 +51,7 @@ def with_arrivals(before: Holding, after: Holding, now: datetime, invoice_id: in
     """As `with_refills`; where other terms came, with the units that they begin with, and the old ones to be ended."""
     if after.terms == before.terms:
         return with_refills(after, now, invoice_id)
-    arrivals = [] if after.terms.since == before.terms.since else arriving(after, now)
+    arrivals = [] if after.terms.plan_id == before.terms.plan_id else arriving(after, now)
     given = [*arrivals, *due_refills(after, now)]
     looked_at = None if after.access_until is not None else now
     changes = {"refills": refills_after(after, now), "lots_until": looked_at}
@@ -132,6 +132,15 @@ def changed_writes(held: Held, after: Holding) -> list[Write]:
         subscriptions.changed_holding(after, version=held.version),
         *subscriptions.claims_moved(held.holding, after),
     ]
+
+
+def pool_writes(context: Context, before: Holding, after: Holding) -> list[Write]:
+    """The pool of a plan that has one, where the holding never had any."""
+    if before.terms == after.terms or not any(item.pooled for item in after.terms.items):
+        return []
+    owner, team = Holder.person(after.user_id), Holder.team(after.id)
+    has_one = context.table.get(ledger.pool_key(owner, team)) is not None
+    return [] if has_one else [ledger.pool_write(owner, team)]
 
 
 def _refused(context: Context, holding: Holding, invoice: Invoice, reason: str, secret: str | None) -> Holding:

@@ -116,7 +116,7 @@ def _retime(context: Context, held: Held) -> None:
     holding = held.holding
     ends = current_lots(holding)
     holders = [Holder.person(holding.user_id)]
-    if any(item.pooled for item in holding.terms.items):
+    if holding.terms.since or any(item.pooled for item in holding.terms.items):  # an earlier plan may have had a pool
         holders.append(Holder.team(holding.id))
     writes: list[Write] = []
     for holder in holders:
