@@ -17,6 +17,7 @@ from chalicelib.dynamo.writes import commit
 from chalicelib.flows.recurring.collect import By, ChangeIsPlanned, collect
 from tests.books import check_books
 from tests.changing import MONTH_END, change, changed, further_plans, path_of
+from tests.journeys.test_declines import ALWAYS_ASKS, authenticate, authenticated
 from tests.journeys.test_refunds_of_renewals import dispute
 from tests.recurring import holding, paid, shown, subscribed, until
 from tests.shop import a_plan, put
@@ -164,6 +165,23 @@ class TestTheNextPeriod:
         changed(world, person, "basic")
         with pytest.raises(ChangeIsPlanned):
             pay_ahead(person)
+
+    def test_that_is_being_paid_before_its_day_comes_first(self, world: World) -> None:
+        """It is paid under the terms that would change, so that it could not be delivered any more."""
+        person = authenticated(world, ALWAYS_ASKS)
+        waiting = person.pay(person.check("basic").json, chosen_period="MONTH")
+        authenticate(world, waiting.json["client_secret"], success=True)
+        world.settle()
+        pay_ahead(person)
+        for plan in ("pro", "free"):
+            assert _slug(person, plan) == (409, "payment-in-flight")
+        (asking,) = [one for one in world.at_stripe("payment_intent") if one["status"] == "requires_action"]
+        authenticate(world, asking["client_secret"], success=False)
+        world.settle()
+        assert change(person, "free").status == 200
+        until(world, MONTH_END)
+        assert (shown(person)["plans"][0]["slug"], paid(person)) == ("free", [59.99, 0.0])
+        check_books(world)
 
     def test_that_was_paid_before_its_day_is_changed_too(self, world: World) -> None:
         person = subscribed(world)
