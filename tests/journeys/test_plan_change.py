@@ -7,7 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from chalicelib.books.catalog import operations, queries
 from chalicelib.books.catalog.model import CountryPrice, Period, PlanItem
+from chalicelib.dynamo.writes import commit
 from tests.books import check_books
 from tests.changing import HALF, MONTH_END, change, changed, further_plans, preview
 from tests.recurring import paid, run, shown, subscribed, until
@@ -217,6 +219,14 @@ class TestAPeriod:
         assert person.put("/v1/payments/me/service/mentorship-service/consumptionsession/one").status == 201
         changed(world, person, "lasting", "YEAR")
         assert person.units("mentorship-service") == 1
+        check_books(world)
+
+    def test_that_is_longer_grants_what_was_agreed(self, world: World) -> None:
+        person = subscribed(world)
+        plan = queries.plan(world.table, "basic", now=world.now)
+        commit(world.table, operations.change(plan, plan.model_copy(update={"items": plan.items[:1]}), version=1))
+        changed(world, person, "basic", "YEAR")
+        assert [person.units(slug) for slug in ("ai-chat", "mentorship-service", "all-courses")] == [5000, 2, -1]
         check_books(world)
 
     def test_that_is_shorter_waits_for_the_end_and_keeps_the_day(self, world: World) -> None:

@@ -157,6 +157,15 @@ class TestSeatsAndAddOns:
         until(world, MONTH_END + timedelta(days=4))
         check_books(world)
 
+    def test_of_a_pool_end_with_a_plan_that_had_one(self, world: World) -> None:
+        put(
+            world.table, a_plan(world.now, world.academy_id, id=1201, slug="huge", prices={Period.MONTH: Decimal(9999)})
+        )
+        person = subscribed(world, "team")
+        changed(world, person, "huge")
+        assert person.units("mentorship-service") == 2  # its own, and none of the pool's
+        check_books(world)
+
     def test_that_the_other_plan_does_not_sell_refuse_it(self, world: World) -> None:
         person = subscribed(world, "team", checking={"team_seats": 7})
         assert change(person, "pro").json["slug"] == "plan-not-support-teams"

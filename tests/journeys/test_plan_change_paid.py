@@ -122,10 +122,7 @@ class TestABankThatAsks:
         self, world: World, asked: tuple[Person, Any]
     ) -> None:
         person, waiting = asked
-        row = world.table.get(store.holding_key(holding(person)))
-        assert row is not None
-        cancelled = holding(person).model_copy(update={"status": Status.CANCELLED, "next_payment_at": None})
-        commit(world.table, [store.changed_holding(cancelled, version=row.version)])
+        cancel(person)
         authenticate(world, waiting["client_secret"], success=True)
         world.settle()
         assert [refund["amount"] for refund in world.at_stripe("refund")] == [3000]
@@ -187,6 +184,13 @@ class TestTwoTabs:
         check_books(world)
 
 
+def cancel(person: Person) -> None:
+    row = person.world.table.get(store.holding_key(holding(person)))
+    assert row is not None
+    cancelled = holding(person).model_copy(update={"status": Status.CANCELLED, "next_payment_at": None})
+    commit(person.world.table, [store.changed_holding(cancelled, version=row.version)])
+
+
 def both(world: World, monkeypatch: pytest.MonkeyPatch, person: Person, first: str, second: str) -> tuple[Reply, Reply]:
     """The second call comes while the first one asks the processor."""
     gateway = world.runtime.gateway
@@ -203,6 +207,25 @@ def both(world: World, monkeypatch: pytest.MonkeyPatch, person: Person, first: s
 
 
 class TestMeanwhile:
+    def test_a_cancellation_while_it_is_charged_is_told_and_gives_the_money_back(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        person = subscribed(world)
+        gateway = world.runtime.gateway
+        real = gateway.charge
+
+        def meanwhile(charge: Any) -> Any:
+            cancel(person)
+            return real(charge)
+
+        monkeypatch.setattr(gateway, "charge", meanwhile)
+        answer = change(person, "pro")
+        assert (answer.status, answer.json["slug"]) == (409, "subscription-changed-meanwhile")
+        world.settle()
+        assert [refund["amount"] for refund in world.at_stripe("refund")] == [6000]
+        assert (shown(person)["plans"][0]["slug"], shown(person)["status"]) == ("basic", "CANCELLED")
+        check_books(world)
+
     def test_a_preview_writes_nothing(self, world: World) -> None:
         person = subscribed(world)
         before = world.rows_as_text()

@@ -151,10 +151,10 @@ def _slug(person: Person, plan: str, period: str | None = None) -> tuple[int, st
     return answer.status, answer.json["slug"]
 
 
-def pay_ahead(person: Person) -> None:
+def pay_ahead(person: Person, by: By = By.CUSTOMER) -> None:
     held = queries.held(person.world.table, store.holding_key(holding(person)))
     assert held is not None
-    collect(person.world.runtime.context(person.world.now), held, by=By.CUSTOMER)
+    collect(person.world.runtime.context(person.world.now), held, by=by)
     person.world.settle()
 
 
@@ -181,6 +181,19 @@ class TestTheNextPeriod:
         assert change(person, "free").status == 200
         until(world, MONTH_END)
         assert (shown(person)["plans"][0]["slug"], paid(person)) == ("free", [59.99, 0.0])
+        check_books(world)
+
+    def test_that_was_refused_before_its_day_is_closed_first(self, world: World) -> None:
+        """Its customer might still confirm it at the bank."""
+        person = authenticated(world, ALWAYS_ASKS)
+        waiting = person.pay(person.check("basic").json, chosen_period="MONTH")
+        authenticate(world, waiting.json["client_secret"], success=True)
+        world.settle()
+        pay_ahead(person, By.SCHEDULE)
+        assert world.at_stripe("payment_intent")[-1]["status"] == "requires_payment_method"
+        assert change(person, "free").status == 200
+        assert world.at_stripe("payment_intent")[-1]["status"] == "canceled"
+        world.settle()
         check_books(world)
 
     def test_that_was_paid_before_its_day_is_changed_too(self, world: World) -> None:
