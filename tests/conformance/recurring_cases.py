@@ -14,7 +14,8 @@ from tests.conformance.queries import Asked
 from tests.conformance.things import HOLDER, NOW, SECOND, USER, a_financing, a_subscription
 
 DUE = NOW + timedelta(days=30)
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+KEYS = (store.subscription_key(USER, 101), store.financing_key(USER, 103), store.financing_key(USER, 101))
 PAID_BY = ledger.paid_by(HOLDER, 100, ["a#grant", "b#grant"], at=NOW, until=DUE)
 FOR_EVER = ledger.paid_by(HOLDER, 100, ["c#grant"], at=NOW + DAY, until=None)
 OF_ANOTHER = ledger.paid_by(HOLDER, 1001, ["d#grant"], at=NOW, until=None)
@@ -24,11 +25,11 @@ DUNNING = Dunning(
 REFUSED = a_subscription(id=101, status=Status.PAYMENT_ISSUE, dunning=DUNNING, lots_until=NOW + timedelta(days=30))
 ENDED = a_subscription(id=102, ended_at=NOW, lots_until=NOW, next_payment_at=None)
 HOLDINGS = rows_of(
-    store.new_subscription(a_subscription(lots_until=DUE)),
+    store.new_subscription(a_subscription(lots_until=DUE, next_payment_at=DUE - 2 * HOUR)),
     store.new_subscription(REFUSED),
     store.new_subscription(ENDED),
     store.new_subscription(a_subscription(id=104, user_id=USER + 1, lots_until=DUE + DAY, paid_until=DUE + DAY)),
-    store.new_financing(a_financing(id=103, lots_until=NOW + timedelta(days=365))),
+    store.new_financing(a_financing(id=103, lots_until=NOW + timedelta(days=365), next_payment_at=DUE - HOUR)),
 )
 
 CASES = (
@@ -60,12 +61,7 @@ ASKED = (
         name="by its key",
         rows=HOLDINGS,
         ask=lambda table: [
-            None if (found := queries.held(table, key)) is None else (found.holding.id, found.version)
-            for key in (
-                store.subscription_key(USER, 101),
-                store.financing_key(USER, 103),
-                store.financing_key(USER, 101),
-            )
+            None if (found := queries.held(table, key)) is None else (found.holding.id, found.version) for key in KEYS
         ],
         answer=[(101, 1), (103, 1), None],
     ),

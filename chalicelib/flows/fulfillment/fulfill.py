@@ -139,7 +139,7 @@ def _go_on(
         messages = paid_messages(invoice, held.holding, after, context.now)
         messages += [receipt(invoice, context.now)] if invoice.amount or invoice.is_purchase else []
         writes = [
-            *changed_writes(held, after),
+            *changed_writes(held, after),  # first: whoever is slower is told so
             *pool_writes(context, held.holding, after),
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),

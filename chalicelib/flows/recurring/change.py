@@ -37,7 +37,7 @@ from chalicelib.flows.fulfillment.renew import (
 )
 from chalicelib.flows.fulfillment.renewal import digest
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
-from chalicelib.flows.recurring.collect import closes
+from chalicelib.flows.recurring.collect import closed
 from chalicelib.flows.recurring.proposal import (
     Kept,
     Proposal,
@@ -134,7 +134,7 @@ def _changed(
     if proposal.kind is Kept.SAME:
         return _planned(context, proposal) if holding.planned is not None else Changed(holding)
     following = open_renewal(holding, proposal.rows)
-    if following is not None and not following.invoice.is_paid and closes(context, following):
+    if following is not None and not following.invoice.is_paid and closed(context, following) is not None:
         return None
     if proposal.kind is When.AT_END:
         return _planned(context, proposal, buyer)
