@@ -21,6 +21,7 @@ from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
+from chalicelib.books.subscriptions.cycle import claimed_plans
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
@@ -29,7 +30,7 @@ from chalicelib.kernel.ids import derived, sortable
 from tests.adjustments import adjustments
 from tests.lots import lots
 from tests.moto_table import all_rows
-from tests.periods import Recurring, is_over, what_recurs
+from tests.periods import Recurring, what_recurs
 from tests.rewards import rewards
 from tests.world import World
 
@@ -166,7 +167,7 @@ class _Books:
             paid = invoice.is_paid and not invoice.undelivered
             if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
                 wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
-            if delivery.renewal is not None:
+            if delivery.renewal is not None or delivery.change is not None:
                 wanted = got if paid else Counter()  # its units come by refills, which `periods` counts
             if got != (wanted if paid else Counter()):
                 wrong.append(f"invoice {ident} is {invoice.status}, sells {dict(wanted)} and granted {dict(got)}")
@@ -260,12 +261,13 @@ class _Books:
         return wrong
 
     def claims(self) -> list[str]:
-        """A plan is claimed by its live holding and by nothing else."""
-        claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
-        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not is_over(_holding(row))}
-        wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
-        wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
-        held |= set(self.holdings)  # a trial is had once, also when it is over
+        """A plan, and the one that it will be changed to, is claimed by its live holding and by nothing else."""
+        claimed = {(int(str(row.values["invoice_id"])), row.key.sk.split("#")[2]) for row in self.of("CLAIM#PLAN#")}
+        live = [(ident, row) for ident, row in self.holdings.items() if ident in self.invoices]
+        wanted = {(ident, str(plan)) for ident, row in live for plan in claimed_plans(_holding(row))}
+        wrong = [f"the claim of {plan} by {ident} has no subscription" for ident, plan in claimed - wanted]
+        wrong += [f"the subscription {ident} has no claim of {plan}" for ident, plan in wanted - claimed]
+        held = set(self.holdings)  # a trial is had once, also when it is over
         trials = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#TRIAL#")}
         wrong += [f"the trial's claim of invoice {ident} has no subscription" for ident in trials - held]
         return wrong

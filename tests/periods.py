@@ -58,10 +58,16 @@ class Recurring:
 def what_recurs(found: Recurring) -> list[str]:
     """Every broken rule, in a sentence each."""
     renewals: dict[int, list[tuple[Invoice, RenewalDelivery]]] = defaultdict(list)
+    restarts: Counter[int] = Counter()
+    credit: Counter[int] = Counter()
     for ident, invoice in found.invoices.items():
-        renewal = found.deliveries[ident].renewal
+        renewal, change = found.deliveries[ident].renewal, found.deliveries[ident].change
         if renewal is not None:
             renewals[renewal.holding_id].append((invoice, renewal))
+            credit[renewal.holding_id] -= renewal.credit if found.delivered(invoice) else 0
+        if change is not None and found.delivered(invoice):
+            restarts[change.holding_id] += change.restarts
+            credit[change.holding_id] += change.credited - change.credit
     granted = _granted(found)
     wrong: list[str] = []
     for ident, holding in found.holdings.items():
@@ -69,14 +75,17 @@ def what_recurs(found: Recurring) -> list[str]:
             ((renewal, invoice) for invoice, renewal in renewals[ident] if found.delivered(invoice)),
             key=lambda pair: pair[0].starts_at,
         )
-        wrong += _tiled(holding, [renewal for renewal, _ in paid])
-        wrong += _as_agreed(holding, paid)
+        as_bought = not (changed(holding) or any(renewal.terms is not None for renewal, _ in paid))
+        wrong += _counted(holding, [renewal for renewal, _ in paid], restarts[ident])
+        wrong += [*_tiled(holding, [renewal for renewal, _ in paid]), *_as_agreed(holding, paid)] if as_bought else []
+        if isinstance(holding, Subscription) and holding.credit != credit[ident]:
+            wrong.append(f"{ident} has a credit of {holding.credit}; {credit[ident]} is left of it")
         wrong += _open_payments(found, ident, [invoice for invoice, _ in renewals[ident]])
         lots = [lot for lot in found.open_lots if ident in (lot.origin.subscription_id, lot.origin.financing_id)]
-        wrong += _refills(holding, granted[ident], found.now)
+        wrong += _refills(holding, granted[ident], found.now) if as_bought else ()
         if ident not in found.due:
             wrong += _state(found, holding, [invoice for _, invoice in paid])
-            wrong += _access(found, holding, lots, granted[ident])
+            wrong += _access(found, holding, lots, granted[ident] if as_bought else None)
     unheld = renewals.keys() - found.holdings.keys()
     return wrong + [f"invoices are of the holding {ident}, which is none" for ident in unheld]
 
@@ -100,8 +109,23 @@ def moved(holding: Holding) -> bool:
     return isinstance(holding, Subscription) and holding.origin not in (holding.created_at, holding.trial_ends_at)
 
 
+def changed(holding: Holding) -> bool:
+    """Whether its plan, its period or its seats were changed: what it cost before is not on it any more."""
+    return isinstance(holding, Subscription) and (holding.terms.since > 0 or holding.changes > 0)
+
+
+def _counted(holding: Holding, paid: Sequence[RenewalDelivery], restarts: int) -> Iterator[str]:
+    """It counts every period that was paid, and none is paid twice."""
+    trial = isinstance(holding, Subscription) and holding.trial_ends_at is not None
+    made = int(not trial) + restarts + sum(renewal.count for renewal in paid)
+    if holding.payments != made:
+        yield f"{holding.id} counts {holding.payments} payments; {made} were made"
+    times = Counter(renewal.starts_at for renewal in paid)
+    yield from (f"{holding.id} was paid {n} times for the period from {at}" for at, n in times.items() if n > 1)
+
+
 def _tiled(holding: Holding, paid: Sequence[RenewalDelivery]) -> list[str]:
-    """Its periods follow one another, none twice and none left out; so do a financing's instalments."""
+    """Its periods follow one another, and none is left out; so do a financing's instalments."""
     if isinstance(holding, Financing):
         first, span, number = 1, MONTH, 1
         counted, since = holding.installments_paid, holding.origin
@@ -110,10 +134,6 @@ def _tiled(holding: Holding, paid: Sequence[RenewalDelivery]) -> list[str]:
         span, since, counted = holding.terms.period, holding.origin, holding.periods_paid
         number = 0 if moved(holding) else first
     wrong = []
-    if holding.payments != first + sum(renewal.count for renewal in paid):
-        wrong.append(f"{holding.id} counts {holding.payments} payments; {first} and {len(paid)} were made")
-    times = Counter(renewal.starts_at for renewal in paid)
-    wrong += [f"{holding.id} was paid {n} times for the period from {at}" for at, n in times.items() if n > 1]
     for renewal in (one for one in paid if one.starts_at >= since):
         if renewal.starts_at != boundary(since, span, number):
             wrong.append(f"{holding.id} was paid from {renewal.starts_at}; the period {number} was to be paid")
@@ -227,12 +247,16 @@ def _marks(holding: Holding, item: TermItem, until: datetime) -> set[int]:
 
 
 def _access(
-    found: Recurring, holding: Holding, lots: Sequence[Lot], granted: Mapping[str, Sequence[Entry]]
+    found: Recurring, holding: Holding, lots: Sequence[Lot], granted: Mapping[str, Sequence[Entry]] | None
 ) -> Iterator[str]:
-    """Whoever has access has the units of it, to its end; whoever has none can use none."""
+    """Whoever has access has the units of it, to its end (`granted`: where they are as bought); whoever has none can
+    use none.
+    """
     until, now = holding.access_until, found.now
     if until is not None and until <= now:
         yield from (f"{holding.id} ended at {until}; lot {lot.id} is usable" for lot in lots if lot.usable(now))
+        return
+    if granted is None:
         return
     by_id = {lot.id: lot for lot in lots}
     ran_out = {one.lot_id for _, entry in found.entries if entry.kind is EntryKind.EXPIRE for one in entry.portions}

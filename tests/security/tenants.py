@@ -272,6 +272,7 @@ def _special(
         },
         "POST /v1/auth/invite/{token}/accept": {"token": invited[1]},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
+        "PUT /v1/payments/me/subscription/{subscription_id}/change": {"plan": "free"},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
         "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "pro-trial"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.books.subscriptions.cycle import earlier, is_metered, period_invoice_id
+from chalicelib.books.subscriptions.cycle import earlier, is_metered, latest_period_invoice, period_invoice_id
 from chalicelib.books.subscriptions.model import Fate, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
@@ -150,6 +150,15 @@ def refill_at(holding: Holding, item: TermItem, now: datetime) -> Refill | None:
     return None if expires_at is not None and expires_at <= now else Refill(item, at, expires_at)
 
 
+def arriving(holding: Holding, now: datetime) -> Iterator[Refill]:
+    """What other terms begin with: every item at once, where it would not have ended by now."""
+    at = utc(holding.terms.since)
+    for item in holding.terms.items:
+        expires_at = lot_end(holding, item, holding.access_until)
+        if expires_at is None or expires_at > now:
+            yield Refill(item, at, expires_at)
+
+
 def refills_after(holding: Holding, now: datetime) -> dict[str, int]:
     """The latest refills once those that are due were given, or had ended before anybody could give them."""
     marks = dict(holding.refills)
@@ -241,7 +250,7 @@ def paying_invoice_id(holding: Holding, at: datetime) -> int:
     if number < 0 or starts == holding.created_at:
         return holding.id
     ident = period_invoice_id(holding.id, starts)
-    return ident if ident in holding.invoice_ids else holding.invoice_ids[-1]
+    return ident if ident in holding.invoice_ids else latest_period_invoice(holding)
 
 
 MONTH = Span(1, Unit.MONTH)
@@ -264,5 +273,7 @@ def _notices(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.status is Status.FREE_TRIAL:
         if trial_told(holding) not in holding.told:
             yield Step.TRIAL_NOTICE, max(holding.created_at, due - TRIAL_TOLD_BEFORE)
-    elif holding.terms.coupons and not _is_pausing(holding) and dearer_told(due) not in holding.told:
+    elif _is_pausing(holding) or holding.planned is not None:
+        return  # its customer chose what comes
+    elif holding.terms.coupons and dearer_told(due) not in holding.told:
         yield Step.DEARER_NOTICE, max(holding.paid_at, due - DEARER_TOLD_BEFORE)

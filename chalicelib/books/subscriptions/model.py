@@ -144,6 +144,21 @@ class Terms(Document):
         return Span(self.pay_every, self.pay_every_unit)
 
 
+class Prorated(Document):
+    """What changes of the plan within one period came to, so that many cost what the last of them costs.
+
+    `since`: the period's beginning in unix seconds. `value`: how much more its whole length is worth now than what it
+    began with. `owed`: each change's difference times the seconds that were left, in minor units times seconds.
+    `billed`: the minor units that were asked for of it. `invoice_ids`: the invoices that asked.
+    """
+
+    since: int
+    value: int = 0
+    owed: int = 0
+    billed: int = 0
+    invoice_ids: tuple[int, ...] = ()
+
+
 class Subscription(Document):
     """A plan paid by the period, a free one, or a trial. Access lasts until `paid_until`; None: without end.
 
@@ -154,6 +169,9 @@ class Subscription(Document):
     lots have (None: as they were granted); `told` names the notices that were sent; `ended_at`: it is over, and what
     was claimed for it is free; `recovered` is the digest of the link by which its latest refused payment could be
     finished, which says afterwards that it is paid.
+
+    `planned`: the terms that the next payment brings. `credit`: minor units that the next invoices take off first.
+    `change_invoice_id`: the invoice of a change that is being paid; `changes` counts those that were begun.
     """
 
     id: int
@@ -181,6 +199,11 @@ class Subscription(Document):
     ended_at: datetime | None = None
     recovered: str | None = None
     pause: Pause | None = None
+    planned: Terms | None = None
+    credit: int = 0
+    prorated: Prorated | None = None
+    changes: int = 0
+    change_invoice_id: int | None = None
 
     @property
     def paid_through(self) -> datetime | None:

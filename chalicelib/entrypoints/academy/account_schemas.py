@@ -11,7 +11,7 @@ from chalicelib.books.ledger.burn import available
 from chalicelib.books.ledger.model import Balance, Lot, Unit
 from chalicelib.books.subscriptions.course import charge_at
 from chalicelib.books.subscriptions.cycle import lifted
-from chalicelib.books.subscriptions.model import Financing, Pause, Status, Subscription
+from chalicelib.books.subscriptions.model import Financing, Pause, Status, Subscription, Terms
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major
 from chalicelib.flows.fulfillment.renewal import AUTHENTICATION
@@ -123,8 +123,21 @@ class HoldingOut(Output):
     payment_issue: PaymentIssueOut | None
 
 
+class PlannedOut(Output):
+    """Other terms that the next payment brings. `amount`: a period's price before coupons."""
+
+    plan: PlanRefOut
+    pay_every: int
+    pay_every_unit: str
+    amount: float
+    applies_at: Instant | None
+
+
 class SubscriptionOut(HoldingOut):
-    """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons."""
+    """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons.
+
+    `planned`: a change of plan at the end of what is paid. `credit`: what the next invoices take off first.
+    """
 
     valid_until: Instant | None
     trial_ends_at: Instant | None
@@ -132,6 +145,8 @@ class SubscriptionOut(HoldingOut):
     pay_every_unit: str
     amount: float
     seats: int
+    planned: PlannedOut | None
+    credit: float
     pause: PauseOut | None
 
 
@@ -159,8 +174,24 @@ def subscription_out(found: Subscription) -> SubscriptionOut:
         pay_every_unit=terms.pay_every_unit,
         amount=major(terms.full_amount, terms.currency),
         seats=terms.seats,
+        planned=None if found.planned is None else _planned(found, found.planned),
+        credit=major(found.credit, terms.currency),
         pause=None if found.pause is None else _pause(found.pause),
     )
+
+
+def _planned(found: Subscription, terms: Terms) -> PlannedOut:
+    return PlannedOut(
+        plan=_plan(terms),
+        pay_every=terms.pay_every,
+        pay_every_unit=terms.pay_every_unit,
+        amount=major(terms.full_amount, terms.currency),
+        applies_at=found.next_payment_at,
+    )
+
+
+def _plan(terms: Terms) -> PlanRefOut:
+    return PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title, version=terms.plan_version)
 
 
 def financing_out(found: Financing) -> FinancingOut:
@@ -204,7 +235,7 @@ def _holding(found: Subscription | Financing) -> HoldingOut:
         status=found.status,
         status_message=found.status_message,
         academy=terms.academy_id,
-        plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title, version=terms.plan_version)],
+        plans=[_plan(terms)],
         paid_at=found.paid_at,
         next_payment_at=found.next_payment_at,
         currency=currency_out(terms.currency),

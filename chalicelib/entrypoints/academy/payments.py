@@ -20,6 +20,7 @@ from chalicelib.entrypoints.academy.payment_schemas import (
 )
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.recurring.certify import NotFullyPaid, certify
+from chalicelib.flows.recurring.collect import ChangeIsPlanned
 from chalicelib.flows.recurring.pay_now import Ask, pay_now, renew_now
 from chalicelib.flows.recurring.recover import RecoveryNotFound, recover
 from chalicelib.flows.recurring.wishes import (
@@ -87,7 +88,7 @@ def pay_financing(call: Call, body: PayFinancingBody, financing_id: int) -> Answ
     access=Access.PERSON,
     keyed=True,
     answers=ANSWERS,
-    errors=(SubscriptionNotFound, AlreadyPaused, *NOT_RENEWED),
+    errors=(SubscriptionNotFound, AlreadyPaused, ChangeIsPlanned, *NOT_RENEWED),
 )
 def renew_subscription(call: Call, subscription_id: int) -> Answer:
     """Pay the next period before its day, at most one ahead."""

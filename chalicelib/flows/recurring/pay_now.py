@@ -28,8 +28,8 @@ from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled
 from chalicelib.flows.recurring.alter import follow, held_by
-from chalicelib.flows.recurring.collect import By, chargeable, closed, collect, find, kept_late
-from chalicelib.flows.recurring.price import next_price
+from chalicelib.flows.recurring.collect import By, closed, collect, find, kept_late
+from chalicelib.flows.recurring.price import chargeable, less_credit, next_price
 from chalicelib.flows.recurring.wishes import check_payable, check_renewable
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived_id
@@ -88,7 +88,7 @@ def _once(context: Context, key: Key, ask: Ask, check: Check) -> Outcome | Repla
 
 def check_card(context: Context, holding: Holding) -> None:
     """Raise CardRequired where the next payment needs a card and there is none."""
-    if chargeable(next_price(holding)) and find(context, holding).customer.card is None:
+    if chargeable(less_credit(next_price(holding), holding)) and find(context, holding).customer.card is None:
         raise CardRequired
 
 

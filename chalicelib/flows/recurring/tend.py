@@ -40,9 +40,9 @@ from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.latest import latest, wrote
 from chalicelib.flows.fulfillment.renew import Places, grant_writes, places_now, with_refills
 from chalicelib.flows.fulfillment.renewal import not_asked, over
-from chalicelib.flows.recurring.collect import By, chargeable, collect
+from chalicelib.flows.recurring.collect import By, collect
 from chalicelib.flows.recurring.notices import dearer, trial_ends
-from chalicelib.flows.recurring.price import next_price, period_price
+from chalicelib.flows.recurring.price import chargeable, next_price, period_price
 from chalicelib.flows.recurring.rewrite import rewrite
 from chalicelib.flows.recurring.wishes import paused
 from chalicelib.kernel.errors import Defect, TryLater
@@ -129,7 +129,7 @@ def _retime(context: Context, held: Held) -> None:
     holding = held.holding
     ends = current_lots(holding)
     holders = [Holder.person(holding.user_id)]
-    if any(item.pooled for item in holding.terms.items):
+    if holding.terms.since or any(item.pooled for item in holding.terms.items):  # an earlier plan may have had a pool
         holders.append(Holder.team(holding.id))
     writes: list[Write] = []
     for holder in holders:
