@@ -38,7 +38,7 @@ def adjustments(
         if moved.get(cause) != audited.get(cause) or told[cause] != 1
     ]
     remembered = {(i.id, lot): units for i in invoices.values() for lot, units in i.revoked_units.items()}
-    if remembered != revoked:
+    if remembered != +revoked:
         wrong.append(f"invoices remember {remembered} as revoked, entries say {dict(revoked)}")
     return wrong
 

@@ -7,8 +7,9 @@ tests/journeys/test_crash_invariants.py break the books one by one, so that each
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
@@ -20,17 +21,20 @@ from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
-from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
+from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
+from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
 from tests.adjustments import adjustments
 from tests.lots import lots
 from tests.moto_table import all_rows
+from tests.periods import Recurring, is_over, what_recurs
 from tests.rewards import rewards
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
+CLOCKS_DIFFER = timedelta(seconds=10)
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -47,7 +51,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.disputes(),
         *books.deliveries(),
         *books.receipts(),
-        *books.periods(),
+        *books.recurring(),
         *lots(books.rows, books.entries),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
@@ -77,6 +81,10 @@ class _Books:
         }
         self.entries = [(row.key.pk, load(Entry, row)) for row in self.of("ENTRY#")]
         self.holdings = {int(row.key.sk.split("#")[1]): row for prefix in ("SUB#", "FIN#") for row in self.of(prefix)}
+        self.recorded: defaultdict[int, list[datetime]] = defaultdict(list)
+        for told in (load(Activity, row) for row in self.of("ACT#")):
+            if told.kind in ("refund-recorded", "dispute-recorded"):
+                self.recorded[int(str(told.facts["invoice"]))].append(told.at)
         self.granted = {
             invoice_id: [e for _, e in self.entries if e.kind is EntryKind.GRANT and e.cause == f"invoice:{invoice_id}"]
             for invoice_id in self.invoices
@@ -171,20 +179,22 @@ class _Books:
     def _later(self, row: Row) -> bool:
         return int(str(row.values["due_at"])) > int(self.world.now.timestamp())
 
-    def periods(self) -> list[str]:
-        """What recurs was paid period by period: none twice, none left out, and each item's units once a boundary."""
-        wrong = []
-        further: Counter[int] = Counter()
-        for ident, invoice in self.invoices.items():
-            renewal = self.deliveries_of[ident].renewal
-            if renewal is not None and self.delivered(invoice):
-                further[renewal.holding_id] += renewal.count
-        for ident, row in self.holdings.items():
-            held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
-            first = int(not isinstance(held, Subscription) or held.trial_ends_at is None)
-            if held.payments != first + further[ident]:
-                wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
-        return wrong
+    def recurring(self) -> list[str]:
+        """What recurs was paid period by period, and each item's units came once a boundary."""
+        rows, pages = self.holdings.items(), self.of("BAL#")
+        return what_recurs(
+            Recurring(
+                holdings={ident: _holding(row) for ident, row in self.holdings.items()},
+                due=frozenset(ident for ident, row in rows if "due_at" in row.values and not self._later(row)),
+                invoices=self.invoices,
+                deliveries=self.deliveries_of,
+                delivered=self.delivered,
+                entries=self.entries,
+                open_lots=[lot for row in pages for lot in read_balance(Holder.person(0), row).lots],
+                intents=self.world.at_stripe("payment_intent"),
+                now=self.world.now,
+            )
+        )
 
     def reversals(self) -> list[str]:
         """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
@@ -193,7 +203,7 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
-                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
+                if entry.id not in invoice.reversed_units and _untouched(entry, self.recorded[ident]):
                     continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
@@ -215,7 +225,7 @@ class _Books:
                 wrong.append(f"{row.key} owes {row.values.get('owes', 0)}, its debts are {balance.debt}")
             for lot in balance.lots:
                 disputed = lot.origin.invoice_id in self.invoices and is_disputed(self.invoices[lot.origin.invoice_id])
-                if (lot.remaining != 0 and disputed) or (lot.frozen != 0 and not disputed):
+                if (lot.usable(self.world.now) and disputed) or (lot.frozen != 0 and not disputed):
                     wrong.append(f"lot {lot.id} has {lot.remaining} and {lot.frozen} frozen; disputed: {disputed}")
         accounts = {*due, *got}
         return wrong + [
@@ -252,7 +262,7 @@ class _Books:
     def claims(self) -> list[str]:
         """A plan is claimed by its live holding and by nothing else."""
         claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
-        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
+        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not is_over(_holding(row))}
         wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
         wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
         held |= set(self.holdings)  # a trial is had once, also when it is over
@@ -378,16 +388,11 @@ class _Books:
         return wrong
 
 
-def _untouched(entry: Entry, invoice: Invoice) -> bool:
-    """Whether what was granted had ended when money first went back, or came again after it last did."""
-    ends = [portion.expires_at for portion in entry.portions]
-    times = [refund.created_at for refund in invoice.refunds]
-    if not times:
-        return False
-    return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
+def _untouched(entry: Entry, recorded: Sequence[datetime]) -> bool:
+    """Whether what was granted had ended, or had not come yet, each time that money went back or might have."""
+    ends = max(one.expires_at or datetime.max.replace(tzinfo=UTC) for one in entry.portions)
+    return bool(recorded) and all(ends <= at + CLOCKS_DIFFER or entry.at >= at - CLOCKS_DIFFER for at in recorded)
 
 
-def _ended(row: Row) -> bool:
-    held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
-    held_back = held.held_back
-    return held.ended_at is not None or (held_back is not None and held_back.fate is Fate.ENDED)
+def _holding(row: Row) -> Holding:
+    return load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)

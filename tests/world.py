@@ -30,6 +30,7 @@ from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
 from local.stripe_standin.machine import Standin
 from tests.gateway_events import gateway_event
+from tests.process import a_process
 from tests.simulation.engine import TABLE_NAME, Engine, EngineTable
 from tests.simulation.rows import Rows
 
@@ -351,7 +352,7 @@ def a_world(
     _open(world, load_catalog)
     _wiring.install(world.runtime)
     try:
-        with patch.object(workers, "put_off", not_put_off):
+        with a_process(), patch.object(workers, "put_off", not_put_off):
             yield world
     finally:
         _wiring.install(None)

@@ -20,6 +20,7 @@ from chalicelib.books.identity.model import Person as Named
 from chalicelib.entrypoints._auth import mint_jwt
 from tests.journeys.test_webhooks import an_event, signed
 from tests.security.documented import Operation
+from tests.security.held import in_each_state
 from tests.shop import BASIC, COURSES, MENTORING, TEAM
 from tests.world import Person, Reply, World
 
@@ -180,6 +181,7 @@ def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:
     financed = owner.pay(owner.check("bootcamp").json, how_many_installments=12).json
     reason = "They waited for a mentor who never came."
     return {
+        "days": 10,
         "financing_id": financed["id"],
         "invoice_id": subscription_id,
         "reason": reason,
@@ -257,9 +259,10 @@ def an_invitation(world: World, staff: Person) -> tuple[int, str]:
 
 def _special(
     world: World, owner: Person, bag_token: str, email: str, staff_id: int, invited: tuple[int, str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Mapping[str, Any]]:
     (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
     return {
+        **in_each_state(world, owner),
         "POST /stripe/webhook": {"raw": _a_webhook(world, "evt_new")[0]},
         "POST /v1/auth/login": {"email": email},
         "POST /v1/auth/academy/student": {
@@ -296,10 +299,10 @@ def _a_webhook(world: World, ident: str) -> tuple[bytes, str]:
     return raw, signed(world, raw)
 
 
-def a_jwt(tenants: Tenants, person: Person, *, expires_in: timedelta, scopes: tuple[str, ...] = ()) -> str:
+def a_jwt(world: World, person: Person, *, expires_in: timedelta, scopes: tuple[str, ...] = ()) -> str:
     """A signed token of a person, made an hour ago."""
     named = Named(user_id=person.user_id, email=person.email, first_name="Ada", last_name="Lovelace")
-    now = tenants.world.now
-    settings = tenants.world.runtime.settings
+    now = world.now
+    settings = world.runtime.settings
     made = now - timedelta(hours=1)
     return mint_jwt(named, settings=settings, now=made, expires_at=now + expires_in, scopes=scopes)

@@ -15,6 +15,7 @@ from tests.simulation.actors import (
     deliver,
     deploy,
     join,
+    live,
     look,
     pay,
     reconcile,
@@ -22,6 +23,7 @@ from tests.simulation.actors import (
     rush,
     sale,
     save_card,
+    spoil,
     staff,
     sweep,
     wait,
@@ -34,7 +36,7 @@ Actor = Callable[[Stage], None]
 CAST: tuple[tuple[Actor, int], ...] = (
     (check.act, 5),
     (pay.act, 18),
-    (buy.act, 14),
+    (buy.act, 10),
     (sale.act, 1),
     (again.act, 9),
     (consume.act, 14),
@@ -52,6 +54,8 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (join.act, 2),
     (deploy.act, 1),
     (wait.act, 7),
+    (live.act, 5),
+    (spoil.act, 4),
 )
 """Each actor and its weight."""
 
@@ -64,6 +68,7 @@ INTERRUPTING: tuple[tuple[Actor, int], ...] = (
     (save_card.act, 5),
     (rush.act, 14),
     (work.act, 4),
+    (live.hurry, 8),
     (sweep.act, 5),
     (reconcile.act, 1),
     (bank.act, 3),

@@ -71,9 +71,6 @@ ELSEWHERE: Mapping[str, str] = {
     "a lot is retimed as its page was read": (
         "needs a use that empties the lot between reading and writing; tests/stores/test_ledger_retime.py"
     ),
-    "a holding is changed as it was read (version)": (
-        "held by the invoice's version; tests/conformance/refund_cases.py"
-    ),
     "a credit note has a number of its own": "needs two refunds at once; tests/journeys/test_refund_races.py",
     "a refund that staff order has one key": (
         "held by the list of refunds, which is read first; needs two at once: tests/journeys/test_refund_races.py"

@@ -278,7 +278,6 @@ GUARDS: tuple[Guard, ...] = (
     Guard("a lot is retimed as its page was read", free(ledger, "retime_writes", only=0)),
     Guard("what a refund takes back is taken", unwritten(ledger, "reversal_writes")),
     Guard("refunds of one payment take back together", each_refund_for_itself),
-    Guard("a holding is changed as it was read (version)", free(subscriptions, "changed_holding")),
     Guard("a credit note has a number of its own", free(billing, "next_numbers")),
     Guard("a hash is used once", free(consumption, "new", only=0)),
     Guard("a use is cancelled once", free(consumption, "changed")),

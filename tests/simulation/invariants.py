@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
 from chalicelib.books.catalog.model import Coupon
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
 from chalicelib.books.ledger.rows import seconds
+from chalicelib.books.subscriptions.model import Fate
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
 from tests.lots import SWITCHES
+from tests.simulation.courses import Courses
 from tests.simulation.shops import SELLERS
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ CARDS_PER_HOUR, DECLINES_PER_HOUR = 4, 2
 ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PER_HOUR}
 HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60
 TRANSIENT = frozenset({409, 503})
-LIVE = frozenset({"ACTIVE", "FREE_TRIAL", "FULLY_PAID", "PAYMENT_ISSUE"})
 DECLINED = '"slug":"card-error"'
 OWN = ("USER#", "LEDGER#USER#", "IDEMPOTENCY#", "LEDGER#TEAM#", "ACADEMY#")
 
@@ -52,6 +53,7 @@ class Watch:
         self._invoices: dict[int, Item] = {}
         self._paid: dict[str, str] = {}
         self._events = 0
+        self.courses = Courses(stage)
         self._coupons: dict[int, Coupon] = {}
         self._held: dict[int, tuple[str, int, bool]] = {}
         self._trials: Counter[tuple[str, int]] = Counter()
@@ -95,6 +97,7 @@ class Watch:
         for page in pages:
             self._page(page)
         self._stripe()
+        self._wrong += self.courses.payments()
         for act in self._acts:
             self._tenancy(act)
         self._acts = []
@@ -132,6 +135,8 @@ class Watch:
             self._wrong.append(f"the entry {entry.id} of {pk} was changed")
             return
         for portion in entry.portions:
+            if entry.kind is EntryKind.GRANT:
+                self._wrong += self.courses.granted(portion)
             page = (pk, f"BAL#{entry.unit.name}#{portion.page}")
             pages.add(page)
             self._ends[(*page, portion.lot_id)].add(seconds(portion.expires_at))
@@ -162,6 +167,7 @@ class Watch:
         invoice = _doc(new)
         before = self._invoices.get(invoice["id"])
         self._invoices[invoice["id"]] = invoice
+        self._wrong += self.courses.invoice(invoice, json.loads(new["delivery"]["S"]))
         if before is None:
             return
         if pk != f"USER#{before['buyer']['user_id']}" or old is None:
@@ -192,9 +198,12 @@ class Watch:
         return self._coupons[coupon_id]
 
     def _holding(self, pk: str, old: Item | None, new: Item) -> None:
+        self.courses.holding(new)
         holding = _doc(new)
         plan = (pk, holding["terms"]["plan_id"])
-        self._held[holding["id"]] = (*plan, holding["status"] in LIVE)
+        held_back = holding.get("held_back") or {}
+        over = holding.get("ended_at") is not None or held_back.get("fate") == Fate.ENDED
+        self._held[holding["id"]] = (*plan, not over)
         live = [ident for ident, (*held, is_live) in self._held.items() if is_live and tuple(held) == plan]
         if len(live) > 1:
             self._wrong.append(f"{plan} is held {len(live)} times: {live}")

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 from tests.simulation.elsewhere import ELSEWHERE
 from tests.simulation.guards import GUARDS, Guard
+from tests.simulation.recurring_guards import RECURRING
 from tests.simulation.run import STEPS, run
 
+EVERY = (*GUARDS, *RECURRING)
 SEEDS_MAX = 200
 WRONG_MAX = 110
 
@@ -38,7 +40,7 @@ def main() -> int:
     began = time.monotonic()
     wanted = [
         (number, given.seeds, given.steps)
-        for number, one in enumerate(GUARDS)
+        for number, one in enumerate(EVERY)
         if any(part in one.name for part in given.only.split(";"))
     ]
     found = []
@@ -67,7 +69,7 @@ def tell(line: str) -> None:
 
 def _try(work: tuple[int, int, int]) -> Caught:
     number, seeds_max, steps = work
-    return caught(GUARDS[number], seeds_max=seeds_max, steps=steps)
+    return caught(EVERY[number], seeds_max=seeds_max, steps=steps)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import traceback
 from collections import Counter
@@ -13,11 +14,9 @@ from datetime import timedelta
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
-from chalicelib.books.ledger.rows import DUE
-from chalicelib.books.subscriptions.store import HOLDINGS_DUE
-from chalicelib.dynamo import keys
 from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
+from tests.simulation.actors import live
 from tests.simulation.actors.deliver import post
 from tests.simulation.actors.work import work
 from tests.simulation.cast import CAST, INTERRUPTING, Actor
@@ -27,6 +26,7 @@ STEPS = 200
 RECONCILED_TIMES = 2
 ROUNDS_MAX = 400
 ROUND_SECONDS_MIN = 600
+LIVED_ON_DAYS = 33
 OF_CUSTOMERS = frozenset(
     {
         "customer.updated",
@@ -117,8 +117,7 @@ def _step(stage: Stage, number: int) -> None:
     if stage.told is not None:
         stage.told(f"-- step {number}, {stage.now:%d %b %H:%M:%S}")
     _one_of(stage, CAST)(stage)
-    for wrong in stage.watch.looked():
-        stage.complain(wrong)
+    stage.look()
 
 
 def _interrupt(stage: Stage) -> None:
@@ -143,26 +142,51 @@ def _end(stage: Stage) -> None:
     for intent in stage.at_stripe("payment_intent"):
         if intent["status"] == "processing":
             stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
-    for _ in range(ROUNDS_MAX):
-        _deliver_and_work(stage)
-        due = _next_due(stage)
-        if due is None:
-            break
-        stage.pass_time(max(due - stage.now.timestamp(), ROUND_SECONDS_MIN))
-        stage.act("the sweep", stage.sweep)
-        stage.act("the tick of holdings", stage.renew)
-        for wrong in stage.watch.looked():
-            stage.complain(wrong)
-    else:
-        stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
-    _reconcile(stage)
+    for come_on in (_rest, _live_on, _reconcile, _rest):
+        come_on(stage)
+        if stage.wrong:
+            return
     deleted = any(customer.get("deleted") for customer in stage.at_stripe("customer"))
     parked = OF_CUSTOMERS if deleted else frozenset[str]()
-    for wrong in (*stage.watch.looked(), *what_is_wrong(stage, parked=parked)):
+    stage.look()
+    for wrong in (*stage.watch.courses.refills(), *what_is_wrong(stage, parked=parked)):
         stage.complain(wrong)
     if stage.told is not None:
         for item in stage.memory.copy():
             stage.told(repr(item))
+
+
+def _rest(stage: Stage) -> None:
+    """Until nothing is due, and nothing waits but what recurs."""
+    for _ in range(ROUNDS_MAX):
+        _deliver_and_work(stage)
+        waits, now = stage.waits(), stage.now.timestamp()
+        if waits.to_be_ended == math.inf and min(waits.first, waits.pages) > now:
+            return
+        _healthy(stage, max(min(waits.first, waits.pages) - now, ROUND_SECONDS_MIN))
+    stage.complain(f"not at rest after {ROUNDS_MAX} rounds")
+
+
+def _live_on(stage: Stage) -> None:
+    """Weeks in which everything is done on its day."""
+    courses = stage.watch.courses
+    courses.begin_health()
+    until = stage.now.timestamp() + LIVED_ON_DAYS * 86_400
+    for _ in range(ROUNDS_MAX):
+        now = stage.now.timestamp()
+        if now >= until:
+            return
+        _healthy(stage, min(max(stage.waits().first - now, 1), until - now))
+        _deliver_and_work(stage)
+        for wrong in courses.gaps():
+            stage.complain(wrong)
+    stage.complain(f"there is something to do {ROUNDS_MAX} times in {LIVED_ON_DAYS} days")
+
+
+def _healthy(stage: Stage, seconds: float) -> None:
+    stage.pass_time(seconds)
+    live.tick(stage, swept=True)
+    stage.look()
 
 
 def _reconcile(stage: Stage) -> None:
@@ -199,18 +223,3 @@ def _deliver_and_work(stage: Stage) -> None:
             continue
         accepted = post(stage, outgoing, "at the end")
         stage.standin.report_delivery(outgoing.id, delivered=accepted, now=int(stage.now.timestamp()))
-
-
-def _next_due(stage: Stage) -> int | None:
-    """When a row or a webhook is next due; None where nothing waits, but for holdings whose time has not come
-    and for pages whose lots end.
-    """
-    holdings, pages = keys.due_shards(HOLDINGS_DUE), keys.due_shards(DUE)
-    shards = stage.memory.indexes["due"].partitions.items()
-    waiting = [
-        places[0][0]
-        for shard, places in shards
-        if places and shard not in pages and (shard not in holdings or places[0][0] <= stage.now.timestamp())
-    ]
-    delivery = stage.standin.world.deliveries.due_at()
-    return min([*waiting, *([] if delivery is None else [delivery])], default=None)

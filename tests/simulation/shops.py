@@ -7,16 +7,31 @@ from decimal import Decimal
 from typing import Any
 
 from chalicelib.books.catalog import queries, store
-from chalicelib.books.catalog.model import Coupon, Period, ResourceSet, SetKind
+from chalicelib.books.catalog.model import Coupon, FinancingOption, Period, PlanItem, ResourceSet, SetKind
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import commit
 from chalicelib.kernel.periods import Unit
-from tests.shop import BASIC, BOOTCAMP, MENTOR_SET, TRIAL, a_coupon, a_plan, a_price, open_shop, put
+from tests.shop import (
+    BASIC,
+    BOOTCAMP,
+    CHAT,
+    MENTOR_SET,
+    MENTORING,
+    TRIAL,
+    a_coupon,
+    a_plan,
+    a_price,
+    an_item,
+    open_shop,
+    put,
+)
 
 ACADEMIES = (1, 2)
 NEIGHBOUR_PLANS = 2000
+SHORT, WEEKLY = 11, 9
+"""A financing option of three instalments, and an item that comes each week."""
 """How far the neighbour's ids of plans are from those of the shop."""
 
 PLANS = {
@@ -24,6 +39,15 @@ PLANS = {
     2: {"n-basic": "period", "n-trial": "period"},
 }
 """Each academy's plans, and how they are paid."""
+INSTALMENTS = (12, 3, 3)
+"""Of `bootcamp`."""
+HELD_AT_FIRST: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("basic", {"chosen_period": "MONTH"}),
+    ("n-basic", {"chosen_period": "MONTH"}),
+    ("bootcamp", {"how_many_installments": 3}),
+    ("n-basic", {"chosen_period": "YEAR"}),
+)
+"""What the first people have from the beginning, and how they pay it."""
 COUPONS = {1: ("half", "half", "gift", "few", "friend", "friend"), 2: ("n-half", "n-friend")}
 SELLERS = (1, 2)
 """People who earn by purchases with `friend` and `n-friend`, each a customer of one of the academies."""
@@ -39,9 +63,17 @@ def open_both(table: Table, now: datetime) -> None:
             table, NewAcademy(id=academy_id, name=slug.title(), slug=slug, main_currency="USD"), now=now
         )
     open_shop(table, first, now)
+    put(
+        table,
+        FinancingOption(id=SHORT, academy_id=first, monthly_price=Decimal(399), how_many_months=3, currency="USD"),
+        an_item(id=WEEKLY, service_id=MENTORING, how_many=3, renew_at=1, renew_at_unit=Unit.WEEK),
+    )
     for slug in REFERRED:
         plan = queries.plan(table, slug, now=now)
-        commit(table, [store.changed(plan.model_copy(update={"exclude_from_referral_program": False}), version=1)])
+        changes: dict[str, Any] = {"exclude_from_referral_program": False}
+        if slug == "bootcamp":
+            changes["financing_option_ids"] = (*plan.financing_option_ids, SHORT)
+        commit(table, [store.changed(plan.model_copy(update=changes), version=1)])
     plans = (BASIC, BOOTCAMP, TRIAL)
     put(
         table,
@@ -59,6 +91,10 @@ def open_both(table: Table, now: datetime) -> None:
             slug="n-basic",
             cohort_set_id=None,
             exclude_from_referral_program=False,
+            items=(
+                PlanItem(link_id=1, item_id=1, service_id=CHAT),
+                PlanItem(link_id=2, item_id=WEEKLY, service_id=MENTORING),
+            ),
         ),
         a_plan(
             now,

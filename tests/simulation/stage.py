@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,9 @@ from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity import store as identity_store
 from chalicelib.books.identity.model import Position, User
+from chalicelib.books.ledger.rows import DUE as PAGES_DUE
+from chalicelib.books.subscriptions.store import HOLDINGS_DUE
+from chalicelib.dynamo import keys
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.entrypoints import _dispatch, _observe, _wiring
 from chalicelib.flows.context import SpentPolicy
@@ -27,6 +31,7 @@ from chalicelib.kernel.errors import DomainError
 from chalicelib.settings import Settings
 from local.stripe_standin.machine import Standin
 from tests.direct import DirectWorld
+from tests.process import a_process
 from tests.simulation import faults, shops
 from tests.simulation.defects import Defects
 from tests.simulation.engine import TABLE_NAME, EngineTable
@@ -82,6 +87,28 @@ class Customer:
     bags: list[dict[str, Any]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     uses: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """When what waits is due, in unix seconds: the first of each kind. inf: nothing of it waits.
+
+    Holdings and pages wait for what recurs, others for what was begun and is to come to an end.
+    """
+
+    holdings: float
+    pages: float
+    others: float
+    webhook: float
+
+    @property
+    def first(self) -> float:
+        """Pages are looked at beside the others: nothing hangs on when."""
+        return min(self.holdings, self.others, self.webhook)
+
+    @property
+    def to_be_ended(self) -> float:
+        return min(self.others, self.webhook)
 
 
 class Stage(DirectWorld):
@@ -201,6 +228,27 @@ class Stage(DirectWorld):
         self._tell(f"at Stripe: {method} {path} -> {status}")
         self.outside.counts["at Stripe itself"] += status == 200
 
+    def spoil(self, payment_method_id: str, card: str) -> None:
+        """From now on the bank treats a card like the published one of that name."""
+        self.standin.world.store.hidden[payment_method_id]["card"] = card
+        self._tell(f"at the bank: {payment_method_id} is like {card}")
+
+    def look(self) -> None:
+        """Complain of what is wrong with what changed since the last look."""
+        for wrong in self.watch.looked():
+            self.complain(wrong)
+
+    def waits(self) -> Waits:
+        """When the next rows of each kind are due."""
+        found = {"holdings": math.inf, "pages": math.inf, "others": math.inf}
+        kinds = dict.fromkeys(keys.due_shards(HOLDINGS_DUE), "holdings")
+        kinds |= dict.fromkeys(keys.due_shards(PAGES_DUE), "pages")
+        for shard, places in self.memory.indexes["due"].partitions.items():
+            kind = kinds.get(shard, "others")
+            found[kind] = min([found[kind], *(place[0] for place in places[:1])])
+        delivery = self.standin.world.deliveries.due_at()
+        return Waits(**found, webhook=math.inf if delivery is None else delivery)
+
     def pass_time(self, seconds: float) -> None:
         self.now += timedelta(milliseconds=round(seconds * 1000) or 1)
 
@@ -233,6 +281,7 @@ def a_stage(rng: random.Random) -> Iterator[Stage]:
     rng.seed("opening")
     gc.enable()  # app.py leaves it off until its first answer, and no answer of the simulation goes through it
     with ExitStack() as while_it_lasts:
+        while_it_lasts.enter_context(a_process())
         _from_one_source(while_it_lasts, rng)
         stage = Stage(rng)
         _wiring.install(stage.runtime)
@@ -263,6 +312,7 @@ def _opened(stage: Stage) -> Opening:
             card = {"payment_method": "pm_card_visa", "academy": person.academy_id}
             reply = stage.call("POST", "/v2/payments/card", body=card, token=person.token)
             assert reply.status == 200, reply
+            _subscribe(stage, person, shops.HELD_AT_FIRST[number])
     stage.settle()
     people = tuple((person.user_id, person.academy_id, person.token) for person in stage.people)
     operator = User(
@@ -275,8 +325,18 @@ def _opened(stage: Stage) -> Opening:
     return Opening(stage.memory.copy(), stage.standin.dump(), people, token, stage.now)
 
 
+def _subscribe(stage: Stage, person: Customer, held: tuple[str, dict[str, Any]]) -> None:
+    """Somebody has a plan from the beginning, so that it has months to recur in."""
+    plan, way = held
+    body = {"type": "BAG", "plans": [plan], "country_code": "US"}
+    bag = stage.call("PUT", "/v2/payments/checking", body=body, token=person.token).json
+    reply = stage.call("POST", "/v2/payments/pay", body={"token": bag["token"], **way}, token=person.token)
+    assert reply.status == 200, reply
+
+
 def _open(stage: Stage, opening: Opening) -> None:
     stage.memory.become(opening.rows)
+    stage.memory.changed = {(row["pk"]["S"], row["sk"]["S"]): None for row in opening.rows}
     stage.standin.load(opening.stripe)
     stage.now, stage.operator_token = opening.now, opening.operator_token
     stage.people = [Customer(*person) for person in opening.people]

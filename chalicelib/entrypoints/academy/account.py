@@ -89,8 +89,8 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
             return False
         return shown(status, until, call.now) if query.status is None else status is query.status
 
-    held = [s for s in subscriptions.subscriptions(table, user_id) if wanted(s.status, s.terms, s.paid_until)]
-    financed = [f for f in subscriptions.financings(table, user_id) if wanted(f.status, f.terms, f.plan_expires_at)]
+    held = [s for s in subscriptions.subscriptions(table, user_id) if wanted(s.status, s.terms, s.access_until)]
+    financed = [f for f in subscriptions.financings(table, user_id) if wanted(f.status, f.terms, f.access_until)]
     answer = HoldingsOut(
         subscriptions=[subscription_out(found) for found in held],
         plan_financings=[financing_out(found) for found in financed],

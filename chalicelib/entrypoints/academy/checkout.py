@@ -9,29 +9,26 @@ from msgspec.structs import asdict
 from pydantic import Field, field_validator
 
 from chalicelib.books.billing import queries as billing
-from chalicelib.books.billing.gateway import PaymentDeclined
 from chalicelib.books.billing.model import BagKind, Invoice
-from chalicelib.books.billing.queries import BadReputation, BagNotFound, InvoiceNotFound
-from chalicelib.books.billing.store import PurchaseInFlight
+from chalicelib.books.billing.queries import BagNotFound, InvoiceNotFound
 from chalicelib.books.catalog.coupon_store import CouponUsedUp
 from chalicelib.books.catalog.model import Period, SetKind
 from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
 from chalicelib.books.catalog.queries import PriceNotFound, ServiceNotFound
-from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
 from chalicelib.books.identity.queries import academy as read_academy
 from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
 from chalicelib.books.waiting.model import PlanAtCapacity
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
 from chalicelib.entrypoints._bodies import Input
-from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
-from chalicelib.entrypoints._keyed import keyed, played_back
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints._keyed import keyed
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
 from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, answer_of, paid_answer
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
-from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired
 from chalicelib.flows.checkout.buy_consumables import (
     BothSets,
     BuyUnits,
@@ -39,7 +36,6 @@ from chalicelib.flows.checkout.buy_consumables import (
     ServiceSetRequired,
     buy_units,
 )
-from chalicelib.flows.checkout.charge import PurchaseGivenUp
 from chalicelib.flows.checkout.check import Check, check
 from chalicelib.flows.checkout.coupons import TooManyCoupons
 from chalicelib.flows.checkout.pay import (
@@ -53,7 +49,7 @@ from chalicelib.flows.checkout.pay import (
     pay,
 )
 from chalicelib.flows.checkout.quote import Content, PlanNotReady
-from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.flows.fulfillment.settle import Outcome
 from chalicelib.kernel.errors import DomainError
 
 ADD_ONS_MAX = 20
@@ -176,31 +172,9 @@ class UnitsInvoiceOut(InvoiceOut):
     bag: ChargeBagOut
 
 
-class WaitingOut(Output):
-    """A payment that is not decided yet. With `requires_action` the front end confirms with `client_secret`."""
-
-    status: str
-    client_secret: str | None
-    id: int
-    amount: float
-    created_at: Instant
-
-
 class AcademyIsRequired(DomainError):
     slug = "academy-is-required"
     detail = "Say at which academy."
-
-
-REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
-    AmountTooLow,
-    BadReputation,
-    CardRequired,
-    PaymentDeclined,
-    PurchaseInFlight,
-    PurchaseGivenUp,
-    RequestInFlight,
-    KeyReused,
-)
 
 
 @route(
@@ -271,8 +245,8 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
         conversion_info={name: value for name, value in (body.conversion_info or {}).items() if value is not None},
         whence=whence_of(call),
     )
-    key = keyed(call, "pay", lambda result: _paid(result, 200, invoice_out))
-    return _answer(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
+    key = keyed(call, "pay", lambda result: paid_answer(result, 200, invoice_out))
+    return answer_of(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
 
 
 @route(
@@ -308,7 +282,7 @@ def buy(call: Call, body: UnitsBody) -> Answer:
         sets=_sets(body),
         whence=whence_of(call),
     )
-    return _answer(_bought(call, command), 201, units_out)
+    return answer_of(_bought(call, command), 201, units_out)
 
 
 @route(
@@ -337,34 +311,12 @@ def units_out(invoice: Invoice) -> UnitsInvoiceOut:
 
 
 def _bought(call: Call, command: BuyUnits) -> Outcome | Replayed:
-    key = keyed(call, "units", lambda result: _paid(result, 201, units_out))
+    key = keyed(call, "units", lambda result: paid_answer(result, 201, units_out))
     try:
         return buy_units(call.runtime.context(call.now), buyer_of(call.person), command, key)
     except PriceNotFound:
         read_academy(call.runtime.table, command.academy_id)  # an unknown academy is said to be that
         raise
-
-
-def _answer(outcome: Outcome | Replayed, status: int, render: Any) -> Answer:
-    if isinstance(outcome, Replayed):
-        return played_back(outcome.answer)
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    return _paid(outcome, status, render)
-
-
-def _paid(outcome: Settled | Waiting, status: int, render: Any) -> Answer:
-    if isinstance(outcome, Settled):
-        return Answer(status, render(outcome.invoice))
-    invoice = outcome.invoice
-    waiting = WaitingOut(
-        status=outcome.status,
-        client_secret=outcome.client_secret,
-        id=invoice.id,
-        amount=invoice_out(invoice).amount,
-        created_at=invoice.created_at,
-    )
-    return Answer(202, waiting)
 
 
 def _sets(body: UnitsBody) -> tuple[tuple[SetKind, int], ...]:

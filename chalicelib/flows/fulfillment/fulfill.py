@@ -128,9 +128,9 @@ def _renew(
         messages = paid_messages(invoice, held.holding, after, context.now)
         messages += [receipt(invoice, context.now)] if invoice.amount else []
         writes = [
+            subscriptions.changed_holding(after, version=held.version),  # first: whoever is slower is told so
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),
-            subscriptions.changed_holding(after, version=held.version),
             *grant_writes(
                 grantings,
                 places,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulation.actors import check
-from tests.simulation.shops import PLANS
+from tests.simulation.shops import INSTALMENTS, PLANS
 from tests.simulation.stage import Customer, Sent, Stage
 
 CHECKED_FIRST = 0.5
@@ -37,6 +37,6 @@ def pay_bag(stage: Stage, customer: Customer, bag: dict[str, Any]) -> None:
     if way == "period":
         body["chosen_period"] = rng.choice(("MONTH", "MONTH", "YEAR")) if bag["plan"].endswith("basic") else "MONTH"
     elif way == "instalments":
-        body["how_many_installments"] = 12
+        body["how_many_installments"] = rng.choice(INSTALMENTS)
     headers = {"Idempotency-Key": f"pay-{rng.getrandbits(32)}"} if rng.random() < 0.5 else {}
     stage.send(customer, Sent("POST", "/v2/payments/pay", body, headers))

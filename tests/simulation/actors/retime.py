@@ -1,11 +1,11 @@
-"""Retime: somebody's access lasts longer or ends sooner, and with it some of their lots; perhaps two do it at once."""
+"""Retime: some of somebody's lots last longer or end sooner, not those of what recurs; perhaps two do it at once."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from chalicelib.books.ledger import queries, store
-from chalicelib.books.ledger.model import Holder
+from chalicelib.books.ledger.model import Holder, Source
 from chalicelib.dynamo.writes import commit
 from tests.simulation.stage import Stage
 
@@ -33,7 +33,7 @@ def _retime(stage: Stage, holder: Holder, end: datetime | None, cause: str) -> N
             entry_id = f"{cause}_{page.unit.name}_{page.page}#retime"
             if queries.entry(stage.table, holder, entry_id) is not None:
                 break
-            ends = {lot.id: end for lot in balance.lots}
+            ends = {lot.id: end for lot in balance.lots if lot.origin.source is not Source.PLAN}
             writes = store.retime_writes(
                 holder, balance, ends, entry_id=entry_id, cause=f"retiming:{cause}", now=stage.now
             )

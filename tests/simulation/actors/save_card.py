@@ -11,12 +11,23 @@ AUTHENTICATED, AUTHENTICATED_ONCE = "4000002760003184", "4000002500003155"
 DISPUTED = "4000000000000259"
 BY_NAME = 0.6
 """How often a front end sends Stripe's name of the card: a number comes with an expiry, which is another call."""
+TO_BE_PAID = 0.5
+"""How often it is by somebody whose payment was refused, and a good one."""
 CARDS = (*GOOD, *GOOD, REFUSED, *[REFUSED_LATER] * 2, *[AUTHENTICATED] * 3, AUTHENTICATED_ONCE, DISPUTED)
 
 
 def act(stage: Stage) -> None:
-    customer = stage.somebody()
-    save(stage, customer, stage.rng.choice(CARDS))
+    refused = [person for person in stage.people if _is_refused(stage, person)]
+    if refused and stage.rng.random() < TO_BE_PAID:
+        save(stage, stage.somebody(refused), stage.rng.choice(GOOD))
+    else:
+        save(stage, stage.somebody(), stage.rng.choice(CARDS))
+
+
+def _is_refused(stage: Stage, person: Customer) -> bool:
+    """Whether a renewal or an instalment of theirs waits for another card."""
+    rows = [row for kind in ("SUB#", "FIN#") for row in stage.memory.beginning(f"USER#{person.user_id}", kind)]
+    return any('"dunning":{' in row["doc"]["S"] for row in rows)
 
 
 def save(stage: Stage, customer: Customer, number: str) -> None:

@@ -1,0 +1,46 @@
+"""What recurs while something else happens: another worker, a refund, a card, at the worst moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib.flows.fulfillment import fulfill
+from chalicelib.flows.recurring import collect
+from tests.books import check_books
+from tests.journeys.test_renewals import month
+from tests.recurring import holding, paid, run, subscribed
+from tests.world import World
+
+
+def once_after(module: ModuleType, name: str, happens: Callable[[], Any]) -> Any:
+    """Between what a function of a module answers for the first time and what is made of it."""
+    real, done = getattr(module, name), list[bool]()
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        answer = real(*arguments, **named)
+        if not done:
+            done.append(True)
+            happens()
+        return answer
+
+    return patch.object(module, name, interrupted)
+
+
+class TestTwoWorkersThatBegin:
+    @pytest.mark.parametrize(("plan", "module", "name"), [("basic", collect, "find"), ("free", fulfill, "held_of")])
+    def test_the_same_period_at_once_are_told_that_it_moved(
+        self, world: World, caplog: pytest.LogCaptureFixture, plan: str, module: ModuleType, name: str
+    ) -> None:
+        person = subscribed(world, plan)
+        world.advance(seconds=(month(1) - world.now).total_seconds())
+        with once_after(module, name, lambda: run(world)):
+            run(world)
+        assert "a queue message failed" not in caplog.text
+        assert len(paid(person)) == 2
+        assert holding(person).payments == 2
+        check_books(world)
