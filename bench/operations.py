@@ -118,6 +118,9 @@ def fulfilling(place: Place) -> Send:
 class Checked(Protocol):
     """What is sent, and then looked at."""
 
+    def __call__(self) -> Any:
+        """Sends."""
+
     def check(self) -> None:
         """Raises WrongAnswer where it had no effect."""
 

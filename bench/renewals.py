@@ -26,7 +26,7 @@ from bench.report import heading, machine, say, table
 from bench.requests import WrongAnswer
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE, subscription_key
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.rows import encode
+from chalicelib.dynamo.rows import Values, encode
 from chalicelib.entrypoints import schedules
 from chalicelib.kernel.ids import new_id
 
@@ -79,7 +79,7 @@ def tick(place: Place, due: int) -> Sequence[TableCall]:
 
 
 def _waiting(ident: int, at: datetime) -> Any:
-    values = {"due_shard": keys.due_shard(HOLDINGS_DUE, str(ident)), "due_at": int(at.timestamp())}
+    values: Values = {"due_shard": keys.due_shard(HOLDINGS_DUE, str(ident)), "due_at": int(at.timestamp())}
     return {"PutRequest": {"Item": {**subscription_key(ident, ident).encoded(), **encode(values)}}}
 
 
