@@ -8,7 +8,7 @@ import time
 
 from bench.options import read_options
 
-SCRIPTS = ("bench.calls", "bench.cpu", "bench.lean", "bench.growth", "bench.cold")
+SCRIPTS = ("bench.calls", "bench.cpu", "bench.lean", "bench.growth", "bench.renewals", "bench.cold")
 
 
 def main() -> int:

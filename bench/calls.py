@@ -7,7 +7,7 @@ BatchGetItem: that is done here by the same rule.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from bench.options import read_options
 from bench.place import Place, a_place
 from bench.report import heading, machine, say, table, verdict
 from bench.requests import WrongAnswer
+from bench.turns import turns
 
 READ_UNIT_BYTES = 4096
 
@@ -28,6 +29,7 @@ class TableCall:
     rows: int
     units: float
     finds_caller: bool
+    items: Sequence[Any] = ()
 
 
 @contextmanager
@@ -40,7 +42,8 @@ def recorded(place: Place) -> Iterator[list[TableCall]]:
     def recording(operation: str, request: Any) -> Any:
         answer = dispatch(operation, request)
         units = _batch_units(request, answer) if operation == "BatchGetItem" else _units(answer)
-        calls.append(TableCall(operation, request, _rows(request, answer), units, _finds_caller(request)))
+        finds = _finds_caller(request)
+        calls.append(TableCall(operation, request, _rows(request, answer), units, finds, answer.get("Items", ())))
         return answer
 
     connection.dispatch = recording
@@ -54,7 +57,7 @@ def main() -> int:
     options = read_options(__doc__ or "")
     with a_place() as place:
         figures = []
-        for operation in operations(place):
+        for operation in (*operations(place), *turns(place)):
             for _ in range(options.rounds(3, quick=1)):  # the first may build what later ones have
                 send = operation.prepare()
                 with recorded(place) as calls:
@@ -101,10 +104,10 @@ def _batch_units(request: Any, answer: Any) -> float:
     """1 for each 4 KB of a row, and 1 for a row that is not there."""
     asked = sum(len(wanted["Keys"]) for wanted in request["RequestItems"].values())
     found = [item for items in answer["Responses"].values() for item in items]
-    return sum(-(-_size(item) // READ_UNIT_BYTES) for item in found) + asked - len(found)
+    return sum(-(-size(item) // READ_UNIT_BYTES) for item in found) + asked - len(found)
 
 
-def _size(item: Any) -> int:
+def size(item: Any) -> int:
     """About what DynamoDB takes for it: names and values in UTF-8."""
     return sum(len(name.encode()) + len(str(value).encode()) - len("{'S': ''}") for name, value in item.items())
 

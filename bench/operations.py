@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from bench.place import Place
 from bench.requests import Person, Send, WrongAnswer, a_payer, request, stripe_call, stripe_event, webhook
@@ -63,8 +63,8 @@ def a_holder(place: Place) -> Person:
     return person
 
 
-def checking(person: Person) -> Send:
-    body = {"type": "PREVIEW", "plans": [PLAN], "country_code": "US", "service_items": []}
+def checking(person: Person, plan: str = PLAN) -> Send:
+    body = {"type": "PREVIEW", "plans": [plan], "country_code": "US", "service_items": []}
     return request("PUT", "/v2/payments/checking", person=person, body=body)
 
 
@@ -114,6 +114,17 @@ def fulfilling(place: Place) -> Send:
     return _Delivered(send, person)
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """What is sent, and then looked at."""
+
+    def __call__(self) -> Any:
+        """Sends."""
+
+    def check(self) -> None:
+        """Raises WrongAnswer where it had no effect."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Delivered:
     """Sends, and `check` makes sure that the units are there."""
@@ -131,5 +142,5 @@ class _Delivered:
 
 def check(send: Send) -> None:
     """Outside the timing: whether what was sent had the effect that its answer does not show."""
-    if isinstance(send, _Delivered):
+    if isinstance(send, Checked):
         send.check()

@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from chalicelib.adapters.stripe.gateway import StripeGateway
+from chalicelib.books.catalog.model import PlanItem
 from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.model import Status
@@ -19,6 +20,7 @@ from chalicelib.flows.recurring.tend import tend
 from tests.books import check_books
 from tests.journeys.test_renewals import AUTHENTICATE, DECLINED, GOOD, lasting, month
 from tests.recurring import holding, paid, subscribed
+from tests.shop import CHAT, a_plan, put
 from tests.world import Person, World
 
 READ, BEGUN, DONE = ["GetItem"], ["BatchGetItem", "TransactWriteItems"], ["TransactWriteItems"]
@@ -49,6 +51,14 @@ class TestATurnOfTheWorker:
         assert cost(person) == READ
         world.settle()
         check_books(world)
+
+    def test_for_a_renewal_whose_units_all_come_again(self, world: World) -> None:
+        items = (PlanItem(link_id=1, item_id=1, service_id=CHAT),)
+        put(world.table, a_plan(world.now, world.academy_id, id=1079, slug="counted", items=items))
+        person = subscribed(world, "counted")
+        world.now = month(1)
+        assert cost(person) == READ + BEGUN + DONE
+        assert (paid(person), person.units("ai-chat")) == ([59.99, 59.99], 5000)
 
     def test_for_one_that_is_free(self, world: World) -> None:
         person = subscribed(world, "free", person=world.person())

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.books.billing.gateway import PaymentServiceDown
+from chalicelib.books.billing.gateway import PaymentServiceBusy, PaymentServiceDown, PaymentUnauthorized
 from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.queries import held
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE
@@ -195,6 +195,14 @@ class TestAHoldingThatWeFailAt:
         commit(world.table, [Put(key=key, values={**row.values, "doc": "{"}, condition=anyway, refused=never("free"))])
         assert workers.handle_holdings(batch([{"pk": key.pk, "sk": key.sk}])) == {"batchItemFailures": []}
         assert (counted, world.renew()) == (["HoldingsPutOff"], {"holdings": 0})
+
+    @pytest.mark.parametrize("outage", [PaymentServiceDown, PaymentServiceBusy, PaymentUnauthorized, TryLater])
+    def test_is_not_meant_by_an_outage(self, world: World, counted: list[str], outage: type[Exception]) -> None:
+        key = wait(world, 1, START)
+        with patch.object(workers, "tend", side_effect=outage):
+            answer = workers.handle_holdings(batch([{"pk": key.pk, "sk": key.sk}]))
+        assert (answer, counted) == ({"batchItemFailures": [{"itemIdentifier": "m0"}]}, [])
+        assert world.renew() == {"holdings": 1}
 
     def test_that_others_change_all_the_time_comes_again_at_once(self, world: World, counted: list[str]) -> None:
         person = subscribed(world)

@@ -32,10 +32,11 @@ class TestBench:
     @pytest.mark.parametrize(
         ("script", "figures"),
         [
-            ("bench.calls", ("| balance ", "| pay ", "| consume ", "| webhook received ")),
+            ("bench.calls", ("| balance ", "| pay ", "| consume ", "| webhook received ", "| worker: a refusal")),
             ("bench.cpu", ("| checking ", "| webhook received and fulfilled ", "| one bare GetItem ", "dj-stripe")),
             ("bench.lean", ("| a nudge ", "| ask Stripe ", "| webhook received ")),
             ("bench.growth", ("| balance ", "| consume ", "consume units 1.00 met")),
+            ("bench.renewals", ("| 500 ", "| 1,500 ", " 1.00, met")),
             ("bench.cold", ("| the libraries alone ", "| a webhook refused ", "| a webhook accepted ")),
         ],
     )
@@ -46,6 +47,10 @@ class TestBench:
     def test_a_figure_stands_beside_its_limit(self) -> None:
         row = next(line for line in run("bench.calls").splitlines() if line.startswith("| consume "))
         assert [cell.strip() for cell in row.split("|")][2:5] == ["2", "2", "met"]
+
+    def test_no_turn_of_the_worker_is_above_its_limit(self) -> None:
+        rows = [line for line in run("bench.calls").splitlines() if line.startswith("| worker: ")]
+        assert [[cell.strip() for cell in row.split("|")][3:5] for row in rows] == [["6", "met"]] * 5
 
     def test_webhooks_import_no_stripe(self) -> None:
         rows = [line for line in run("bench.cold").splitlines() if line.startswith("| a webhook ")]
