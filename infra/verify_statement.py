@@ -225,15 +225,30 @@ class _Account:
         return wrong
 
     def _ended_early(self) -> set[str]:
-        """The lots that a refund ended before their time, and that no later entry began again."""
+        """The lots that a refund ended before their time, and that no later entry began again or retimed."""
         ended: set[str] = set()
         for entry in self.shown:
             named = {one["lot_id"] for one in entry["content"]["portions"] if not one["units"]}
             if entry["content"]["kind"] == "reverse":
                 ended |= {one["lot_id"] for one in entry["content"]["portions"]}
-            elif entry["content"]["kind"] == "restore":
+            elif entry["content"]["kind"] in ("restore", "retime"):
                 ended -= named
         return ended
+
+    def _ends(self) -> dict[str, set[datetime | None]]:
+        """When each lot may end: as it was granted or retimed the last time, or, where it was emptied and units came
+        back to it, as it ended before.
+        """
+        ends: dict[str, set[datetime | None]] = {}
+        for entry in self.shown:
+            kind = entry["content"]["kind"]
+            for one in entry["content"]["portions"]:
+                end = None if one.get("expires_at") is None else _second(one["expires_at"])
+                if kind == "retime" or one["lot_id"] not in ends:
+                    ends[one["lot_id"]] = {end}
+                elif kind in ("release", "restore", "reverse"):
+                    ends[one["lot_id"]].add(end)
+        return ends
 
     def lots(self) -> list[str]:
         """What each lot has left, and what it was. Of a lot whose beginning is not shown there is nothing to say."""
@@ -249,7 +264,7 @@ class _Account:
                 known.setdefault(one["lot_id"], one)
                 moved = _switched(entry["content"]["kind"]) if one.get("unlimited") else sign * one["units"]
                 left[one["lot_id"]] = left.get(one["lot_id"], 0) + moved
-        ended = self._ended_early()
+        ended, ends = self._ended_early(), self._ends()
         for ident, lot in lots.items():
             if ident not in known:
                 wrong.append(f"lot {ident} comes from nowhere")
@@ -259,7 +274,7 @@ class _Account:
             has = lot["remaining"] + lot["frozen"]
             if has != units:
                 wrong.append(f"lot {ident} has {has}, its entries leave {units}")
-            if _facts(lot) != _facts_of(was) or not _lives(lot, was, early=ident in ended):
+            if _facts(lot) != _facts_of(was) or not _lives(lot, ends[ident], early=ident in ended):
                 wrong.append(f"lot {ident} is not what was granted")
         gone = [ident for ident, units in left.items() if units and ident not in lots]
         return wrong + [f"lot {ident} is gone, its entries leave {left[ident]}" for ident in gone]
@@ -279,13 +294,12 @@ def _facts_of(portion: Json) -> tuple[Any, ...]:
     return (portion["granted"], _second(portion["created_at"]), origin["source"], origin.get("invoice_id"))
 
 
-def _lives(lot: Json, portion: Json, *, early: bool) -> bool:
-    """Whether the lot is good for as long as was granted. `early`: it ended before, with a plan that was cancelled."""
-    granted = None if portion.get("expires_at") is None else _second(portion["expires_at"])
+def _lives(lot: Json, ends: set[datetime | None], *, early: bool) -> bool:
+    """Whether the lot ends when it may. `early`: it ended before, with a plan that was cancelled."""
     until = None if lot["valid_until"] is None else _second(lot["valid_until"])
-    if not early:
-        return until == granted
-    return granted is None or (until is not None and until <= granted)
+    if not early or until is None:
+        return until in ends
+    return any(end is None or until <= end for end in ends)
 
 
 def _in_order(entries: list[Json]) -> list[str]:

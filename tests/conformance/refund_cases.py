@@ -147,6 +147,7 @@ REVERSALS = (
             ("opened", page(), page(a=lot(1)), 0),
             ("frozen", page(a=lot(5)), turned(page(a=frozen(5))), 0),
             ("thawed", turned(page(a=frozen(5))), turned(page(a=lot(5)), 2), 0),
+            ("retimed", page(a=lot(5)), turned(page(a=lot(5, expires_at=NOW))), 0),
             ("paid for", owing(page(), 2, collect=True), owing(page(), 1, collect=True), 5),
         )
     ),

@@ -223,6 +223,32 @@ class TestFormats:
         assert user.get(f"{PATH}?format={wanted}").text == direct
 
 
+class TestLotsThatWereRetimed:
+    """What is shown of a lot that ends at another time than was granted."""
+
+    def test_end_as_the_last_entry_of_them_says(self, world: World, tmp_path: Path, user: Person) -> None:
+        holder = Holder.person(user.user_id)
+        page = next(page for page in ledger.own_balances(world.table, holder) if page.unit.service_id == MENTORING)
+        (lot,) = page.lots
+        writes = store.retime_writes(
+            holder, page, {lot.id: world.now}, entry_id="1_r#retime", cause="subscription:1", now=world.now
+        )
+        commit(world.table, writes)
+        assert user.units(MENTORSHIP) == 0
+        found = of_service(statement_of(user), MENTORING)
+        assert found["entries"][-1]["content"]["kind"] == "retime"
+        assert [one["balance"] for one in found["entries"]][-2:] == [10, 10]
+        assert found["lots"][0]["valid_until"][:19] == world.now.isoformat()[:19]
+        code, told = verified(tmp_path, statement_of(user))
+        assert code == 0, told
+        shown = list(csv.DictReader(io.StringIO(user.get(f"{PATH}?format=csv").text)))
+        assert [row["lots"] for row in shown if row["kind"] == "retime"] == [
+            f"{lot.id}:until={world.now.isoformat()[:19]}"
+        ]
+        assert user.get(f"{PATH}?format=pdf").status == 200
+        check_books(world)
+
+
 class TestLimits:
     def test_of_what_is_shown_ask_for_a_later_day(self, user: Person, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(read, "ENTRIES_SHOWN_MAX", 7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -144,6 +144,28 @@ class TestReversal:
         assert [(lot.remaining, lot.expires_at) for lot in after(page, one).lots] == [(5, NOW)]
         back = reversal(grant, after(page, one), Target(due=5), invoice_id=1, reversed_before=5)
         assert [lot.expires_at for lot in after(page, back).lots] == [LATER]
+
+    @pytest.mark.parametrize("retimed", [None, NOW, LATER + timedelta(days=300)])
+    def test_leaves_a_lot_that_was_retimed_as_it_is(self, retimed: datetime | None) -> None:
+        """Also where its refund fails, and where it is frozen and thawed."""
+        grant = granted(10)
+        (lot,) = lots_of(grant, a=10)
+        page = a_page((lot.model_copy(update={"expires_at": retimed}),))
+        done = after(page, reversal(grant, page, Target(due=4, frozen=True), invoice_id=1, reversed_before=0))
+        back = after(done, reversal(grant, done, Target(due=0), invoice_id=1, reversed_before=4))
+        ends = [(lot.expires_at, lot.cut_short) for one in (done, back) for lot in one.lots]
+        assert ends == [(retimed, False), (retimed, False)]
+
+    def test_ends_a_lot_that_was_retimed_with_the_access_and_gives_it_its_own_end_back(self) -> None:
+        grant = granted(10)
+        (lot,) = lots_of(grant, a=10)
+        own = LATER + timedelta(days=300)
+        page = a_page((lot.model_copy(update={"expires_at": own}),))
+        done = after(page, reversal(grant, page, Target(due=0, ends_at=NOW), invoice_id=1, reversed_before=0))
+        again = after(done, reversal(grant, done, Target(due=2, ends_at=NOW), invoice_id=1, reversed_before=0))
+        back = after(again, reversal(grant, again, Target(due=0), invoice_id=1, reversed_before=2))
+        ends = [(lot.expires_at, lot.own_end) for one in (done, again, back) for lot in one.lots]
+        assert ends == [(NOW, own), (NOW, own), (own, own)]
 
     @settings(max_examples=300, deadline=None)
     @given(

@@ -14,7 +14,19 @@ import pytest
 
 from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.chain import Recorded
-from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder, Lot, Origin, Portion, SetRef, Source, Unit
+from chalicelib.books.ledger.model import (
+    SIGNS,
+    Balance,
+    Entry,
+    EntryKind,
+    Holder,
+    Lot,
+    Origin,
+    Portion,
+    SetRef,
+    Source,
+    Unit,
+)
 from chalicelib.entrypoints.academy.statement_schemas import statement_out
 from chalicelib.flows.statement.read import Statement
 from chalicelib.flows.statement.statement import accounts
@@ -57,7 +69,7 @@ class Ledger:
         )
 
     def move(self, kind: EntryKind, minute: int, *, heads: tuple[str, ...] | None = None, **lots: int) -> None:
-        sign = -1 if kind is EntryKind.CONSUME else 1
+        sign = SIGNS[kind]
         portions = tuple(self.portion(lot_id, units) for lot_id, units in lots.items())
         for portion in portions:
             lot = self.lots[portion.lot_id]
@@ -66,6 +78,10 @@ class Ledger:
                 self.lots[lot.id] = lot.model_copy(update={"remaining": changed})
         counted = sum(portion.units for portion in portions if not portion.unlimited)
         self.write(kind, sign * counted, portions, minute=minute, heads=heads)
+
+    def retime(self, lot_id: str, end: datetime | None, *, minute: int) -> None:
+        self.lots[lot_id] = self.lots[lot_id].model_copy(update={"expires_at": end})
+        self.write(EntryKind.RETIME, 0, (self.portion(lot_id, 0),), minute=minute, heads=None)
 
     def write(
         self,
@@ -248,6 +264,54 @@ class TestAnyChange:
         changed = copy.deepcopy(STATEMENT)
         changed["accounts"][0]["entries"] = forged.statement()["accounts"][0]["entries"]
         assert any("nothing leads to entry e9" in wrong for wrong in wrong_with(changed))
+
+
+class TestLotsThatWereRetimed:
+    """A lot ends as the last retiming of it says."""
+
+    def a_retimed(self) -> Ledger:
+        ledger = a_ledger()
+        ledger.retime("b", NOW + timedelta(days=60), minute=10)
+        ledger.retime("c", NOW, minute=11)
+        ledger.move(EntryKind.CONSUME, 12, b=1)
+        return ledger
+
+    def test_are_right(self, tmp_path: Path) -> None:
+        code, told = verified(tmp_path, self.a_retimed().statement(), STATEMENT)
+        assert code == 0, told
+
+    @pytest.mark.parametrize("end", [None, NOW + timedelta(days=30), NOW + timedelta(days=61)])
+    def test_and_end_otherwise_are_found(self, end: datetime | None) -> None:
+        ledger = self.a_retimed()
+        ledger.lots["b"] = ledger.lots["b"].model_copy(update={"expires_at": end})
+        assert wrong_with(ledger.statement()) == ["account 4#52#cohort.5: lot b is not what was granted"]
+
+    def test_and_were_emptied_may_come_back_as_they_ended_before(self) -> None:
+        ledger = a_ledger()
+        before = ledger.lots["b"]
+        ledger.move(EntryKind.CONSUME, 9, b=8)
+        ledger.retime("c", NOW, minute=10)
+        ledger.retime("b", NOW, minute=11)
+        ledger.lots["b"] = before.model_copy(update={"remaining": 0})
+        assert wrong_with(ledger.statement()) == []
+        ledger.move(EntryKind.RELEASE, 12, b=1)
+        assert wrong_with(ledger.statement()) == []
+
+    def test_after_a_refund_cut_them_short_end_as_the_retiming_says(self) -> None:
+        ledger = a_ledger()
+        ledger.write(EntryKind.REVERSE, 0, (ledger.portion("b", 0),), minute=9, heads=None)
+        granted = ledger.lots["b"]
+        ledger.lots["b"] = granted.model_copy(update={"expires_at": NOW + timedelta(days=1)})
+        assert wrong_with(ledger.statement()) == []
+        ledger.retime("b", NOW + timedelta(days=2), minute=10)
+        assert wrong_with(ledger.statement()) == []
+        ledger.lots["b"] = granted.model_copy(update={"expires_at": NOW + timedelta(days=1)})
+        assert wrong_with(ledger.statement()) == ["account 4#52#cohort.5: lot b is not what was granted"]
+
+    def test_and_move_units_are_found(self) -> None:
+        ledger = a_ledger()
+        ledger.write(EntryKind.RETIME, 0, (ledger.portion("b", 1),), minute=10, heads=None)
+        assert any("says 0 units, its lots say otherwise" in wrong for wrong in wrong_with(ledger.statement()))
 
 
 class TestAgainstAnOlderOne:

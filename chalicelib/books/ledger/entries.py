@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.books.ledger.burn import Take
-from chalicelib.books.ledger.model import Entry, EntryKind, Grant, Portion, Unit
+from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Grant, Lot, Portion, Unit
 from chalicelib.books.ledger.reversal import Reversal
 
 
@@ -42,17 +42,13 @@ def grant_entry(unit: Unit, grants: Sequence[Grant], *, page: int, now: datetime
 
 def portion_of(take: Take) -> Portion:
     """What an entry keeps of a take. An unlimited lot that ends moves no units."""
-    lot = take.lot
-    return Portion(
-        lot_id=lot.id,
-        units=max(take.units, 0),
-        page=take.balance.page,
-        unlimited=lot.remaining < 0,
-        granted=lot.granted,
-        expires_at=lot.expires_at,
-        created_at=lot.created_at,
-        origin=lot.origin,
-    )
+    return _portion(take.lot, max(take.units, 0), page=take.balance.page)
+
+
+def retime_entry(balance: Balance, lots: Sequence[Lot], *, entry_id: str, cause: str, now: datetime) -> Entry:
+    """The entry of lots that end at another time: `lots` are as they will be."""
+    portions = tuple(_portion(lot, 0, page=balance.page) for lot in lots)
+    return Entry(id=entry_id, kind=EntryKind.RETIME, unit=balance.unit, units=0, portions=portions, cause=cause, at=now)
 
 
 def collection(coming: Entry, paid: Mapping[str, int]) -> list[Entry]:
@@ -89,3 +85,17 @@ def reversal_entry(reversal: Reversal, *, cause: str, version: int, now: datetim
         at=now,
     )
     return [entry]
+
+
+def _portion(lot: Lot, units: int, *, page: int) -> Portion:
+    """Units of a lot, with what it is."""
+    return Portion(
+        lot_id=lot.id,
+        units=units,
+        page=page,
+        unlimited=lot.granted < 0,
+        granted=lot.granted,
+        expires_at=lot.expires_at,
+        created_at=lot.created_at,
+        origin=lot.origin,
+    )

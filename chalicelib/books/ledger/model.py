@@ -91,7 +91,8 @@ class Grant(Document):
 class Lot(Document):
     """Units that came together. `remaining` is -1 for unlimited; `held` are set aside by a reservation.
 
-    `frozen` units (-1 for unlimited) belong to the holder and cannot be used: their payment is disputed.
+    `frozen` units (-1 for unlimited) belong to the holder and cannot be used: their payment is disputed. `cut_short`: a
+    refund ended it before its time, which is `own_end`.
     """
 
     id: str
@@ -102,6 +103,13 @@ class Lot(Document):
     expires_at: datetime | None
     created_at: datetime
     origin: Origin
+    cut_short: bool = False
+    uncut_end: datetime | None = None
+
+    @property
+    def own_end(self) -> datetime | None:
+        """When it ends, whatever refunds made of that."""
+        return self.uncut_end if self.cut_short else self.expires_at
 
     @property
     def quantity(self) -> Quantity:
@@ -126,8 +134,8 @@ class Owed(Document):
 class Balance(Document):
     """One page of an account's open lots, as it was read.
 
-    `turns` counts the reversals of its grants, `disputed` are the invoices whose grants are frozen; `heads` are the
-    hashes of the entries that no later one names.
+    `turns` counts the reversals and retimings of its lots, `disputed` are the invoices whose grants are frozen; `heads`
+    are the hashes of the entries that no later one names.
     """
 
     holder_kind: str
@@ -157,6 +165,7 @@ class EntryKind(StrEnum):
     REVERSE = "reverse"
     RESTORE = "restore"
     REVOKE = "revoke"
+    RETIME = "retime"
 
 
 SIGNS = {
@@ -166,9 +175,10 @@ SIGNS = {
     EntryKind.REVERSE: -1,
     EntryKind.RESTORE: 1,
     EntryKind.REVOKE: -1,
+    EntryKind.RETIME: 0,
 }
 """Into the account or out of it. A reversal takes back what a refund returned the money for; a restore undoes it. Staff
-revoke units with no money going back.
+revoke units with no money going back. A retiming moves none: its portions say when their lots end from then on.
 """
 
 

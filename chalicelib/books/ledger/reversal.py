@@ -163,16 +163,19 @@ def _unlimited(portion: Portion, before: Lot | None, target: Target) -> LotChang
 def _lot(portion: Portion, before: Lot | None, units: int, target: Target) -> Lot:
     if portion.created_at is None or portion.origin is None:
         raise LookupError(f"the portion of lot {portion.lot_id} does not say what the lot was")
-    ends = [moment for moment in (portion.expires_at, target.ends_at) if moment is not None]
+    own = portion.expires_at if before is None else before.own_end
+    end = min((moment for moment in (own, target.ends_at) if moment is not None), default=None)
     return Lot(
         id=portion.lot_id,
         remaining=0 if target.frozen else units,
         held=0 if before is None else before.held,
         frozen=units if target.frozen else 0,
         granted=portion.granted,
-        expires_at=min(ends, default=None),
+        expires_at=end,
         created_at=portion.created_at if before is None else before.created_at,
         origin=portion.origin,
+        cut_short=end != own,
+        uncut_end=own if end != own else None,
     )
 
 

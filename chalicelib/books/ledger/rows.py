@@ -1,11 +1,12 @@
 """Lots and debts as the attributes of a balance page, and back.
 
 A page has `doc` (its unit), `lots` (how many it holds) and one attribute for each lot, `lot_<id>`: a map of `r`
-remaining (-1 unlimited), `h` held, `z` frozen (absent: none), `g` granted, `e` expiry in unix seconds (0 never), `c`
-creation in unix milliseconds, and its origin. Times in lots are whole seconds, so that a condition compares what a
-reader saw. `owed_<entry>` is a map of what a refund took back of that grant and was spent before: `n` units, `c`
-whether they are collected, `i` the invoice. `owes` sums up what is to be collected, `turns` counts the reversals, and
-`frozen_<entry>` is the invoice of a grant whose payment is disputed, also where nothing of it is left.
+remaining (-1 unlimited), `h` held, `z` frozen (absent: none), `g` granted, `e` expiry in unix seconds (0 never), `u`
+the expiry that it would have without a refund that cut it short (absent: none did), `c` creation in unix milliseconds,
+and its origin. Times in lots are whole seconds, so that a condition compares what a reader saw. `owed_<entry>` is a
+map of what a refund took back of that grant and was spent before: `n` units, `c` whether they are collected, `i` the
+invoice. `owes` sums up what is to be collected, `turns` counts reversals and retimings, and `frozen_<entry>` is the
+invoice of a grant whose payment is disputed, also where nothing of it is left.
 
 Beside them stands `head_<hash>` for each entry that no later entry names (`chain.py`). Whoever writes an entry makes it
 a head in place of its parents, in the update that moves its units and without a condition: such updates commute, so
@@ -101,11 +102,18 @@ def lot_map(lot: Lot) -> dict[str, Any]:
         "r": lot.remaining,
         "h": lot.held,
         "g": lot.granted,
-        "e": 0 if lot.expires_at is None else int(lot.expires_at.timestamp()),
+        "e": seconds(lot.expires_at),
         "c": int(lot.created_at.timestamp() * 1000),
         "o": lot.origin.model_dump_json(exclude_none=True),
     }
+    if lot.cut_short:
+        values["u"] = seconds(lot.uncut_end)
     return values | {"z": lot.frozen} if lot.frozen else values
+
+
+def seconds(end: datetime | None) -> int:
+    """The end of a lot as it is stored: 0 is never."""
+    return 0 if end is None else int(end.timestamp())
 
 
 def _read_lot(ident: str, value: Any) -> Lot:
@@ -115,10 +123,16 @@ def _read_lot(ident: str, value: Any) -> Lot:
         held=value["h"],
         frozen=value.get("z", 0),
         granted=value["g"],
-        expires_at=utc(value["e"]) if value["e"] else None,
+        expires_at=_end(value["e"]),
         created_at=utc(value["c"] / 1000),
         origin=Origin.model_validate_json(value["o"]),
+        cut_short="u" in value,
+        uncut_end=_end(value.get("u", 0)),
     )
+
+
+def _end(at: int) -> datetime | None:
+    return utc(at) if at else None
 
 
 def _read_owed(name: str, value: Any) -> Owed:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.burn import Take, collected
-from chalicelib.books.ledger.entries import collection, grant_entry, reversal_entry
+from chalicelib.books.ledger.entries import collection, grant_entry, retime_entry, reversal_entry
 from chalicelib.books.ledger.model import (
     LOTS_PER_PAGE_MAX,
     Balance,
@@ -31,6 +31,7 @@ from chalicelib.books.ledger.rows import (
     lot_of_grant,
     lot_of_portion,
     owed_map,
+    seconds,
 )
 from chalicelib.dynamo.expressions import Action, Condition, Path
 from chalicelib.dynamo.rows import Key, Value
@@ -173,8 +174,8 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
         attribute, expiry = Path([LOT + take.lot.id]), Path([LOT + take.lot.id, "e"])
         remaining = Path([LOT + take.lot.id, "r"])
         conditions.append((expiry == 0) | (expiry > int(now.timestamp())))
-        if take.lot.remaining == take.units:
-            conditions.append(remaining == take.units)
+        if take.lot.remaining == take.units:  # from now on the entry alone knows what the lot was
+            conditions.append((remaining == take.units) & (expiry == seconds(take.lot.expires_at)))
             actions.append(attribute.remove())
             closed += 1
         elif take.lot.remaining < 0:
@@ -189,16 +190,14 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
             closed += 1
     if closed:
         actions.append(Path("lots").add(-closed))
-    condition = _all_of(conditions)
-    entries, linking = _linked(holder, balance.heads, entry)
-    key = balance_key(holder, balance.unit, balance.page)
-    moved = Update(key=key, actions=(*actions, *linking), condition=condition, refused=lambda old: Moved())
-    return [moved, *entries]
+    return _moving(balance_key(holder, balance.unit, balance.page), holder, balance, actions, conditions, entry)
 
 
 def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -> list[Write]:
     """Give the units of an entry's portions back to the lots they came from, and put the entry. A lot that was closed
-    meanwhile is opened again as it was; an unlimited one gets nothing.
+    meanwhile is opened again as it was; an unlimited one gets nothing. It ends when it ended as it was closed: a
+    retiming of its holder's other lots since then is not known here, since a closed lot is in none. That is so for as
+    long as a use can be cancelled, which is minutes; the next retiming finds it.
 
     What a refund has taken back of the same payment, and found spent, does not come back: it pays what is owed, with
     an entry of its own. `balance` is the page as read. Raises Moved where a lot was opened or closed, or a grant
@@ -235,19 +234,41 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
     if collected_now and balance is not None:
         conditions.append(_debt_as_read(balance.debt))
         actions.append(_debt_now(balance.debt - collected_now))
-    heads = () if balance is None else balance.heads
-    entries, linking = _linked(holder, heads, entry, *collection(entry, kept))
-    update = Update(
-        key=balance_key(holder, entry.unit, entry.portions[0].page),
-        actions=(*actions, *linking),
-        condition=_all_of(conditions),
-        refused=lambda old: Moved(),
-    )
-    return [update, *entries]
+    key = balance_key(holder, entry.unit, entry.portions[0].page)
+    return _moving(key, holder, balance, actions, conditions, entry, *collection(entry, kept))
+
+
+def retime_writes(
+    holder: Holder, balance: Balance, ends: Mapping[str, datetime | None], *, entry_id: str, cause: str, now: datetime
+) -> list[Write]:
+    """Let open lots of one page end at other times (to the second; None: never), whatever is left in them, and the
+    entry of it. Nothing where all of them end so already.
+
+    A lot that has expired can be used again, one that ends in the past cannot any more. `entry_id` follows from the
+    cause: the same change is done once. Raises Moved where a lot is not there, was retimed, or a grant reversed, since
+    the page was read; uses meanwhile do no harm.
+    """
+    lots = {lot.id: lot for lot in balance.lots}
+    if not ends.keys() <= lots.keys():
+        raise Moved
+    wanted = {lot_id: None if end is None else end.replace(microsecond=0) for lot_id, end in sorted(ends.items())}
+    changed = [lots[lot_id] for lot_id, end in wanted.items() if lots[lot_id].expires_at != end]
+    if not changed:
+        return []
+    actions: list[Action] = [Path(TURNS).add(1)]
+    conditions = [_turns_as_read(balance)]
+    for lot in changed:
+        expiry = Path([LOT + lot.id, "e"])
+        conditions.append(expiry == seconds(lot.expires_at))
+        actions.append(expiry.set(seconds(wanted[lot.id])))
+        actions += [Path([LOT + lot.id, "u"]).remove()] if lot.cut_short else []
+    after = [lot.model_copy(update={"expires_at": wanted[lot.id]}) for lot in changed]
+    entry = retime_entry(balance, after, entry_id=entry_id, cause=cause, now=now)
+    return _moving(balance_key(holder, balance.unit, balance.page), holder, balance, actions, conditions, entry)
 
 
 def _turns_as_read(balance: Balance) -> Condition:
-    """No grant of the page was reversed since it was read."""
+    """No grant of the page was reversed, and no lot retimed, since it was read."""
     turns = Path(TURNS)
     unchanged: Condition = (turns == balance.turns) if balance.turns else ~turns.exists()
     return unchanged
@@ -273,13 +294,13 @@ def _of_payment(portion: Portion, owed: Owed) -> bool:
 def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: int, now: datetime) -> list[Write]:
     """Bring the lots of one grant to where a reversal wants them, and the entry of what was moved.
 
-    `version` is the invoice's, which makes the entry's id. Raises Moved where a lot was used, given back or frozen
-    since it was read.
+    `version` is the invoice's, which makes the entry's id. Raises Moved where a lot was used, given back, frozen or
+    retimed since it was read.
     """
     if not reversal.changes:
         return []
     actions: list[Action] = [Path(TURNS).add(1)]
-    conditions = [_as_read(change) for change in reversal.lots]
+    conditions = [_turns_as_read(reversal.balance), *map(_as_read, reversal.lots)]
     for change in reversal.lots:
         attribute = Path([LOT + change.portion.lot_id])
         if change.before != change.after:
@@ -298,14 +319,8 @@ def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: 
         frozen = Path([FROZEN + reversal.grant.id])
         actions.append(frozen.set(reversal.owed.invoice_id) if reversal.frozen else frozen.remove())
     moving = reversal_entry(reversal, cause=cause, version=version, now=now)
-    entries, linking = _linked(holder, reversal.balance.heads, *moving)
-    moved = Update(
-        key=balance_key(holder, reversal.grant.unit, reversal.balance.page),
-        actions=(*actions, *linking),
-        condition=_all_of(conditions),
-        refused=lambda old: Moved(),
-    )
-    return [moved, *entries]
+    key = balance_key(holder, reversal.grant.unit, reversal.balance.page)
+    return _moving(key, holder, reversal.balance, actions, conditions, *moving)
 
 
 def _as_read(change: LotChange) -> Condition:
@@ -324,6 +339,21 @@ def _owed_as_read(reversal: Reversal) -> Condition:
     before = reversal.owed_before
     unchanged: Condition = (Path([name, "n"]) == before) if before else ~Path([name]).exists()
     return unchanged
+
+
+def _moving(
+    key: Key,
+    holder: Holder,
+    read: Balance | None,
+    actions: Sequence[Action],
+    conditions: Sequence[Condition],
+    *entries: Entry,
+) -> list[Write]:
+    """The update of a page and its entries. Raises Moved where a condition does not hold any more."""
+    puts, linking = _linked(holder, () if read is None else read.heads, *entries)
+    condition = _all_of(conditions)
+    update = Update(key=key, actions=(*actions, *linking), condition=condition, refused=lambda old: Moved())
+    return [update, *puts]
 
 
 def _all_of(conditions: Sequence[Condition]) -> Condition:

@@ -21,7 +21,8 @@ HOW_TO_CHECK = (
     "Canonical JSON: names in order, no space, UTF-8 (RFC 8785). An entry's hash is the SHA-256, in hex, of its "
     "content as canonical JSON. Its content names its parents: the hashes of the entries before it. Each entry of an "
     "account is one of its heads or is named by another, and never both. Units of all entries add up to what the lots "
-    "have, unlimited ones aside. The digest is the SHA-256 of format, holder, academy, since and accounts as canonical "
+    "have, unlimited ones aside. A lot ends as it was granted, or as the last entry of kind retime that names it says. "
+    "The digest is the SHA-256 of format, holder, academy, since and accounts as canonical "
     "JSON. `earlier` are entries before `since`. A later statement leads to every head of an earlier one. An entry "
     "whose hash is null was written before there were hashes. `make verify-statement FILE=...` checks all of it."
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from chalicelib.books.ledger.model import EntryKind
 from chalicelib.entrypoints.academy.statement_schemas import (
     AccountOut,
     InvoiceOfStatementOut,
@@ -103,9 +105,16 @@ def _text(text: str) -> str:
 
 
 def _lots(line: LineOut) -> str:
-    """`lot:units` of each lot that the entry moved."""
-    portions = line.content["portions"]
-    return " ".join(f"{one['lot_id']}:{'unlimited' if one.get('unlimited') else one['units']}" for one in portions)
+    """`lot:units` of each lot that the entry moved; `lot:until=...` where it says when the lot ends."""
+    retimed = line.content["kind"] == EntryKind.RETIME
+    return " ".join(
+        f"{one['lot_id']}:{_until(one) if retimed else 'unlimited' if one.get('unlimited') else one['units']}"
+        for one in line.content["portions"]
+    )
+
+
+def _until(portion: Mapping[str, Any]) -> str:
+    return f"until={portion['expires_at'][:19] if 'expires_at' in portion else 'never'}"
 
 
 def _grids(account: AccountOut, invoices: Mapping[int, InvoiceOfStatementOut]) -> Iterator[Grid]:
