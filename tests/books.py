@@ -30,7 +30,13 @@ from tests.rewards import rewards
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
+SWITCHES = {
+    EntryKind.GRANT: 1,
+    EntryKind.REVERSE: -1,
+    EntryKind.RESTORE: 1,
+    EntryKind.REVOKE: -1,
+    EntryKind.MOVE: -1,
+}
 """What opens an unlimited lot, and what closes it."""
 
 

@@ -291,7 +291,7 @@ def _entries() -> list[Write]:
 
 
 OWN: Rows = {PAGE: page(a=lot(5)), ledger_store.balance_key(HOLDER, UNIT, 1): page(b=lot(2))}
-SHARED = {**OWN, **rows_of(ledger_store.pool_write(HOLDER, TEAM)), **_pool_page(), **rows_of(*_entries())}
+SHARED = {**OWN, **rows_of(pool_store.pool_write(HOLDER, TEAM)), **_pool_page(), **rows_of(*_entries())}
 
 LEDGER = (
     Asked(

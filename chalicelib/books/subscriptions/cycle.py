@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from chalicelib.books.subscriptions.model import Fate, HeldBack, Holding, Status, Subscription, TermItem, Terms
+from chalicelib.books.subscriptions.model import (
+    ADD_ON_PREFIX,
+    PER_TEAM,
+    Fate,
+    HeldBack,
+    Holding,
+    Status,
+    Subscription,
+    TermItem,
+    Terms,
+)
 from chalicelib.kernel.ids import derived_id, new_id
 from chalicelib.kernel.periods import Span, Unit, after, boundary
 
@@ -37,6 +47,13 @@ def financing_access_end(origin: datetime, *, life: Span | None, instalments: in
 def is_metered(item: TermItem) -> bool:
     """Whether its units are counted and come again; what is not is one lot for as long as access lasts."""
     return item.is_renewable and item.how_many >= 0
+
+
+def copied(terms: Terms) -> tuple[TermItem, ...]:
+    """The items of which each further seat gets its own units (D31, D77). Add-ons are bought once, for the owner."""
+    if terms.strategy == PER_TEAM:
+        return ()
+    return tuple(item for item in terms.items if not item.pooled and not item.link_id.startswith(ADD_ON_PREFIX))
 
 
 def units_expire_at(item: TermItem, origin: datetime, access_until: datetime | None) -> datetime | None:

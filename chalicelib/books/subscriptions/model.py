@@ -12,6 +12,11 @@ from chalicelib.kernel.periods import Span, Unit
 from chalicelib.kernel.quotes import Line
 
 
+ADD_ON_PREFIX = "add_on_"
+"""What the link of an item begins with that was bought beside the plan."""
+PER_TEAM = "PER_TEAM"
+
+
 class Status(StrEnum):
     FREE_TRIAL = "FREE_TRIAL"
     ACTIVE = "ACTIVE"
@@ -178,6 +183,7 @@ class Subscription(Document):
     told: tuple[str, ...] = ()
     cancel_reason: str | None = None
     ended_at: datetime | None = None
+    seats_told: str | None = None
     pause: Pause | None = None
 
     @property
@@ -217,6 +223,7 @@ class Financing(Document):
     told: tuple[str, ...] = ()
     cancel_reason: str | None = None
     ended_at: datetime | None = None
+    seats_told: str | None = None
 
     @property
     def paid_through(self) -> datetime | None:
