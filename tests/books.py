@@ -54,6 +54,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.disputes(),
         *books.deliveries(),
         *books.receipts(),
+        *books.periods(),
         *books.lots(),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
@@ -93,7 +94,7 @@ class _Books:
 
     def delivered(self, invoice: Invoice) -> bool:
         """Paid, and not given back because it could not be delivered any more."""
-        return invoice.status in PAID_STATUSES and bool(self.granted[invoice.id])
+        return invoice.status in PAID_STATUSES and not invoice.undelivered
 
     def charges(self) -> list[str]:
         """Each invoice is charged at most once, exactly its amount, and only money that was taken pays it."""
@@ -141,7 +142,9 @@ class _Books:
         return [
             f"the delivered invoice {invoice.id} has no receipt"
             for invoice in self.invoices.values()
-            if self.delivered(invoice) and (f"OUTBOX#{derived('receipt', invoice.id)}", "MESSAGE") not in self.by_key
+            if self.delivered(invoice)
+            and (invoice.is_purchase or invoice.amount)
+            and (f"OUTBOX#{derived('receipt', invoice.id)}", "MESSAGE") not in self.by_key
         ]
 
     def deliveries(self) -> list[str]:
@@ -161,12 +164,32 @@ class _Books:
             paid = invoice.is_paid and not invoice.undelivered
             if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
                 wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
+            if delivery.renewal is not None:
+                wanted = got if paid else Counter()  # its units come by refills, which `periods` counts
             if got != (wanted if paid else Counter()):
                 wrong.append(f"invoice {ident} is {invoice.status}, sells {dict(wanted)} and granted {dict(got)}")
             if (ident in self.holdings) != (paid and delivery.plan is not None):
                 wrong.append(
                     f"invoice {ident} is {invoice.status}; is there its subscription? {ident in self.holdings}"
                 )
+        return wrong
+
+    def _later(self, row: Row) -> bool:
+        return int(str(row.values["due_at"])) > int(self.world.now.timestamp())
+
+    def periods(self) -> list[str]:
+        """What recurs was paid period by period: none twice, none left out, and each item's units once a boundary."""
+        wrong = []
+        further: Counter[int] = Counter()
+        for ident, invoice in self.invoices.items():
+            renewal = self.deliveries_of[ident].renewal
+            if renewal is not None and self.delivered(invoice):
+                further[renewal.holding_id] += renewal.count
+        for ident, row in self.holdings.items():
+            held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
+            first = int(not isinstance(held, Subscription) or held.trial_ends_at is None)
+            if held.payments != first + further[ident]:
+                wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
         return wrong
 
     def lots(self) -> list[str]:
@@ -270,6 +293,7 @@ class _Books:
         held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
         wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
         wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
+        held |= set(self.holdings)  # a trial is had once, also when it is over
         trials = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#TRIAL#")}
         wrong += [f"the trial's claim of invoice {ident} has no subscription" for ident in trials - held]
         return wrong
@@ -319,7 +343,9 @@ class _Books:
         wrong += [
             f"{row.key} is still due"
             for row in self.rows
-            if "due_shard" in row.values and row.key.pk not in waited_for  # places are looked at while somebody waits
+            if "due_shard" in row.values
+            and row.key.pk not in waited_for  # places are looked at while somebody waits
+            and not (row.key.sk.startswith(("SUB#", "FIN#", "BAL#")) and self._later(row))  # what recurs comes later
         ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
@@ -392,4 +418,4 @@ class _Books:
 def _ended(row: Row) -> bool:
     held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
     held_back = held.held_back
-    return held_back is not None and held_back.fate is Fate.ENDED
+    return held.ended_at is not None or (held_back is not None and held_back.fate is Fate.ENDED)

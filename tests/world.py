@@ -116,6 +116,8 @@ class HeldQueue:
         if not self.lost:
             self.outbox.append(message_id)
 
+    def nudge_holdings(self, keys) -> None: ...
+
 
 @dataclass
 class HeldMailer:
@@ -257,8 +259,9 @@ class World:
             self.work()
 
     def resting(self) -> bool:
-        """Whether no row waits in the due index, now or later: a sweep would find nothing."""
-        return not any("due_shard" in item for item in self.memory.copy())
+        """Whether no row waits in the due index, now or later, but for what recurs: a sweep would find nothing."""
+        recurs = ("SUB#", "FIN#", "BAL#")
+        return not any("due_shard" in item and not item["sk"]["S"].startswith(recurs) for item in self.memory.copy())
 
     def sweep(self) -> dict[str, int]:
         return schedules.sweep({})

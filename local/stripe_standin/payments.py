@@ -154,8 +154,14 @@ def attempt(call: Call, intent: Json) -> None:
 
 
 def authenticate(call: Call, intent: Json, *, success: bool) -> Json:
-    """The bank's page: the payment goes on, or the intent wants another payment method."""
-    if intent["status"] != "requires_action":
+    """The bank's page: the payment goes on, or the intent wants another payment method.
+
+    One that was refused off-session for want of it is confirmed with that card, by its customer and present.
+    """
+    if _wants_its_customer(intent):
+        intent["payment_method"] = intent["last_payment_error"]["payment_method"]["id"]
+        intent["last_payment_error"] = None
+    elif intent["status"] != "requires_action":
         raise intents.unexpected_state(intent, "This PaymentIntent is not waiting for authentication.")
     method = call.find("payment_method", intent["payment_method"])
     intent["next_action"] = None
@@ -173,6 +179,11 @@ def authenticate(call: Call, intent: Json, *, success: bool) -> Json:
         call.store.hidden[method["id"]]["set_up"] = True
     succeed(call, intent, charging.open_charge(call, intent, method), authenticated=True)
     return intent
+
+
+def _wants_its_customer(intent: Json) -> bool:
+    error = intent["last_payment_error"] or {}
+    return intent["status"] == "requires_payment_method" and error.get("code") == "authentication_required"
 
 
 def wait(call: Call, intent: Json, method: Json) -> None:
