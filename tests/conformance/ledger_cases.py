@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.books.ledger import store
+from chalicelib.books.ledger import pool_store, store
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.chain import PARENTS_MAX, seal
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Portion

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec import to_builtins
 
-from chalicelib.books.ledger import chain, queries, store
+from chalicelib.books.ledger import chain, pool_store, queries, store
 from chalicelib.books.ledger.burn import Take, choose
 from chalicelib.books.ledger.entries import portion_of
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Holder, SetRef

@@ -11,7 +11,6 @@ from chalicelib.kernel.documents import Document
 from chalicelib.kernel.periods import Span, Unit
 from chalicelib.kernel.quotes import Line
 
-
 ADD_ON_PREFIX = "add_on_"
 """What the link of an item begins with that was bought beside the plan."""
 PER_TEAM = "PER_TEAM"

@@ -59,21 +59,29 @@ def grant_writes(
     grantings: Sequence[Granting], places: Places, *, invoice_id: int, cause: str, now: datetime
 ) -> list[Write]:
     """Put units that come again, and say which invoice paid for them."""
-    writes: list[Write] = []
+    writes = lot_writes(grantings, places, cause=cause, now=now)
     at = now.replace(microsecond=0)
     by_holder: dict[Holder, list[Granting]] = {}
     for granting in grantings:
         by_holder.setdefault(granting.holder, []).append(granting)
-        where = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
-        writes += ledger.grant_writes(
-            granting.holder, granting.unit, granting.grants, page=where.page, now=at, cause=cause, owing=where.owing
-        )
     for holder, given in by_holder.items():
         ends = [grant.expires_at for granting in given for grant in granting.grants]
         known = [end for end in ends if end is not None]
         until = max(known) if len(known) == len(ends) else None
         entry_ids = [grant_entry_id(granting.grants) for granting in given]
         writes.append(ledger.paid_by(holder, invoice_id, entry_ids, at=at, until=until))
+    return writes
+
+
+def lot_writes(grantings: Sequence[Granting], places: Places, *, cause: str, now: datetime) -> list[Write]:
+    """Put units, each where there is room."""
+    writes: list[Write] = []
+    at = now.replace(microsecond=0)
+    for granting in grantings:
+        where = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
+        writes += ledger.grant_writes(
+            granting.holder, granting.unit, granting.grants, page=where.page, now=at, cause=cause, owing=where.owing
+        )
     return writes
 
 

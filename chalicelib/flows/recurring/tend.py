@@ -38,6 +38,7 @@ from chalicelib.flows.fulfillment.renewal import over
 from chalicelib.flows.recurring.collect import By, chargeable, collect
 from chalicelib.flows.recurring.notices import dearer, trial_ends
 from chalicelib.flows.recurring.price import next_price, period_price
+from chalicelib.flows.teams.wake import wake_seats
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
@@ -198,6 +199,7 @@ def _commit(context: Context, held: Held, after: Holding, what: str) -> None:
 
 STEPS: Mapping[Step, Callable[[Context, Held], None]] = {
     Step.RETIME: _retime,
+    Step.SEATS: wake_seats,
     Step.PAUSE: _pause,
     Step.CHARGE: _charge,
     Step.END: _end,
