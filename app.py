@@ -21,6 +21,7 @@ from chalicelib.entrypoints import _dispatch, _observe
 from chalicelib.entrypoints._served import SERVED
 
 BATCH_MESSAGES_MAX = 10
+HOLDINGS_BATCH_MAX = 5  # each may ask Stripe for money, which takes seconds
 
 _observe.start_logging()
 app = Chalice(app_name="purser", configure_logs=False)
@@ -71,6 +72,15 @@ def outbox_worker(event: SQSEvent) -> Any:
     return handled
 
 
+@app.on_sqs_message(queue="purser-holdings", batch_size=HOLDINGS_BATCH_MAX)
+def holdings_worker(event: SQSEvent) -> Any:
+    from chalicelib.entrypoints import workers
+
+    handled = workers.handle_holdings(event.to_dict())
+    _started()
+    return handled
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep_tick(event: CloudWatchEvent) -> Any:
     from chalicelib.entrypoints import schedules
@@ -78,6 +88,15 @@ def sweep_tick(event: CloudWatchEvent) -> Any:
     swept = schedules.sweep(event.to_dict())
     _started()
     return swept
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def renew_tick(event: CloudWatchEvent) -> Any:
+    from chalicelib.entrypoints import schedules
+
+    renewed = schedules.renew(event.to_dict())
+    _started()
+    return renewed
 
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))

@@ -84,6 +84,7 @@ def _place(aws_url: str, dynamodb_url: str, stripe_url: str, nowhere: TextIO) ->
         "PURSER_REGION": REGION,
         "PURSER_INBOX_QUEUE_URL": resources.inbox_queue_url,
         "PURSER_OUTBOX_QUEUE_URL": resources.outbox_queue_url,
+        "PURSER_HOLDINGS_QUEUE_URL": resources.holdings_queue_url,
         "PURSER_FILES_BUCKET": resources.files_bucket,
         "PURSER_MAIL_FROM": MAIL_FROM,
         "PURSER_JWT_SECRET": "j" * 40,

@@ -59,6 +59,7 @@ class Settings(Frozen):
     s3_url: str | None = None
     inbox_queue_url: str
     outbox_queue_url: str
+    holdings_queue_url: str
     files_bucket: str
     mail_from: str
     allowed_origins: tuple[str, ...] = ()

@@ -17,7 +17,9 @@ from infra.table import TABLE_FILE
 
 STACK_FOLDER = Path(__file__).with_name("stack")
 SECTIONS = ("Parameters", "Conditions", "Resources", "Outputs")
-QUEUE_OF_WORKER = {"InboxWorker": "InboxQueue", "OutboxWorker": "OutboxQueue"}
+QUEUE_OF_WORKER = {"InboxWorker": "InboxQueue", "OutboxWorker": "OutboxQueue", "HoldingsWorker": "HoldingsQueue"}
+AT_ONCE_OF_WORKER = {"HoldingsWorker": "HoldingsAtOnceMax"}
+"""Workers of which no more may run at once than a parameter says, however long their queue is."""
 TABLE_OPERATIONS = (
     "GetItem",
     "BatchGetItem",
@@ -81,6 +83,9 @@ def _wire_function(name: str, properties: Template) -> None:
         event["Properties"]["Queue"] = {"Fn::GetAtt": [QUEUE_OF_WORKER[name], "Arn"]}
         # Without this, one message that fails brings its whole batch back.
         event["Properties"]["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+        if name in AT_ONCE_OF_WORKER:
+            # Not by reserved concurrency: what that throttles is received again and again until it is a dead letter.
+            event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": {"Ref": AT_ONCE_OF_WORKER[name]}}
 
 
 def _wire_api(properties: Template) -> None:

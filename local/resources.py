@@ -1,4 +1,4 @@
-"""What a stage's template declares: the table, both queues with their dead-letter queues, the sender's address, the
+"""What a stage's template declares: the table, the queues with their dead-letter queues, the sender's address, the
 bucket of files.
 """
 
@@ -15,6 +15,7 @@ from infra.table import create_table
 
 INBOX_QUEUE = "purser-inbox"
 OUTBOX_QUEUE = "purser-outbox"
+HOLDINGS_QUEUE = "purser-holdings"
 FILES_BUCKET = "purser-files"
 MAX_RECEIVES = 5
 VISIBILITY_SECONDS = 60
@@ -25,6 +26,7 @@ VISIBILITY_SECONDS = 60
 class Resources:
     inbox_queue_url: str
     outbox_queue_url: str
+    holdings_queue_url: str
     files_bucket: str
 
 
@@ -39,7 +41,8 @@ def make_resources(*, region: str, endpoint_url: str, mail_from: str) -> Resourc
     ses = client("sesv2", region=region, endpoint_url=endpoint_url)
     ses.create_email_identity(EmailIdentity=mail_from)
     _bucket(client("s3", region=region, endpoint_url=endpoint_url), region)
-    return Resources(_queue(sqs, INBOX_QUEUE), _queue(sqs, OUTBOX_QUEUE), FILES_BUCKET)
+    inbox, outbox, holdings = (_queue(sqs, name) for name in (INBOX_QUEUE, OUTBOX_QUEUE, HOLDINGS_QUEUE))
+    return Resources(inbox, outbox, holdings, FILES_BUCKET)
 
 
 def client(service: str, *, region: str, endpoint_url: str) -> Any:

@@ -98,7 +98,7 @@ class Running:
         pumps = self._start_pumps(app, runtime, resources)
         timeline = Timeline(
             clock,
-            tick=app.sweep_tick,
+            ticks=(app.renew_tick, app.sweep_tick),
             pumps=pumps,
             webhooks=self._standin,
             reconcilers=(app.catch_up_tick, app.compare_tick),
@@ -140,11 +140,13 @@ class Running:
         where = {"region": self._options.region, "endpoint_url": self._ministack.url}
         inbox = Pump(name="inbox", queue_url=resources.inbox_queue_url, worker=app.inbox_worker, **where)
         outbox = Pump(name="outbox", queue_url=resources.outbox_queue_url, worker=app.outbox_worker, **where)
-        runtime.queue.on_inbox, runtime.queue.on_outbox = inbox.wake, outbox.wake
-        for pump in (inbox, outbox):
+        holdings = Pump(name="holdings", queue_url=resources.holdings_queue_url, worker=app.holdings_worker, **where)
+        queue = runtime.queue
+        queue.on_inbox, queue.on_outbox, queue.on_holdings = inbox.wake, outbox.wake, holdings.wake
+        for pump in (inbox, outbox, holdings):
             pump.start()
             self._stack.callback(pump.stop)
-        return inbox, outbox
+        return inbox, outbox, holdings
 
     def _settings(self, kept: Kept, resources: Resources, api_url: str) -> Settings:
         options, standin = self._options, self._standin
@@ -155,6 +157,7 @@ class Running:
             "PURSER_REGION": options.region,
             "PURSER_INBOX_QUEUE_URL": resources.inbox_queue_url,
             "PURSER_OUTBOX_QUEUE_URL": resources.outbox_queue_url,
+            "PURSER_HOLDINGS_QUEUE_URL": resources.holdings_queue_url,
             "PURSER_FILES_BUCKET": resources.files_bucket,
             "PURSER_MAIL_FROM": MAIL_FROM,
             "PURSER_INVITE_URL": api_url,

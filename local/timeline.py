@@ -44,13 +44,13 @@ class Timeline:
         self,
         clock: MovableClock,
         *,
-        tick: Tick,
+        ticks: tuple[Tick, ...],
         pumps: tuple[Pump, ...],
         webhooks: Webhooks | None,
         reconcilers: tuple[Tick, ...] = (),
     ) -> None:
         self._clock = clock
-        self._tick = tick
+        self._ticks = ticks
         self._reconcilers = reconcilers
         self._pumps = pumps
         self._webhooks = webhooks
@@ -91,23 +91,23 @@ class Timeline:
     def _reconcile(self) -> None:
         """Until nothing more is found, and what was found has settled."""
         for _ in range(ROUNDS_PER_STEP_MAX):
-            if not self._reconciled():
+            if not self._all_ticked(self._reconcilers):
                 return
             self._settle()
         raise Unsettled(f"differences went on for {ROUNDS_PER_STEP_MAX} rounds")
 
     def _settle(self) -> None:
         for _ in range(ROUNDS_PER_STEP_MAX):
-            worked = self._ticked(self._tick)
+            worked = self._all_ticked(self._ticks)
             sent = self._webhooks is None or self._webhooks.settle(SETTLE_SECONDS_MAX)
             handled = sum(pump.drain() for pump in self._pumps)
             if sent and not worked and not handled:
                 return
         raise Unsettled(f"work went on for {ROUNDS_PER_STEP_MAX} rounds at {self._clock.now():%Y-%m-%d %H:%M}")
 
-    def _reconciled(self) -> bool:
-        """Whether a reconciler found something that nothing else had brought."""
-        worked = [self._ticked(reconciler) for reconciler in self._reconcilers]
+    def _all_ticked(self, ticks: tuple[Tick, ...]) -> bool:
+        """Whether one of them found something to do; each has its turn."""
+        worked = [self._ticked(tick) for tick in ticks]
         return any(worked)
 
     def _ticked(self, tick: Tick) -> bool:
@@ -125,8 +125,8 @@ class Timeline:
 
     def _minute(self) -> None:
         try:
-            self._ticked(self._tick)
-            self._reconciled()
+            self._all_ticked(self._ticks)
+            self._all_ticked(self._reconcilers)
             self.after_minute()
         except Exception:  # noqa: BLE001  # the edge: a schedule that fails is logged and runs again in a minute
             _log.exception("the minute's tick failed")

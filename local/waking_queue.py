@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from chalicelib.dynamo.rows import Key
 from chalicelib.flows.context import Queue
 
 
@@ -14,6 +15,7 @@ class WakingQueue:
         self._queue = queue
         self.on_inbox: Callable[[], None] = _nobody
         self.on_outbox: Callable[[], None] = _nobody
+        self.on_holdings: Callable[[], None] = _nobody
 
     def nudge_inbox(self, event_id: str) -> None:
         self._queue.nudge_inbox(event_id)
@@ -22,6 +24,10 @@ class WakingQueue:
     def nudge_outbox(self, message_id: str) -> None:
         self._queue.nudge_outbox(message_id)
         self.on_outbox()
+
+    def nudge_holdings(self, keys: Sequence[Key]) -> None:
+        self._queue.nudge_holdings(keys)
+        self.on_holdings()
 
 
 def _nobody() -> None:

@@ -160,7 +160,8 @@ class _Books:
             got: Counter[int] = Counter()
             for entry in self.granted[ident]:
                 for portion in entry.portions:
-                    got[entry.unit.service_id] += portion.granted
+                    came_again = delivery.plan is not None and not portion.lot_id.endswith("_0")
+                    got[entry.unit.service_id] += 0 if came_again else portion.granted
             paid = invoice.is_paid and not invoice.undelivered
             if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
                 wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
@@ -233,6 +234,8 @@ class _Books:
         got: Counter[tuple[str, str]] = Counter()
         for ident, invoice in self.invoices.items():
             for entry in self.granted[ident]:
+                if entry.id not in invoice.reversed_units and _untouched(entry, invoice):
+                    continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
                 revoked = sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in entry.portions)
@@ -413,6 +416,15 @@ class _Books:
             if len(kept) > 1:
                 wrong.append(f"person {user_id} is {len(kept)} customers at Stripe")
         return wrong
+
+
+def _over_before(entry: Entry, invoice: Invoice) -> bool:
+    """Whether what was granted had ended when money first went back, or came again after it last did."""
+    ends = [portion.expires_at for portion in entry.portions]
+    times = [refund.created_at for refund in invoice.refunds]
+    if not times:
+        return False
+    return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
 
 
 def _ended(row: Row) -> bool:

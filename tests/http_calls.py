@@ -28,6 +28,7 @@ def some_settings(**changed: Any) -> Settings:
         "sqs_url": NOWHERE,
         "inbox_queue_url": f"{NOWHERE}/inbox",
         "outbox_queue_url": f"{NOWHERE}/outbox",
+        "holdings_queue_url": f"{NOWHERE}/holdings",
         "files_bucket": "test-files",
         "mail_from": "purser@example.com",
         "stripe_secret_key": "sk_test_0123456789",

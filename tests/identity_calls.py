@@ -26,6 +26,7 @@ def settings() -> Settings:
             "table": "purser-tests",
             "inbox_queue_url": "http://127.0.0.1/inbox",
             "outbox_queue_url": "http://127.0.0.1/outbox",
+            "holdings_queue_url": "http://127.0.0.1/holdings",
             "files_bucket": "test-files",
             "mail_from": "billing@example.com",
             "stripe_secret_key": "sk_test_0123456789",

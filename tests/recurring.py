@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.books.subscriptions import queries as subscriptions
-from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.model import Financing, Subscription
-from chalicelib.flows.recurring.tend import tend
 from tests.world import Person, World
 
 ROUNDS_MAX = 30
@@ -17,8 +15,7 @@ ROUNDS_MAX = 30
 def run(world: World) -> None:
     """Everything that is due now."""
     for _ in range(ROUNDS_MAX):
-        for key in subscriptions.due_holdings(world.table, world.now):
-            tend(world.runtime.context(world.now), key)
+        world.renew()
         world.settle()
         if not subscriptions.due_holdings(world.table, world.now):
             return
@@ -53,7 +50,8 @@ def subscribed(world: World, plan: str = "basic", *, person: Person | None = Non
 def holding(person: Person) -> Subscription | Financing:
     """The only one that a person has, as its row is."""
     table = person.world.table
-    found = [*subscriptions.subscriptions(table, person.user_id), *subscriptions.financings(table, person.user_id)]
+    found: list[Subscription | Financing] = [*subscriptions.subscriptions(table, person.user_id)]
+    found += subscriptions.financings(table, person.user_id)
     (one,) = found
     return one
 
@@ -62,7 +60,8 @@ def shown(person: Person, status: str | None = None) -> Any:
     """The only one that the API shows."""
     query = "" if status is None else f"?status={status}"
     answer = person.get(f"/v1/payments/me/subscription{query}").json
-    (one,) = [*answer["subscriptions"], *answer["plan_financings"]]
+    found: list[Any] = [*answer["subscriptions"], *answer["plan_financings"]]
+    (one,) = found
     return one
 
 
@@ -74,9 +73,3 @@ def paid(person: Person) -> list[float]:
 def mails(world: World, words: str) -> list[str]:
     """To whom mails went whose subject has these words."""
     return [mail.to for mail, _ in world.mailer.sent if words in mail.subject]
-
-
-def version_of(person: Person) -> int:
-    row = person.world.table.get(store.holding_key(holding(person)))
-    assert row is not None
-    return row.version

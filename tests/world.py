@@ -6,29 +6,28 @@ until `deliver`. Nothing happens by itself, so a test decides what comes late, t
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from app import app
 from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy, NewUser
 from chalicelib.books.outbox.port import Mail
+from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.table import Table
 from chalicelib.entrypoints import _wiring, schedules, workers
-from chalicelib.entrypoints._served import SERVED
 from chalicelib.entrypoints._wiring import Runtime
 from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
 from local.stripe_standin.machine import Standin
+from tests.gateway_events import gateway_event
 from tests.simulation.engine import TABLE_NAME, Engine, EngineTable
 from tests.simulation.rows import Rows
 
@@ -106,6 +105,7 @@ class HeldQueue:
 
     inbox: list[str] = field(default_factory=list)
     outbox: list[str] = field(default_factory=list)
+    holdings: list[Key] = field(default_factory=list)
     lost: bool = False
 
     def nudge_inbox(self, event_id: str) -> None:
@@ -116,7 +116,14 @@ class HeldQueue:
         if not self.lost:
             self.outbox.append(message_id)
 
-    def nudge_holdings(self, keys) -> None: ...
+    def nudge_holdings(self, keys: Sequence[Key]) -> None:
+        if not self.lost:
+            self.holdings.extend(keys)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a nudge does."""
+        return bool(self.inbox or self.outbox or self.holdings)
 
 
 @dataclass
@@ -150,7 +157,7 @@ class Moment:
     now: datetime
     rows: Any
     stripe: dict[str, Any]
-    nudges: tuple[list[str], list[str]]
+    nudges: tuple[list[str], list[str], list[Key]]
     sent: list[tuple[Mail, str]]
 
 
@@ -218,7 +225,7 @@ class World:
             raw = json.dumps(body).encode()
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
-        event = _gateway_event(method, path, sent, raw)
+        event = gateway_event(method, path, sent, raw)
         if event is None:
             raise LookupError(f"API Gateway would not let {method} {path} through")
         answer = app(event, None)
@@ -247,16 +254,23 @@ class World:
 
     def work(self) -> None:
         """Work on every nudge."""
-        while self.queue.inbox or self.queue.outbox:
+        while self.queue.waits:
             inbox, self.queue.inbox = self.queue.inbox, []
             outbox, self.queue.outbox = self.queue.outbox, []
-            workers.handle_inbox(batch("event_id", inbox))
-            workers.handle_outbox(batch("message_id", outbox))
+            holdings, self.queue.holdings = self.queue.holdings, []
+            workers.handle_inbox(batch({"event_id": event_id} for event_id in inbox))
+            workers.handle_holdings(batch({"pk": key.pk, "sk": key.sk} for key in holdings))
+            workers.handle_outbox(batch({"message_id": message_id} for message_id in outbox))
 
     def settle(self) -> None:
-        """Deliver and work until it is quiet."""
-        while self.deliver() or self.queue.inbox or self.queue.outbox:
+        """Do what is due about subscriptions and financings, deliver and work until it is quiet."""
+        self.renew()
+        while self.deliver() or self.queue.waits:
             self.work()
+
+    def renew(self) -> dict[str, int]:
+        """The tick of subscriptions and financings: it nudges, and the work waits until `work`."""
+        return schedules.renew({})
 
     def resting(self) -> bool:
         """Whether no row waits in the due index, now or later, but for what recurs: a sweep would find nothing."""
@@ -285,7 +299,7 @@ class World:
         return {f"{row['pk']['S']} {row['sk']['S']}": json.dumps(row, sort_keys=True) for row in self.memory.copy()}
 
     def moment(self) -> Moment:
-        nudges = (list(self.queue.inbox), list(self.queue.outbox))
+        nudges = (list(self.queue.inbox), list(self.queue.outbox), list(self.queue.holdings))
         return Moment(self.now, self.memory.copy(), self.standin.dump(), nudges, list(self.mailer.sent))
 
     def go_back(self, moment: Moment) -> None:
@@ -294,7 +308,8 @@ class World:
         self.now = moment.now
         self.standin.load(moment.stripe)
         self.standin.control("DELETE", "/_control", {}, int(self.now.timestamp()))
-        self.queue.inbox, self.queue.outbox = list(moment.nudges[0]), list(moment.nudges[1])
+        inbox, outbox, holdings = moment.nudges
+        self.queue.inbox, self.queue.outbox, self.queue.holdings = list(inbox), list(outbox), list(holdings)
         self.queue.lost = False
         self.mailer.sent = list(moment.sent)
 
@@ -317,6 +332,7 @@ def a_world(
         "table": TABLE_NAME,
         "inbox_queue_url": "memory:inbox",
         "outbox_queue_url": "memory:outbox",
+        "holdings_queue_url": "memory:holdings",
         "files_bucket": "memory-files",
         "mail_from": "billing@example.com",
         "stripe_secret_key": STRIPE_KEY,
@@ -352,47 +368,9 @@ def _open(world: World, load_catalog: Callable[[Table, int, datetime], None]) ->
         _opened[load_catalog] = (world.academy_id, world.memory.copy())
 
 
-def batch(name: str, ids: list[str]) -> dict[str, Any]:
+def batch(bodies: Iterable[dict[str, str]]) -> dict[str, Any]:
     """Nudges as SQS hands them over."""
-    return {
-        "Records": [{"messageId": f"m{number}", "body": json.dumps({name: ident})} for number, ident in enumerate(ids)]
-    }
-
-
-def _gateway_event(method: str, path: str, headers: dict[str, str], raw: bytes | None) -> dict[str, Any] | None:
-    """The event of a REST API for the route that serves this path, or None where there is none.
-
-    A word in a path goes before a variable there, whatever methods the two have.
-    """
-    parts = urlsplit(path)
-    found = {template: variables for template in SERVED if (variables := _match(template, parts.path)) is not None}
-    template = min(found, key=lambda one: one.replace("{", "\x7f"), default=None)
-    if template is None or method not in SERVED[template][1]:
-        return None
-    return {
-        "requestContext": {
-            "httpMethod": method,
-            "resourcePath": template,
-            "path": parts.path,
-            "requestId": "a-request",
-        },
-        "headers": headers,
-        "multiValueQueryStringParameters": parse_qs(parts.query, keep_blank_values=True) or None,
-        "pathParameters": found[template] or None,
-        "stageVariables": None,
-        "body": None if raw is None else base64.b64encode(raw).decode(),
-        "isBase64Encoded": raw is not None,
-    }
-
-
-def _match(template: str, path: str) -> dict[str, str] | None:
-    wanted, given = template.split("/"), path.split("/")
-    if len(wanted) != len(given):
-        return None
-    pairs = list(zip(wanted, given, strict=True))
-    if any(pattern != part for pattern, part in pairs if not pattern.startswith("{")):
-        return None
-    return {pattern[1:-1]: part for pattern, part in pairs if pattern.startswith("{")}
+    return {"Records": [{"messageId": f"m{number}", "body": json.dumps(body)} for number, body in enumerate(bodies)]}
 
 
 def _counting() -> Callable[[int], int]:

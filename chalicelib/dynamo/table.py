@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.config import Config
@@ -78,6 +78,14 @@ class _List:
     partition: str
     range_name: str
     prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that waits in the due index, and since when."""
+
+    key: Key
+    at: datetime
 
 
 class Table:
@@ -178,17 +186,18 @@ class Table:
         request["ExpressionAttributeValues"] |= {":first": {"S": first}, ":last": {"S": last}}
         return self._page(request, limit, False, cursor, _List("ref", ref, "ref_sk", ""))
 
-    def due(self, kind: str, now: datetime) -> list[Key]:
-        """Keys of the rows of a kind whose time has come, at most a hundred of each shard."""
+    def due(self, kind: str, now: datetime) -> list[Due]:
+        """The rows of a kind whose time has come, the oldest first, at most a hundred of each shard."""
         until = int(now.timestamp())
-        return [
-            key
+        found = [
+            due
             for shard in keys.due_shards(kind)
-            for key in self.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
+            for due in self.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
         ]
+        return sorted(found, key=lambda due: due.at)
 
-    def query_due(self, shard: str, *, until: int, limit: int) -> list[Key]:
-        """Keys of the rows of a shard that are due at or before `until` (unix seconds), the oldest first."""
+    def query_due(self, shard: str, *, until: int, limit: int) -> list[Due]:
+        """The rows of a shard that are due at or before `until` (unix seconds), the oldest first."""
         request = {
             "TableName": self.name,
             "IndexName": "due",
@@ -196,7 +205,8 @@ class Table:
             "ExpressionAttributeValues": {":shard": {"S": shard}, ":until": {"N": str(until)}},
             "Limit": limit,
         }
-        return [decode(item).key for item in self.call("Query", request)["Items"]]
+        rows = (decode(item) for item in self.call("Query", request)["Items"])
+        return [Due(row.key, datetime.fromtimestamp(int(str(row.values["due_at"])), UTC)) for row in rows]
 
     def call(self, operation: str, request: Encoded) -> Any:
         """One round trip. Raises TryLater where the table is busy or away, ClientError for all else."""

@@ -15,6 +15,8 @@ from chalicelib.books.drift.model import Drift, DriftStatus, WalkName
 from chalicelib.books.enrollment import queries as enrollment
 from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.outbox import queries as outbox
+from chalicelib.books.subscriptions.queries import due_holdings
+from chalicelib.books.teams.queries import due_seats
 from chalicelib.books.waiting import queries as waiting
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
@@ -56,6 +58,20 @@ def sweep(event: Mapping[str, Any]) -> dict[str, int]:
         ),
         "messages": _each(outbox.due(table, now), lambda message_id: work_message(found, message_id)),
     }
+
+
+def renew(event: Mapping[str, Any]) -> dict[str, int]:
+    """Nudge each subscription, financing and seat about which something must be done, and say how late we are.
+
+    Reads what is due and nothing else; the workers do it. Answers how many there were.
+    """
+    found = runtime()
+    now = found.clock()
+    due = sorted([*due_holdings(found.table, now), *due_seats(found.table, now)], key=lambda one: one.at)
+    found.queue.nudge_holdings([one.key for one in due])
+    late = max(0, int((now - due[0].at).total_seconds())) if due else 0
+    _observe.measure({"HoldingsDue": len(due), "HoldingsLateSeconds": late})
+    return {"holdings": len(due)}
 
 
 def catch_up(event: Mapping[str, Any]) -> dict[str, int]:

@@ -1,4 +1,6 @@
-"""Queue handlers: one stored event, one message. What fails is kept on its row; only an outage sends a message back."""
+"""Queue handlers: one stored event, one message, one holding. What fails is kept on its row, and only an outage
+sends a message back.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,13 @@ from typing import Any
 from chalicelib.adapters.stripe.events import TOPICS
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.inbox.queries import EventNotFound
+from chalicelib.books.teams.store import SEAT_PREFIX
+from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
 from chalicelib.flows.reconcile.handle_event import fail_event, handle_event
+from chalicelib.flows.recurring.tend import tend
+from chalicelib.flows.teams.tend_seat import tend_seat
 from chalicelib.flows.telling.send import send
 from chalicelib.kernel.errors import TryLater
 
@@ -27,6 +33,11 @@ def handle_inbox(event: Mapping[str, Any]) -> dict[str, Any]:
 def handle_outbox(event: Mapping[str, Any]) -> dict[str, Any]:
     """Handle a batch of nudges of the outbox. Answers which of them must come again."""
     return _batch(event, lambda found, body: work_message(found, str(body["message_id"])))
+
+
+def handle_holdings(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Handle a batch of nudges of holdings. Answers which of them must come again."""
+    return _batch(event, lambda found, body: work_holding(found, Key(str(body["pk"]), str(body["sk"]))))
 
 
 def work_event(found: Runtime, event_id: str) -> None:
@@ -48,6 +59,12 @@ def work_event(found: Runtime, event_id: str) -> None:
 def work_message(found: Runtime, message_id: str) -> None:
     """Send one message of the outbox."""
     send(found.context(found.clock()), found.mailer, message_id)
+
+
+def work_holding(found: Runtime, key: Key) -> None:
+    """Do everything that is due about one subscription or financing, or about a seat of one."""
+    work = tend_seat if key.sk.startswith(SEAT_PREFIX) else tend
+    work(found.context(found.clock()), key)
 
 
 def _report(event: Event) -> None:

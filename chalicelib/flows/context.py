@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.books.billing.gateway import Gateway
+from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.ids import RandomBits
 
@@ -21,6 +23,12 @@ class Queue(Protocol):
 
     def nudge_outbox(self, message_id: str) -> None:
         """Say that a message waits to be sent. Never raises: what fails is logged and counted."""
+
+    def nudge_holdings(self, keys: Sequence[Key]) -> None:
+        """Say that something must be done about the holdings of these rows, in this order as far as it may be.
+
+        Never raises: what fails is logged and counted.
+        """
 
 
 class SpentPolicy(StrEnum):

@@ -40,7 +40,8 @@ class Span:
 
 
 def boundary(origin: datetime, span: Span, number: int) -> datetime:
-    """The instant `number` spans after `origin`; 0 is the origin itself."""
+    """The instant `number` spans after `origin`, in UTC; 0 is the origin itself. Raises ValueError without a zone."""
+    origin = _in_utc(origin)
     if span.unit is Unit.DAY:
         return origin + timedelta(days=span.every * number)
     if span.unit is Unit.WEEK:
@@ -58,12 +59,20 @@ def after(origin: datetime, span: Span) -> datetime:
 
 def latest_boundary(origin: datetime, span: Span, now: datetime) -> int:
     """The number of the latest boundary at or before `now`; -1 before the origin."""
+    origin, now = _in_utc(origin), _in_utc(now)
     if now < origin:
         return -1
     if span.unit in (Unit.DAY, Unit.WEEK):
         return (now - origin) // (after(origin, span) - origin)
     number = ((now.year - origin.year) * 12 + now.month - origin.month) // span.months
     return number if boundary(origin, span, number) <= now else number - 1
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The instant on UTC's calendar: in a zone whose clock is put forward and back, days have 23 and 25 hours."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at} is no instant: it has no zone")
+    return at.astimezone(UTC)
 
 
 def utc(seconds: float) -> datetime:

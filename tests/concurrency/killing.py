@@ -107,6 +107,7 @@ class Processes:
             "PURSER_REGION": REGION,
             "PURSER_INBOX_QUEUE_URL": settings.inbox_queue_url,
             "PURSER_OUTBOX_QUEUE_URL": settings.outbox_queue_url,
+            "PURSER_HOLDINGS_QUEUE_URL": settings.holdings_queue_url,
             "PURSER_FILES_BUCKET": settings.files_bucket,
             "PURSER_MAIL_FROM": settings.mail_from,
             "PURSER_STRIPE_SECRET_KEY": STRIPE_KEY,
@@ -134,15 +135,15 @@ def processes(world: ParallelWorld, endpoint_url: str, mails_file: Path) -> Iter
         server.stop()
 
 
-def two_queues(endpoint_url: str) -> dict[str, str]:
+def new_queues(endpoint_url: str) -> dict[str, str]:
     """New queues, as settings."""
     sqs = client("sqs", region=REGION, endpoint_url=endpoint_url)
     named = uuid.uuid4().hex
-    return {
-        "sqs_url": endpoint_url,
-        "inbox_queue_url": str(sqs.create_queue(QueueName=f"inbox-{named}")["QueueUrl"]),
-        "outbox_queue_url": str(sqs.create_queue(QueueName=f"outbox-{named}")["QueueUrl"]),
+    made = {
+        f"{name}_queue_url": str(sqs.create_queue(QueueName=f"{name}-{named}")["QueueUrl"])
+        for name in ("inbox", "outbox", "holdings")
     }
+    return {"sqs_url": endpoint_url, **made}
 
 
 def charge_and_crash(world: ParallelWorld, people: list[Person], *, each: int) -> None:

@@ -145,6 +145,7 @@ def a_parallel_world(table: Table, **changes: Any) -> Iterator[ParallelWorld]:
         "table": table.name,
         "inbox_queue_url": "memory:inbox",
         "outbox_queue_url": "memory:outbox",
+        "holdings_queue_url": "memory:holdings",
         "files_bucket": "memory-files",
         "mail_from": "billing@example.com",
         "stripe_secret_key": STRIPE_KEY,

@@ -53,11 +53,13 @@ def work(settings: Settings) -> None:
     """What Lambda's queue triggers and the minute's tick do, in a hurry."""
     pumps = [_pump("inbox", settings.inbox_queue_url, settings, workers.handle_inbox) for _ in range(PUMPS)]
     pumps.append(_pump("outbox", settings.outbox_queue_url, settings, workers.handle_outbox))
+    pumps.append(_pump("holdings", settings.holdings_queue_url, settings, workers.handle_holdings))
     for pump in pumps:
         pump.start()
     _say("ready")
     while True:
         schedules.sweep({})
+        schedules.renew({})
         time.sleep(SWEEP_EVERY_SECONDS)
 
 

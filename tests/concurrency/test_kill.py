@@ -21,7 +21,7 @@ from chalicelib.dynamo.rows import Row
 from chalicelib.kernel.ids import derived
 from local.ministack import Ministack
 from local.stripe_standin.machine import Outgoing
-from tests.concurrency.killing import Processes, charge_and_crash, processes, two_queues, wait_until
+from tests.concurrency.killing import Processes, charge_and_crash, new_queues, processes, wait_until
 from tests.concurrency.parallel import ParallelWorld, a_parallel_world, a_table
 from tests.services import MINISTACK, Engine
 
@@ -39,7 +39,7 @@ def started(ministack: Ministack, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
     with (
         a_table(Engine(MINISTACK, ministack.url)) as table,
-        a_parallel_world(table, **two_queues(ministack.url)) as world,
+        a_parallel_world(table, **new_queues(ministack.url)) as world,
         processes(world, ministack.url, tmp_path / "mails") as made,
     ):
         yield made

@@ -66,7 +66,7 @@ def disputed(values: Values, turns: int = 1) -> Values:
 def reversed_(read: Values, target: Target, *, before: int = 0) -> Sequence[Write]:
     """The writes of somebody who read the page so."""
     one = reversal(GRANT, balance(read), target, invoice_id=100, reversed_before=before)
-    return store.reversal_writes(HOLDER, one, cause="invoice:100", version=3, now=NOW)
+    return store.reversal_writes(HOLDER, [one], cause="invoice:100", version=3, now=NOW)
 
 
 def collected(read: Values, *lots: tuple[str, int]) -> list[Write]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Encoded, Key, Values, encode
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.table import Due, Table
 from chalicelib.dynamo.writes import (
     TRANSACTION_ITEMS_MAX,
     Check,
@@ -214,7 +215,7 @@ class TestReads:
 
     def test_a_row_is_in_a_sparse_index_only_while_it_has_its_keys(self, table: Table) -> None:
         fill(table, {HERE: {"due_shard": "D#0", "due_at": 5, "ref": "R", "ref_sk": "s"}, THERE: {"due_shard": "D#0"}})
-        assert table.query_due("D#0", until=5, limit=9) == [HERE]
+        assert table.query_due("D#0", until=5, limit=9) == [Due(HERE, datetime.fromtimestamp(5, UTC))]
         gone = (Path("due_shard").remove(), Path("due_at").remove(), Path("ref").remove(), Path("ref_sk").remove())
         commit(table, [Update(key=HERE, actions=gone, condition=present, refused=refused("update"))])
         assert table.query_due("D#0", until=5, limit=9) == []
@@ -222,5 +223,5 @@ class TestReads:
 
     def test_what_is_due_comes_oldest_first_up_to_a_limit(self, table: Table) -> None:
         fill(table, {Key("U", f"{at:02d}"): {"due_shard": "D#0", "due_at": at} for at in (7, 10, 9, 100)})
-        assert [key.sk for key in table.query_due("D#0", until=99, limit=2)] == ["07", "09"]
-        assert [key.sk for key in table.query_due("D#0", until=9, limit=9)] == ["07", "09"]
+        assert [due.key.sk for due in table.query_due("D#0", until=99, limit=2)] == ["07", "09"]
+        assert [due.key.sk for due in table.query_due("D#0", until=9, limit=9)] == ["07", "09"]

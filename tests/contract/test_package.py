@@ -24,7 +24,9 @@ OUT = PROJECT / "build" / "package" / "test"
 STAGE = "test"
 OURS = ("app.py", "chalicelib/", "__pycache__/app.")
 IMPORT_SECONDS_MAX = 120
-RATES = {"SweepTick": "rate(1 minute)", "CatchUpTick": "rate(5 minutes)", "CompareTick": "rate(15 minutes)"}
+RATES = {"SweepTick": "rate(1 minute)", "RenewTick": "rate(1 minute)"}
+RATES |= {"CatchUpTick": "rate(5 minutes)", "CompareTick": "rate(15 minutes)"}
+QUEUE_OF_WORKER = {"InboxWorker": "InboxQueue", "OutboxWorker": "OutboxQueue", "HoldingsWorker": "HoldingsQueue"}
 API_RESOURCES_MAX = 300  # API Gateway's quota for a REST API, as long as nobody asked AWS to raise it
 
 
@@ -129,7 +131,8 @@ class TestImports:
     def test_the_application_imports_from_the_zip_alone(self, unzipped: Path) -> None:
         program = (
             "import app\n"
-            "names = 'app inbox_worker outbox_worker sweep_tick catch_up_tick compare_tick'\n"
+            "names = 'app inbox_worker outbox_worker holdings_worker'\n"
+            "names += ' sweep_tick renew_tick catch_up_tick compare_tick'\n"
             "for name in names.split(): assert callable(getattr(app, name))\n"
             "print(app.__file__, len(app.app.routes))"
         )
@@ -189,20 +192,29 @@ class TestTemplate:
             for name, one in template["Resources"].items()
             if one["Type"] == "AWS::Serverless::Function"
         }
-        assert set(functions) == {"APIHandler", "InboxWorker", "OutboxWorker", *RATES}
+        assert set(functions) == {"APIHandler", *QUEUE_OF_WORKER, *RATES}
         runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
         for properties in functions.values():
             assert properties["Runtime"] == runtime
             assert properties["MemorySize"] >= 512
             assert set(properties["Role"]) == {"Fn::GetAtt"}
         assert functions["APIHandler"]["Timeout"] == 29
-        for worker, queue in (("InboxWorker", "InboxQueue"), ("OutboxWorker", "OutboxQueue")):
+        for worker, queue in QUEUE_OF_WORKER.items():
             (event,) = functions[worker]["Events"].values()
             assert event["Properties"]["Queue"] == {"Fn::GetAtt": [queue, "Arn"]}
             assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         for name, rate in RATES.items():
             (tick,) = functions[name]["Events"].values()
             assert tick["Properties"]["Schedule"] == rate
+
+    def test_no_more_renew_at_once_than_stripe_takes(self, template: dict[str, Any]) -> None:
+        found = {}
+        for worker in QUEUE_OF_WORKER:
+            (event,) = template["Resources"][worker]["Properties"]["Events"].values()
+            found[worker] = (event["Properties"]["BatchSize"], event["Properties"].get("ScalingConfig"))
+        at_once = {"MaximumConcurrency": {"Ref": "HoldingsAtOnceMax"}}
+        assert found == {"InboxWorker": (10, None), "OutboxWorker": (10, None), "HoldingsWorker": (5, at_once)}
+        assert template["Parameters"]["HoldingsAtOnceMax"]["Default"] == 10
 
     def test_no_secret_is_in_it(self, template: dict[str, Any]) -> None:
         text = json.dumps(template)

@@ -287,14 +287,15 @@ class TestTheRealStack:
         assert table["DeletionProtectionEnabled"] is True
         assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"due", "by_ref"}
         functions = real_place.clients["lambda"].list_functions()["Functions"]
-        assert len(functions) == 6
+        assert len(functions) == 8
         for function in functions:
             variables = function["Environment"]["Variables"]
             assert variables["PURSER_TABLE"] == real_stack["TableName"]
             assert variables["PURSER_INBOX_QUEUE_URL"] == real_stack["InboxQueueUrl"]
+            assert variables["PURSER_HOLDINGS_QUEUE_URL"] == real_stack["HoldingsQueueUrl"]
             assert variables["PURSER_MAIL_FROM"] == STACK_PARAMETERS["MailFrom"]
         mappings = real_place.clients["lambda"].list_event_source_mappings()["EventSourceMappings"]
-        assert len(mappings) == 2
+        assert len(mappings) == 3
         assert all(one["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for one in mappings)
         attributes = real_place.clients["sqs"].get_queue_attributes(
             QueueUrl=real_stack["InboxQueueUrl"], AttributeNames=["All"]
@@ -302,7 +303,7 @@ class TestTheRealStack:
         assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] == 5
         rules = real_place.clients["events"].list_rules()["Rules"]
         rates = sorted(rule["ScheduleExpression"] for rule in rules)
-        assert rates == ["rate(1 minute)", "rate(15 minutes)", "rate(5 minutes)"]
+        assert rates == ["rate(1 minute)", "rate(1 minute)", "rate(15 minutes)", "rate(5 minutes)"]
 
     def test_it_answers_through_the_gateway_with_its_secrets_and_its_table(
         self, real_place: Place, emulator: str, real_stack: dict[str, str]

@@ -23,6 +23,7 @@ SETTINGS = Settings.model_validate(
         "table": "unused",
         "inbox_queue_url": "unused",
         "outbox_queue_url": "unused",
+        "holdings_queue_url": "unused",
         "files_bucket": "unused",
         "mail_from": "billing@example.com",
         "stripe_secret_key": SECRET_KEY,

@@ -20,7 +20,9 @@ from unittest.mock import patch
 import pytest
 import stripe
 
+from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.dynamo.writes import backoff
+from chalicelib.flows.recurring.tend import tend
 from chalicelib.kernel.errors import TryLater
 from local.stripe_standin.inprocess import LOST_MESSAGE
 from tests.books import check_books
@@ -82,6 +84,7 @@ def outside_calls(world: World, *, fatal: int | str = 0, mishap: Mishap = Mishap
         ("stripe", world.stripe_client, "request"),
         ("queue", world.queue, "nudge_inbox"),
         ("queue", world.queue, "nudge_outbox"),
+        ("queue", world.queue, "nudge_holdings"),
         ("mailer", world.mailer, "send"),
     ]
     with ExitStack() as patches:
@@ -270,6 +273,7 @@ def told(world: World, _scenario: Scenario, start: Moment) -> None:
     """SQS hands over again what was not finished, and Stripe's webhooks come."""
     world.queue.inbox = [*start.nudges[0], *world.queue.inbox]
     world.queue.outbox = [*start.nudges[1], *world.queue.outbox]
+    world.queue.holdings = [*start.nudges[2], *world.queue.holdings]
     for step in STEPS:
         world.advance(**step)
         world.settle()
@@ -286,6 +290,8 @@ def swept(world: World, _scenario: Scenario, _start: Moment) -> None:
 def _tick(world: World) -> None:
     if not world.resting():
         world.sweep()
+    for due in subscriptions.due_holdings(world.table, world.now):
+        tend(world.runtime.context(world.now), due.key)
 
 
 def again(world: World, scenario: Scenario, start: Moment) -> None:

@@ -189,20 +189,22 @@ class TestEventFunctions:
     def test_hand_over_the_event_and_hand_back_what_failed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         failures = {"batchItemFailures": [{"itemIdentifier": "m2"}]}
         seen: list[Any] = []
-        _module(monkeypatch, "workers", handle_inbox=_keeping(seen, failures), handle_outbox=_keeping(seen, failures))
-        kept = _keeping(seen, None)
-        _module(monkeypatch, "schedules", sweep=kept, catch_up=kept, compare=kept)
+        failing, kept = _keeping(seen, failures), _keeping(seen, None)
+        _module(monkeypatch, "workers", handle_inbox=failing, handle_outbox=failing, handle_holdings=failing)
+        _module(monkeypatch, "schedules", sweep=kept, renew=kept, catch_up=kept, compare=kept)
         event = {"Records": [{"messageId": "m1", "body": "{}", "receiptHandle": "r"}]}
         assert app.inbox_worker(event, None) == failures
         assert app.outbox_worker(event, None) == failures
+        assert app.holdings_worker(event, None) == failures
         names = "version account region detail detail-type source time id resources"
         tick = dict.fromkeys(names.split())
-        for scheduled in (app.sweep_tick, app.catch_up_tick, app.compare_tick):
+        for scheduled in (app.sweep_tick, app.renew_tick, app.catch_up_tick, app.compare_tick):
             scheduled(tick, None)
-        assert seen == [event, event, tick, tick, tick]
+        assert seen == [event] * 3 + [tick] * 4
 
     def test_are_those_that_the_template_knows(self) -> None:
-        workers, ticks = {"inbox_worker", "outbox_worker"}, {"sweep_tick", "catch_up_tick", "compare_tick"}
+        workers = {"inbox_worker", "outbox_worker", "holdings_worker"}
+        ticks = {"sweep_tick", "renew_tick", "catch_up_tick", "compare_tick"}
         assert {source.name for source in app.app.event_sources} == workers | ticks
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Values
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.table import Due, Table
 from chalicelib.dynamo.writes import Put, Update, absent, commit, never
 
 STOCK = Key("STOCK#1", "STOCK")
@@ -60,4 +61,5 @@ class TestTheDeclaredTable:
             values: Values = {"due_shard": "D#0", "due_at": due_at}
             row = Put(key=Key(f"ROW#{number}", "ROW"), values=values, condition=absent, refused=never("made twice"))
             commit(real_table, [row])
-        assert real_table.query_due("D#0", until=150, limit=10) == [Key("ROW#0", "ROW")]
+        found = real_table.query_due("D#0", until=150, limit=10)
+        assert found == [Due(Key("ROW#0", "ROW"), datetime.fromtimestamp(100, UTC))]

@@ -66,14 +66,14 @@ class TestAdvancing:
     def test_stops_at_every_day_and_at_the_end(self) -> None:
         clock = MovableClock()
         work, couriers = Work(clock), Couriers()
-        Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(2 * DAY_SECONDS + 60)
+        Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=couriers).advance(2 * DAY_SECONDS + 60)
         assert work.seen == [0, DAY_SECONDS, 2 * DAY_SECONDS, 2 * DAY_SECONDS + 60]
         assert couriers.settled == len(work.seen)
 
     def test_goes_on_with_a_day_until_it_has_settled(self) -> None:
         clock = MovableClock()
         work, couriers = Work(clock, due=3), Couriers()
-        Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(60)
+        Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=couriers).advance(60)
         assert couriers.settled == 2 * 4
 
     def test_reconciles_weekly_and_at_the_end_until_nothing_more_is_found(self) -> None:
@@ -86,7 +86,7 @@ class TestAdvancing:
             at.append(clock.offset_seconds / DAY_SECONDS)
             return {"events": next(found)}
 
-        timeline = Timeline(clock, tick=work.tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
+        timeline = Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=None, reconcilers=(reconcile,))
         timeline.advance(9 * DAY_SECONDS)
         assert at == [7, 7, 9]
 
@@ -96,7 +96,7 @@ class TestAdvancing:
         def reconcile(event: dict[str, Any], context: Any) -> dict[str, int]:
             return {"events": 1}
 
-        timeline = Timeline(clock, tick=Work(clock).tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
+        timeline = Timeline(clock, ticks=(Work(clock).tick,), pumps=(), webhooks=None, reconcilers=(reconcile,))
         with pytest.raises(Unsettled):
             timeline.advance(60)
 
@@ -104,13 +104,13 @@ class TestAdvancing:
         clock = MovableClock()
         work = Work(clock, due=ROUNDS_PER_STEP_MAX + 1)
         with pytest.raises(Unsettled):
-            Timeline(clock, tick=work.tick, pumps=(), webhooks=None).advance(DAY_SECONDS)
+            Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=None).advance(DAY_SECONDS)
 
     def test_moves_nothing_where_it_would_pass_the_end(self) -> None:
         clock = MovableClock()
         work = Work(clock)
         with pytest.raises(EndOfTime):
-            Timeline(clock, tick=work.tick, pumps=(), webhooks=None).advance(90 * 366 * DAY_SECONDS)
+            Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=None).advance(90 * 366 * DAY_SECONDS)
         assert (clock.offset_seconds, work.seen) == (0, [])
 
 

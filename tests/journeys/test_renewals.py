@@ -65,7 +65,7 @@ class TestAPeriod:
         check_books(world)
 
     def test_has_units_that_do_not_renew_for_as_long_as_it_is_paid(self, world: World) -> None:
-        person = subscribed(world, _lasting(world))
+        person = subscribed(world, lasting(world))
         assert person.put("/v1/payments/me/service/mentorship-service/consumptionsession/one").status == 201
         live(world, 100)
         assert (person.units("mentorship-service"), person.units("all-courses")) == (2, -1)
@@ -208,7 +208,7 @@ def _with_card(world: World, number: str) -> Person:
     return person
 
 
-def _lasting(world: World) -> str:
+def lasting(world: World) -> str:
     """A plan with three mentorships for the whole subscription, beside what is refilled and what is unlimited."""
     items = (
         PlanItem(link_id=1, item_id=1, service_id=CHAT),
@@ -252,7 +252,7 @@ class TestARefusal:
         subscribed(world, person=person)
 
     def test_keeps_the_access_for_the_days_of_grace(self, world: World) -> None:
-        person = refused(world, plan=_lasting(world))
+        person = refused(world, plan=lasting(world))
         live(world, 6)
         assert (person.units("all-courses"), person.units("mentorship-service")) == (-1, 3)
         assert person.units("ai-chat") == 0, "what is counted comes when it is paid"

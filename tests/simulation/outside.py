@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from chalicelib.books.outbox.port import Mail
+from chalicelib.dynamo.rows import Key
 from chalicelib.kernel.errors import TryLater
 from local.stripe_standin.inprocess import InProcessClient
 from tests.simulation import faults
@@ -17,7 +18,9 @@ from tests.simulation.engine import Clock, Engine, Request, refusal
 from tests.simulation.faults import Outside
 from tests.world import HeldMailer, HeldQueue
 
+T = TypeVar("T")
 NOWHERE = "https://dynamodb.invalid"
+BATCH_MESSAGES_MAX = 10
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
 STRIPE_ORDERS = {
     faults.LOST: "lose_answer",
@@ -114,19 +117,25 @@ class FaultyQueue(HeldQueue):
     outside: Outside | None = None
 
     def nudge_inbox(self, event_id: str) -> None:
-        self._nudge(event_id, self.inbox)
+        self._nudge([event_id], self.inbox)
 
     def nudge_outbox(self, message_id: str) -> None:
-        self._nudge(message_id, self.outbox)
+        self._nudge([message_id], self.outbox)
 
-    def _nudge(self, ident: str, to: list[str]) -> None:
+    def nudge_holdings(self, keys: Sequence[Key]) -> None:
+        for start in range(0, len(keys), BATCH_MESSAGES_MAX):
+            self._nudge(keys[start : start + BATCH_MESSAGES_MAX], self.holdings)
+
+    def _nudge(self, nudges: Sequence[T], to: list[T]) -> None:
+        """One call. Where it goes wrong, it does for one of the nudges: SQS may take some and not others."""
         assert self.outside is not None
 
         def otherwise(fault: str) -> None:
+            to.extend(nudges[1:])
             if fault == faults.NUDGE_DOUBLED:
-                to.extend((ident, ident))
+                to.extend((nudges[0], nudges[0]))
 
-        self.outside.meet("queue", ident, lambda: to.append(ident), otherwise)
+        self.outside.meet("queue", " ".join(map(str, nudges)), lambda: to.extend(nudges), otherwise)
 
 
 @dataclass

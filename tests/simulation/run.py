@@ -13,6 +13,8 @@ from datetime import timedelta
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
+from chalicelib.books.subscriptions.store import HOLDINGS_DUE
+from chalicelib.dynamo import keys
 from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
 from tests.simulation.actors.deliver import post
@@ -147,6 +149,7 @@ def _end(stage: Stage) -> None:
             break
         stage.pass_time(max(due - stage.now.timestamp(), ROUND_SECONDS_MIN))
         stage.act("the sweep", stage.sweep)
+        stage.act("the tick of holdings", stage.renew)
         for wrong in stage.watch.looked():
             stage.complain(wrong)
     else:
@@ -189,7 +192,7 @@ def _deliver_and_work(stage: Stage) -> None:
     while True:
         outgoing = stage.standin.take_delivery(int(stage.now.timestamp()))
         if outgoing is None:
-            if not stage.queue.inbox and not stage.queue.outbox:
+            if not stage.queue.waits:
                 return
             work(stage, most=10)
             continue
@@ -198,8 +201,13 @@ def _deliver_and_work(stage: Stage) -> None:
 
 
 def _next_due(stage: Stage) -> int | None:
-    """When a row or a webhook is next due; None where nothing waits."""
-    shards = stage.memory.indexes["due"].partitions.values()
-    waiting = [places[0][0] for places in shards if places]
+    """When a row or a webhook is next due; None where nothing waits, but for holdings whose time has not come."""
+    holdings = keys.due_shards(HOLDINGS_DUE)
+    shards = stage.memory.indexes["due"].partitions.items()
+    waiting = [
+        places[0][0]
+        for shard, places in shards
+        if places and (shard not in holdings or places[0][0] <= stage.now.timestamp())
+    ]
     delivery = stage.standin.world.deliveries.due_at()
     return min([*waiting, *([] if delivery is None else [delivery])], default=None)

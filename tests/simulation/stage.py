@@ -45,6 +45,7 @@ SETTINGS = {
     "table": TABLE_NAME,
     "inbox_queue_url": "memory:inbox",
     "outbox_queue_url": "memory:outbox",
+    "holdings_queue_url": "memory:holdings",
     "mail_from": "billing@example.com",
     "files_bucket": "purser-files",
     "stripe_secret_key": STRIPE_KEY,

@@ -61,7 +61,7 @@ class TestACopy:
         assert table.query_ref("R", limit=9).items == ()
         table.engine.rows.become(kept)
         assert everything(table) == before
-        assert table.query_due("D#0", until=5, limit=9) == [Key("P", "1")]
+        assert [due.key for due in table.query_due("D#0", until=5, limit=9)] == [Key("P", "1")]
         assert [row.key for row in table.query_ref("R", limit=9).items] == [Key("P", "1")]
 
 

@@ -120,7 +120,7 @@ class TestRetime:
 
         def reversing(page: Balance, target: Target) -> list[Write]:
             one = reversal(granted, page, target, invoice_id=1, reversed_before=0)
-            return store.reversal_writes(ADA, one, cause="invoice:1", version=len(page.heads) + page.turns, now=NOW)
+            return store.reversal_writes(ADA, [one], cause="invoice:1", version=len(page.heads) + page.turns, now=NOW)
 
         read_before = the_page(table)
         commit(table, retiming(read_before, a=LATER))

@@ -19,6 +19,7 @@ from chalicelib.adapters.queue import sqs
 from chalicelib.adapters.queue.sqs import SqsQueue
 from chalicelib.adapters.secrets import SecretNotEncrypted, SecretsUnreadable, read_secrets
 from chalicelib.books.outbox.port import Mail, Mailer, MailRefused
+from chalicelib.dynamo.rows import Key
 from chalicelib.flows.context import Queue
 from chalicelib.kernel.errors import TryLater
 from tests.identity_calls import settings
@@ -115,7 +116,7 @@ class TestSecrets:
 class TestNudges:
     @pytest.fixture
     def queue(self, aws: Aws) -> SqsQueue:
-        urls = {"inbox_queue_url": f"{aws.url}/1/inbox", "outbox_queue_url": f"{aws.url}/1/outbox"}
+        urls = {f"{name}_queue_url": f"{aws.url}/1/{name}" for name in ("inbox", "outbox", "holdings")}
         return SqsQueue(settings().model_copy(update={"sqs_url": aws.url, **urls}))
 
     def test_name_what_waits_and_go_to_its_queue(self, aws: Aws, queue: SqsQueue) -> None:
@@ -128,6 +129,33 @@ class TestNudges:
             (f"{aws.url}/1/outbox", {"message_id": "msg_1"}),
         ]
         assert queue.lost == 0
+
+    def test_of_holdings_go_ten_in_a_call_in_their_order(self, aws: Aws, queue: SqsQueue) -> None:
+        keys = [Key(f"USER#{number}", f"SUB#{number}") for number in range(21)]
+        queue.nudge_holdings(keys)
+        queue.nudge_holdings([])
+        sent = [request for _, request in aws.requests]
+        assert [len(request["Entries"]) for request in sent] == [10, 10, 1]
+        assert {request["QueueUrl"] for request in sent} == {f"{aws.url}/1/holdings"}
+        bodies = [json.loads(entry["MessageBody"]) for request in sent for entry in request["Entries"]]
+        assert bodies == [{"pk": key.pk, "sk": key.sk} for key in keys]
+        assert all(len({entry["Id"] for entry in request["Entries"]}) == len(request["Entries"]) for request in sent)
+        assert queue.lost == 0
+
+    def test_of_holdings_that_are_lost_are_logged_one_by_one_and_never_raise(
+        self, aws: Aws, queue: SqsQueue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        failed = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "to ada@example.com"}
+        aws.answers = [(200, {"Successful": [], "Failed": [failed]}), an_error("AccessDenied", 403)]
+        queue.nudge_holdings([Key("USER#1", f"SUB#{number}") for number in range(12)])
+        lost = [record.__dict__["fields"] for record in caplog.records]
+        assert [(one["nudge"]["sk"], one["cause"]) for one in lost] == [
+            ("SUB#1", "InternalError"),
+            ("SUB#10", "AccessDenied"),
+            ("SUB#11", "AccessDenied"),
+        ]
+        assert queue.lost == 3
+        assert "ada@example.com" not in caplog.text + str(lost)
 
     @pytest.mark.parametrize(
         ("answer", "cause"),

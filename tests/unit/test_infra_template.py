@@ -16,7 +16,10 @@ from infra.template import TemplateError, finish, fragments
 
 FUNCTIONS = {"APIHandler": "HttpRole", "InboxWorker": "InboxWorkerRole"}
 FUNCTIONS |= {"OutboxWorker": "OutboxWorkerRole", "SweepTick": "SweepTickRole"}
+FUNCTIONS |= {"HoldingsWorker": "HoldingsWorkerRole", "RenewTick": "RenewTickRole"}
 FUNCTIONS |= {"CatchUpTick": "CatchUpTickRole", "CompareTick": "CompareTickRole"}
+
+QUEUES = ("Inbox", "Outbox", "Holdings")
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +70,18 @@ class TestTable:
 class TestQueues:
     def test_each_is_encrypted_and_gives_up_after_five(self, resources: dict[str, Any]) -> None:
         queues = of_type(resources, "AWS::SQS::Queue")
-        assert set(queues) == {"InboxQueue", "InboxDeadLetters", "OutboxQueue", "OutboxDeadLetters"}
+        assert set(queues) == {f"{name}{kind}" for name in QUEUES for kind in ("Queue", "DeadLetters")}
         assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
-        for name in ("Inbox", "Outbox"):
+        for name in QUEUES:
             redrive = queues[f"{name}Queue"]["RedrivePolicy"]
             assert redrive["maxReceiveCount"] == 5
             assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [f"{name}DeadLetters", "Arn"]}
 
     def test_a_message_stays_hidden_for_six_times_the_workers_timeout(self, resources: dict[str, Any]) -> None:
         config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
-        for queue, worker in (("InboxQueue", "inbox_worker"), ("OutboxQueue", "outbox_worker")):
-            timeout = config["lambda_functions"][worker]["lambda_timeout"]
-            assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+        for name in QUEUES:
+            timeout = config["lambda_functions"][f"{name.lower()}_worker"]["lambda_timeout"]
+            assert resources[f"{name}Queue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
 
 class TestFiles:
@@ -132,8 +135,28 @@ class TestRights:
             for action in actions(statement)
             if action.startswith("dynamodb:")
         }
-        operations = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
-        assert allowed == {f"dynamodb:{name}" for name in (*operations, "ConditionCheckItem")}
+        operations = ["GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"]
+        if role == "RenewTickRole":
+            operations = ["Query"]
+        assert allowed == {f"dynamodb:{name}" for name in operations}
+
+    def test_the_tick_of_holdings_sees_what_is_due_and_nudges_and_can_read_no_row(
+        self, resources: dict[str, Any]
+    ) -> None:
+        found = {tuple(actions(one)): one["Resource"] for one in statements(resources, "RenewTickRole")}
+        assert found["dynamodb:Query",] == {"Fn::Sub": "${Table.Arn}/index/due"}
+        assert found["sqs:SendMessage",] == {"Fn::GetAtt": ["HoldingsQueue", "Arn"]}
+
+    def test_holdings_are_nudged_by_whoever_settles_payments_and_by_the_tick(self, resources: dict[str, Any]) -> None:
+        nudging = {
+            function
+            for function, role in FUNCTIONS.items()
+            if any(
+                "sqs:SendMessage" in actions(one) and "HoldingsQueue" in json.dumps(one["Resource"])
+                for one in statements(resources, role)
+            )
+        }
+        assert nudging == set(FUNCTIONS) - {"OutboxWorker", "CatchUpTick"}
 
     def test_every_operation_of_the_code_is_allowed_and_watched(self, resources: dict[str, Any]) -> None:
         called = table_operations(PROJECT / "chalicelib")
@@ -171,7 +194,9 @@ class TestRights:
             "HttpRole": [],
             "InboxWorkerRole": [{"Fn::GetAtt": ["InboxQueue", "Arn"]}],
             "OutboxWorkerRole": [{"Fn::GetAtt": ["OutboxQueue", "Arn"]}],
+            "HoldingsWorkerRole": [{"Fn::GetAtt": ["HoldingsQueue", "Arn"]}],
             "SweepTickRole": [],
+            "RenewTickRole": [],
             "CatchUpTickRole": [],
             "CompareTickRole": [],
         }
@@ -209,23 +234,23 @@ class TestAlarms:
             if one.get("Namespace") in ("AWS/SQS", "AWS/Lambda")
         }
         expected = {(metric, json.dumps({"Ref": name})) for metric in ("Errors", "Throttles") for name in FUNCTIONS}
-        for metric, queue in (
-            ("ApproximateNumberOfMessagesVisible", "InboxDeadLetters"),
-            ("ApproximateNumberOfMessagesVisible", "OutboxDeadLetters"),
-            ("ApproximateAgeOfOldestMessage", "InboxQueue"),
-            ("ApproximateAgeOfOldestMessage", "OutboxQueue"),
+        for metric, kind in (
+            ("ApproximateNumberOfMessagesVisible", "DeadLetters"),
+            ("ApproximateAgeOfOldestMessage", "Queue"),
         ):
-            expected.add((metric, json.dumps({"Fn::GetAtt": [queue, "QueueName"]})))
-        ticks = ("SweepTick", "CatchUpTick", "CompareTick")
+            expected |= {(metric, json.dumps({"Fn::GetAtt": [f"{name}{kind}", "QueueName"]})) for name in QUEUES}
+        ticks = ("SweepTick", "RenewTick", "CatchUpTick", "CompareTick")
         assert watched == expected | {("Invocations", json.dumps({"Ref": name})) for name in ticks}
 
-    def test_what_the_code_counts_raises_one_above_zero(self, resources: dict[str, Any]) -> None:
+    def test_what_the_code_counts_raises_one_above_zero_or_above_an_hour(self, resources: dict[str, Any]) -> None:
         alarms = of_type(resources, "AWS::CloudWatch::Alarm")
         own = {one["MetricName"]: one for one in alarms.values() if one.get("Namespace") == "Purser"}
         events = {"EventsParked", "EventsNotListedAnyMore"}
-        assert set(own) == {*events, "InvoicesPendingTooLong", "DriftOpen", "DriftNotCompared"}
-        for alarm in own.values():
-            assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+        assert set(own) == {*events, "InvoicesPendingTooLong", "DriftOpen", "DriftNotCompared", "HoldingsLateSeconds"}
+        for name, alarm in own.items():
+            threshold = 3600 if name == "HoldingsLateSeconds" else 0
+            assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (threshold, "GreaterThanThreshold")
+            assert alarm["Statistic"] == "Maximum"
             assert alarm["Dimensions"] == [{"Name": "service", "Value": _observe.SERVICE}]
             assert alarm["Namespace"] == _observe.NAMESPACE
 

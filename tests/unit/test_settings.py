@@ -14,6 +14,7 @@ ENVIRONMENT = {
     "PURSER_TABLE": "purser",
     "PURSER_INBOX_QUEUE_URL": "http://127.0.0.1/inbox",
     "PURSER_OUTBOX_QUEUE_URL": "http://127.0.0.1/outbox",
+    "PURSER_HOLDINGS_QUEUE_URL": "http://127.0.0.1/holdings",
     "PURSER_FILES_BUCKET": "files",
     "PURSER_MAIL_FROM": "billing@example.com",
     "PURSER_STRIPE_SECRET_KEY": "sk_test_0123456789",

@@ -200,4 +200,4 @@ def academy_invoice(table: Table, academy_id: int, invoice_id: int) -> StoredInv
 
 def due_invoices(table: Table, now: datetime) -> list[Key]:
     """Keys of the invoices that have been pending too long, at most a hundred a shard."""
-    return table.due(store.INVOICES_DUE, now)
+    return [due.key for due in table.due(store.INVOICES_DUE, now)]

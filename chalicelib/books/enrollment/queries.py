@@ -57,4 +57,4 @@ def open_invitations(table: Table, academy_id: int, *, limit: int, cursor: str |
 
 def due_invitations(table: Table, now: datetime) -> list[Key]:
     """Keys of accepted invitations that owe something since a minute, at most a hundred a shard."""
-    return table.due(store.DUE, now)
+    return [due.key for due in table.due(store.DUE, now)]

@@ -50,4 +50,4 @@ def received(table: Table, event_ids: Iterable[str]) -> frozenset[str]:
 
 def due(table: Table, now: datetime) -> list[str]:
     """Ids of pending events whose next try is due, at most a hundred a shard."""
-    return [key.pk.removeprefix("INBOX#") for key in table.due(store.DUE, now)]
+    return [due.key.pk.removeprefix("INBOX#") for due in table.due(store.DUE, now)]

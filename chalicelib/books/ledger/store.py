@@ -285,36 +285,43 @@ def _of_payment(portion: Portion, owed: Owed) -> bool:
     return portion.origin is not None and portion.origin.invoice_id == owed.invoice_id
 
 
-def reversal_writes(holder: Holder, reversal: Reversal, *, cause: str, version: int, now: datetime) -> list[Write]:
-    """Bring the lots of one grant to where a reversal wants them, and the entry of what was moved.
+def reversal_writes(
+    holder: Holder, reversals: Sequence[Reversal], *, cause: str, version: int, now: datetime
+) -> list[Write]:
+    """Bring the lots of grants of one page to where their reversals want them, and the entries of what was moved.
 
-    `version` is the invoice's, which makes the entry's id. Raises Moved where a lot was used, given back, frozen or
+    `version` is the invoice's, which makes the entries' ids. Raises Moved where a lot was used, given back, frozen or
     retimed since it was read.
     """
-    if not reversal.changes:
+    changing = [reversal for reversal in reversals if reversal.changes]
+    if not changing:
         return []
+    balance = changing[0].balance
     actions: list[Action] = [Path(TURNS).add(1)]
-    conditions = [_turns_as_read(reversal.balance), *map(_as_read, reversal.lots)]
-    for change in reversal.lots:
-        attribute = Path([LOT + change.portion.lot_id])
-        if change.before != change.after:
-            actions.append(attribute.remove() if change.after is None else attribute.set(lot_map(change.after)))
-    opened = sum((change.before is None) - (change.after is None) for change in reversal.lots)
+    conditions = [_turns_as_read(balance)]
+    opened = owed = 0
+    for reversal in changing:
+        conditions += map(_as_read, reversal.lots)
+        for change in reversal.lots:
+            attribute = Path([LOT + change.portion.lot_id])
+            if change.before != change.after:
+                actions.append(attribute.remove() if change.after is None else attribute.set(lot_map(change.after)))
+            opened += (change.before is None) - (change.after is None)
+        if reversal.owed.units != reversal.owed_before:
+            conditions.append(_owed_as_read(reversal))
+            actions.append(_owes(reversal.owed, reversal.owed.units))
+            owed += reversal.owed.units - reversal.owed_before if reversal.owed.collect else 0
+        if reversal.freezes_otherwise:
+            frozen = Path([FROZEN + reversal.grant.id])
+            actions.append(frozen.set(reversal.owed.invoice_id) if reversal.frozen else frozen.remove())
     if opened:
         actions.append(Path("lots").add(opened))
-    if reversal.owed.units != reversal.owed_before:
-        conditions.append(_owed_as_read(reversal))
-        actions.append(_owes(reversal.owed, reversal.owed.units))
-        if reversal.owed.collect:
-            debt = reversal.balance.debt
-            conditions.append(_debt_as_read(debt))
-            actions.append(_debt_now(debt + reversal.owed.units - reversal.owed_before))
-    if reversal.freezes_otherwise:
-        frozen = Path([FROZEN + reversal.grant.id])
-        actions.append(frozen.set(reversal.owed.invoice_id) if reversal.frozen else frozen.remove())
-    moving = reversal_entry(reversal, cause=cause, version=version, now=now)
-    key = balance_key(holder, reversal.grant.unit, reversal.balance.page)
-    return _moving(key, holder, reversal.balance, actions, conditions, *moving)
+    if owed:
+        conditions.append(_debt_as_read(balance.debt))
+        actions.append(_debt_now(balance.debt + owed))
+    moving = [entry for one in changing for entry in reversal_entry(one, cause=cause, version=version, now=now)]
+    key = balance_key(holder, balance.unit, balance.page)
+    return _moving(key, holder, balance, actions, conditions, *moving)
 
 
 def _as_read(change: LotChange) -> Condition:

@@ -18,4 +18,4 @@ def message(table: Table, message_id: str) -> tuple[Message, int] | None:
 
 def due(table: Table, now: datetime) -> list[str]:
     """Ids of messages that wait for a try at or before now, at most a hundred a shard."""
-    return [key.pk.removeprefix("OUTBOX#") for key in table.due(store.DUE, now)]
+    return [due.key.pk.removeprefix("OUTBOX#") for due in table.due(store.DUE, now)]

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.books.subscriptions.cycle import earlier, is_metered, period_invoice_id
-from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Status, Subscription, TermItem
+from chalicelib.books.subscriptions.model import Fate, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
 DUNNING_DAYS = (1, 3, 5, 7)
 """After how many days from the first refusal a payment is tried again (D78)."""
 TRIAL_TOLD_BEFORE = timedelta(days=3)
 DEARER_TOLD_BEFORE = timedelta(days=7)
+INSTANT = timedelta.resolution
 PAYING = frozenset({Status.ACTIVE, Status.FREE_TRIAL, Status.PAYMENT_ISSUE, Status.PAUSED})
 
 
@@ -63,11 +64,8 @@ def _steps(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.ended_at is not None or is_stopped(holding):
         return
     charge = charge_at(holding)
-    pausing = isinstance(holding, Subscription) and holding.pause is not None and holding.status is not Status.PAUSED
-    if pausing and charge is not None:
-        yield Step.PAUSE, charge
-    elif charge is not None:
-        yield Step.CHARGE, charge
+    if charge is not None:
+        yield Step.PAUSE if _is_pausing(holding) else Step.CHARGE, charge
     ends = end_at(holding)
     if ends is not None:
         yield Step.END, ends
@@ -87,6 +85,11 @@ def seats_mark(holding: Holding) -> str:
     instants = (holding.access_until, holding.paid_through, anchor(holding))
     seconds = ["-" if at is None else str(int(at.timestamp())) for at in instants]
     return ".".join([*seconds, str(holding.terms.since)])
+
+
+def _is_pausing(holding: Holding) -> bool:
+    """Whether it pauses on the day of its next payment, instead of it."""
+    return isinstance(holding, Subscription) and holding.pause is not None and holding.status is not Status.PAUSED
 
 
 def renews(holding: Holding) -> bool:
@@ -111,19 +114,31 @@ def charge_at(holding: Holding) -> datetime | None:
 
 
 def end_at(holding: Holding) -> datetime | None:
-    """When it is over for good: access that nothing will prolong has ended."""
-    return None if renews(holding) else holding.access_until
+    """When it is over for good: access that nothing of ours will prolong has ended.
+
+    A refused payment that is not tried again (its card cannot succeed) ends with its grace.
+    """
+    return None if charge_at(holding) is not None else holding.access_until
 
 
 def anchor(holding: Holding) -> datetime:
-    """From where its items' own calendars count: the origin of the periods, and in a trial its beginning."""
-    return holding.created_at if holding.status is Status.FREE_TRIAL else holding.origin
+    """From where its items' own calendars count: the origin of the periods, and in a trial its beginning.
+
+    A trial that is cancelled, or whose first payment is refused, has no period yet: it counts as before.
+    """
+    return holding.created_at if _had_only_a_trial(holding) else holding.origin
+
+
+def _had_only_a_trial(holding: Holding) -> bool:
+    if not isinstance(holding, Subscription) or holding.trial_ends_at is None or holding.paid_until is None:
+        return False
+    return holding.paid_until <= holding.trial_ends_at
 
 
 def latest_mark(holding: Holding, item: TermItem, now: datetime) -> int:
     """The item's latest boundary at or before now that is paid for: its number; -1 where there is none."""
     paid = holding.paid_through
-    last = now if paid is None else min(now, paid - timedelta(seconds=1))
+    last = now if paid is None else min(now, paid - INSTANT)
     return latest_boundary(anchor(holding), item.renewal, last)
 
 
@@ -155,9 +170,9 @@ def refills_after(holding: Holding, now: datetime) -> dict[str, int]:
 
 
 def refilled(holding: Holding, item: TermItem) -> int:
-    """The boundary whose units of an item came last, in unix seconds."""
+    """The boundary whose units of an item came last, in unix seconds. What the terms began with came with them."""
     begun = max(int(holding.created_at.timestamp()), holding.terms.since)
-    return holding.refills.get(item.link_id, begun)
+    return max(holding.refills.get(item.link_id, begun), begun)
 
 
 def due_refills(holding: Holding, now: datetime) -> tuple[Refill, ...]:
@@ -173,7 +188,7 @@ def next_refill_at(holding: Holding) -> datetime | None:
     for item in holding.terms.items:
         if not is_metered(item):
             continue
-        last = utc(refilled(holding, item))
+        last = utc(refilled(holding, item) + 1) - INSTANT  # marks are whole seconds
         at = boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1)
         if paid is None or at < paid:
             found.append(at)
@@ -184,7 +199,7 @@ def lot_end(holding: Holding, item: TermItem, access_until: datetime | None) -> 
     """When the item's latest units end, with access until then."""
     if not is_metered(item):
         return access_until
-    start, last = anchor(holding), utc(refilled(holding, item))
+    start, last = anchor(holding), utc(refilled(holding, item) + 1) - INSTANT
     return earlier(boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1), access_until)
 
 
@@ -208,9 +223,14 @@ def ends_moved(holding: Holding, fresh: Collection[str]) -> bool:
     )
 
 
-def next_attempt(since: datetime, failures: int) -> datetime | None:
-    """When a refused payment is tried again after so many refusals on our schedule; None: never again."""
-    return since + timedelta(days=DUNNING_DAYS[failures - 1]) if failures <= len(DUNNING_DAYS) else None
+def next_attempt(since: datetime, failures: int, now: datetime) -> datetime | None:
+    """When a payment refused now, so many times on our schedule, is tried again; None: never again.
+
+    Where attempts came late, still a day apart: what was missed is not made up for at once.
+    """
+    if failures > len(DUNNING_DAYS):
+        return None
+    return max(since + timedelta(days=DUNNING_DAYS[failures - 1]), now + timedelta(days=1))
 
 
 def paying_invoice_id(holding: Holding, at: datetime) -> int:
@@ -225,14 +245,6 @@ def paying_invoice_id(holding: Holding, at: datetime) -> int:
         return holding.id
     ident = period_invoice_id(holding.id, starts)
     return ident if ident in holding.invoice_ids else holding.invoice_ids[-1]
-
-
-def following_payment(holding: Holding) -> datetime | None:
-    """The due day after the payment that is due next, or None where that is the last one."""
-    if isinstance(holding, Financing):
-        paid = holding.installments_paid + 1
-        return boundary(holding.origin, MONTH, paid) if paid < holding.how_many_installments else None
-    return boundary(holding.origin, holding.terms.period, holding.periods_paid + 1)
 
 
 MONTH = Span(1, Unit.MONTH)
@@ -255,5 +267,5 @@ def _notices(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.status is Status.FREE_TRIAL:
         if trial_told(holding) not in holding.told:
             yield Step.TRIAL_NOTICE, max(holding.created_at, due - TRIAL_TOLD_BEFORE)
-    elif holding.terms.coupons and dearer_told(due) not in holding.told:
+    elif holding.terms.coupons and not _is_pausing(holding) and dearer_told(due) not in holding.told:
         yield Step.DEARER_NOTICE, max(holding.paid_at, due - DEARER_TOLD_BEFORE)

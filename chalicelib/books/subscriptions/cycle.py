@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.model import (
     ADD_ON_PREFIX,
@@ -71,8 +71,14 @@ def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def period_invoice_id(holding_id: int, starts_at: datetime) -> int:
-    """The id of the one invoice of the period (or instalment) that begins then: it sorts by the period's time."""
-    return derived_id(new_id(starts_at, lambda bits: 0), "period", holding_id, int(starts_at.timestamp()))
+    """The id of the one invoice of the period (or instalment) that begins then: it sorts by the period's second.
+
+    Where in that second also follows from the holding. Plans of one invitation begin together, and the random bits
+    alone would give two of them the same id once in 4096 periods: one would never be charged.
+    """
+    parts = ("period", holding_id, int(starts_at.timestamp()))
+    moment = starts_at.replace(microsecond=0) + timedelta(milliseconds=derived_id(0, *parts, "millisecond") % 1000)
+    return derived_id(new_id(moment, lambda bits: 0), *parts)
 
 
 def lifted(holding: Holding) -> Holding:

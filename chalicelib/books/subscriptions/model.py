@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from chalicelib.kernel.documents import Document
-from chalicelib.kernel.periods import Span, Unit
+from chalicelib.kernel.periods import Span, Unit, boundary
 from chalicelib.kernel.quotes import Line
 
 ADD_ON_PREFIX = "add_on_"
@@ -226,12 +226,18 @@ class Financing(Document):
 
     @property
     def paid_through(self) -> datetime | None:
-        """Until when units are refilled: the next instalment's day, or after the last one the end of the access."""
-        return self.next_payment_at or self.plan_expires_at
+        """Until when units are refilled: the next instalment's day, or after the last one the end of the access.
+
+        Whether that instalment will be asked for or not: one that is cancelled has what was paid, and no more.
+        """
+        if self.installments_paid >= self.how_many_installments:
+            return self.plan_expires_at
+        return min(self.plan_expires_at, boundary(self.origin, Span(1, Unit.MONTH), self.installments_paid))
 
     @property
     def access_until(self) -> datetime | None:
-        return _access(self, self.plan_expires_at)
+        """The plan's end for who pays their instalments; who cancelled them has what was paid."""
+        return _access(self, self.paid_through if self.status is Status.CANCELLED else self.plan_expires_at)
 
 
 Holding = Subscription | Financing
@@ -248,5 +254,5 @@ def _access(holding: Holding, paid: datetime | None) -> datetime | None:
         since = holding.held_back.since.replace(microsecond=0)
         return since if paid is None else min(paid, since)
     if holding.status is Status.PAYMENT_ISSUE and holding.dunning is not None and paid is not None:
-        return max(paid, holding.dunning.since + timedelta(days=GRACE_DAYS))
+        return max(holding.paid_through or paid, holding.dunning.since + timedelta(days=GRACE_DAYS))
     return paid

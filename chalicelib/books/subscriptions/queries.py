@@ -10,7 +10,7 @@ from chalicelib.books.subscriptions import store
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.table import Due, Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import sortable
 from chalicelib.kernel.pages import Page
@@ -57,8 +57,8 @@ def held(table: Table, key: Key) -> Held | None:
     return None if row is None else read_holding(row)
 
 
-def due_holdings(table: Table, now: datetime) -> list[Key]:
-    """Keys of the holdings about which something must be done, at most a hundred a shard."""
+def due_holdings(table: Table, now: datetime) -> list[Due]:
+    """The holdings about which something must be done, the oldest first, at most a hundred a shard."""
     return table.due(store.HOLDINGS_DUE, now)
 
 

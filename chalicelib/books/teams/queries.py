@@ -9,7 +9,7 @@ from chalicelib.books.teams import store
 from chalicelib.books.teams.model import Membership, Seat, Team
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
-from chalicelib.dynamo.table import Table
+from chalicelib.dynamo.table import Due, Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.periods import utc
 
@@ -81,6 +81,6 @@ def is_member(table: Table, user_id: int, team_id: int) -> bool:
     return table.get(store.member_key(user_id, team_id)) is not None
 
 
-def due_seats(table: Table, now: datetime) -> list[Key]:
-    """Keys of the seats about which something must be done, at most a hundred a shard."""
+def due_seats(table: Table, now: datetime) -> list[Due]:
+    """The seats about which something must be done, the oldest first, at most a hundred a shard."""
     return table.due(store.SEATS_DUE, now)

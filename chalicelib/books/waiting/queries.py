@@ -47,4 +47,4 @@ def waiting(table: Table, plan_id: int, *, limit: int, cursor: str | None = None
 
 def due(table: Table, now: datetime) -> list[int]:
     """Plans whose places are to be looked at, at most a hundred a shard."""
-    return [int(key.pk.rpartition("#")[2]) for key in table.due(store.DUE, now)]
+    return [int(one.key.pk.rpartition("#")[2]) for one in table.due(store.DUE, now)]

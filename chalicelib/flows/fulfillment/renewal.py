@@ -34,7 +34,7 @@ HARD_DECLINES = frozenset(
 NO_CARD = "no-card"
 AUTHENTICATION = "authentication_required"
 ONE_A_DAY = timedelta(days=1)
-NOT_ASKED_AGAIN_FOR = timedelta(hours=1)
+NOT_ASKED_AGAIN_FOR = timedelta(minutes=10)
 INVOICES_KEPT = 36
 """How many invoices a holding names: the first and the latest."""
 
@@ -140,7 +140,7 @@ def refused(
     counts = scheduled or before is None
     since = now.replace(microsecond=0) if before is None else before.since
     failures = (0 if before is None else before.failures) + int(counts)
-    following = next_attempt(since, failures)
+    following = next_attempt(since, failures, now) if counts or before is None else before.next_attempt_at
     if following is None:
         return over(free, Status.EXPIRED, "The payment was refused too often.", now)
     dunning = Dunning(
@@ -149,7 +149,7 @@ def refused(
         payment_method_id=payment_method_id,
         code=code,
         hard=payment_method_id is None or code in HARD_DECLINES,
-        next_attempt_at=max(following, now + ONE_A_DAY) if counts else following,
+        next_attempt_at=following,
         recovery=recovery,
     )
     return free.model_copy(

@@ -65,11 +65,15 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     if held is not None and after is not None and after != held[0]:
         writes += _holding_writes(changed, delivery, held, after)
     found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
-    found = {named: entry for named, entry in found.items() if _matters(context, changed, entry)}
+    if len({entry.at for entry in found.values()}) > 1:  # units came again
+        found = {named: entry for named, entry in found.items() if _matters(context, changed, entry)}
     reversals = _reversals(context, changed, found, fate=fate, after=after, is_over=is_over)
+    of_page: dict[tuple[Holder, str, int], list[Reversal]] = {}
     for holder, one in reversals:
+        of_page.setdefault((holder, one.balance.unit.name, one.balance.page), []).append(one)
+    for (holder, _, _), of_one in of_page.items():
         cause = f"invoice:{changed.id}"
-        writes += ledger.reversal_writes(holder, one, cause=cause, version=stored.version, now=context.now)
+        writes += ledger.reversal_writes(holder, of_one, cause=cause, version=stored.version, now=context.now)
     reversed_units = {one.grant.id: one.taken + one.owed.units for _, one in reversals}
     invoice = changed.model_copy(update={"reversed_units": {**changed.reversed_units, **reversed_units}})
     return Reversed(
@@ -115,7 +119,7 @@ def _is_pooled(delivery: Delivery) -> bool:
 
 def _matters(context: Context, invoice: Invoice, entry: Entry) -> bool:
     """Whether there can be anything of a grant to be taken back, or given back: units that ended are nobody's."""
-    if entry.id in invoice.reversed_units or entry.cause == f"invoice:{invoice.id}":
+    if entry.id in invoice.reversed_units:
         return True
     return any(portion.expires_at is None or portion.expires_at > context.now for portion in entry.portions)
 

@@ -87,6 +87,8 @@ def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whe
     holding = held.holding
     found = find(context, holding)
     if found.stored is not None:
+        if holding.id not in (found.stored.invoice.subscription_id, found.stored.invoice.financing_id):
+            raise Defect(f"invoice {found.stored.invoice.id} is of another holding than {holding.id}")
         if found.stored.invoice.is_paid:
             return Settled(found.stored.invoice)
         if found.stored.invoice.status is InvoiceStatus.PENDING:
@@ -122,7 +124,7 @@ def _is_hopeless(holding: Holding, payment_method_id: str) -> bool:
 
 
 def _resumed(context: Context, held: Held, stored: StoredInvoice) -> Outcome:
-    """An attempt that nobody has heard of: settled if it was decided, else looked at again in an hour."""
+    """An attempt that nobody has heard of: settled if it was decided, else looked at again in some minutes."""
     outcome = resume(context, stored)
     if isinstance(outcome, Waiting):
         later = not_asked(held.holding, context.now)

@@ -62,7 +62,7 @@ def tend(context: Context, key: Key) -> None:
         try:
             STEPS[step](context, held)
         except PurchaseInFlight:
-            return  # somebody is paying it right now, or died doing so: the row is looked at again in an hour
+            return  # somebody is paying it right now, or died doing so: the row is looked at again in some minutes
         except MOVED:
             collisions += 1
             if collisions > COLLISIONS_MAX:
@@ -101,7 +101,7 @@ def _refill(context: Context, held: Held) -> None:
     after, grantings = with_refills(holding, context.now, invoice_id)
     places: Places = {}
     for _ in range(PAGES_TRIED_MAX):
-        cause = f"refill:{holding.id}:{held.version}"
+        cause = f"invoice:{invoice_id}"
         grants = grant_writes(grantings, places, invoice_id=invoice_id, cause=cause, now=context.now)
         try:
             commit(context.table, [subscriptions.changed_holding(after, version=held.version), *grants])

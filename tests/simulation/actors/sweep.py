@@ -1,4 +1,4 @@
-"""Sweep: the minute's tick."""
+"""Sweep: the minute's two ticks."""
 
 from __future__ import annotations
 
@@ -7,3 +7,4 @@ from tests.simulation.stage import Stage
 
 def act(stage: Stage) -> None:
     stage.act("the sweep", stage.sweep)
+    stage.act("the tick of holdings", stage.renew)
