@@ -59,6 +59,14 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/auth/login": "POST",
         "/v1/auth/logout": "POST",
     },
+    "academy.teams": {
+        "/v2/payments/subscription/{subscription_id}/billing-team": "GET",
+        "/v2/payments/subscription/{subscription_id}/billing-team/seat": "GET PUT",
+        "/v2/payments/subscription/{subscription_id}/billing-team/seat/{seat_id}": "DELETE GET",
+        "/v2/payments/plan-financing/{financing_id}/team": "GET",
+        "/v2/payments/plan-financing/{financing_id}/team/seat": "GET PUT",
+        "/v2/payments/plan-financing/{financing_id}/team/seat/{seat_id}": "DELETE GET",
+    },
     "academy.refunds": {
         "/v1/payments/academy/invoice/{invoice_id}/refund": "POST",
     },

@@ -39,8 +39,8 @@ class SeatRef(Document):
 class Invitation(Document):
     """Somebody without an account is asked to make one. `currency`: of the invoices of what it promises.
 
-    `seats` are theirs from its acceptance on, where they still wait for this invitation. `mails` counts the mails with a
-    link; only the last link serves. `owed` is not empty only between its acceptance and the last delivery.
+    `seats` are theirs from its acceptance on, where they still wait for this invitation. `mails` counts the mails with
+    a link; only the last link serves. `owed` is not empty only between its acceptance and the last delivery.
     """
 
     id: int

@@ -247,7 +247,7 @@ def _taken_by(
 
 
 def _as_read(found: OwnTeam) -> Write:
-    """The holding pays for as many seats as it did when it was read; from the first one on, it tells them of changes."""
+    """The holding pays for as many seats as when it was read; from the first one on, it tells them of its changes."""
     held = found.held
     if held.holding.seats_told is not None:
         return subscriptions.unchanged_holding(held.holding, version=held.version)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from chalicelib.books.ledger.model import Balance, Grant, Holder, Lot, Origin, Source, Unit
 from chalicelib.books.subscriptions.course import (
+    anchor,
     due_refills,
     ends_moved,
     is_stopped,
@@ -16,9 +17,10 @@ from chalicelib.books.subscriptions.course import (
     refills_after,
 )
 from chalicelib.books.subscriptions.cycle import copied, is_metered
-from chalicelib.books.subscriptions.model import Financing, Holding, TermItem
+from chalicelib.books.subscriptions.model import Financing, Holding, Status, TermItem
 from chalicelib.books.teams.model import Seat
 from chalicelib.flows.fulfillment.plan import Granting, unit_of
+from chalicelib.kernel.periods import utc
 
 GIVEN = 0
 """The mark of an item that does not come again and was given."""
@@ -121,11 +123,20 @@ def _is_served(holding: Holding, seat: Seat) -> bool:
 
 
 def _seen(holding: Holding, seat: Seat) -> Holding:
-    """The holding as a seat has it: the items that are copied, with what the seat was given of them."""
-    terms = holding.terms.model_copy(update={"items": copied(holding.terms)})
-    marks = _marks(holding, seat)
-    refills = {item.link_id: marks.get(item.link_id, 0) for item in terms.items if is_metered(item)}
-    return holding.model_copy(update={"terms": terms, "refills": refills, "lots_until": seat.lots_until})
+    """The holding as a seat has it: the items that are copied, with what the seat was given of them; nothing of it came
+    with the purchase, so that it begins long ago, on the same calendar.
+    """
+    items, marks = copied(holding.terms), _marks(holding, seat)
+    return holding.model_copy(
+        update={
+            "terms": holding.terms.model_copy(update={"items": items, "since": 0}),
+            "refills": {item.link_id: marks.get(item.link_id, 0) for item in items if is_metered(item)},
+            "lots_until": seat.lots_until,
+            "status": Status.ACTIVE if holding.status is Status.FREE_TRIAL else holding.status,
+            "origin": anchor(holding),
+            "created_at": utc(0),
+        }
+    )
 
 
 def _marks(holding: Holding, seat: Seat) -> Mapping[str, int]:

@@ -1,0 +1,135 @@
+"""Teams of subscriptions and financings: their owner sees them, and says who sits there."""
+
+from __future__ import annotations
+
+from chalicelib.books.identity import queries as identity
+from chalicelib.books.subscriptions.queries import FinancingNotFound, SubscriptionNotFound
+from chalicelib.books.teams import queries
+from chalicelib.books.teams.queries import SeatNotFound
+from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints.academy.team_schemas import (
+    SeatOut,
+    SeatsBody,
+    SeatsOut,
+    TeamOut,
+    command_of,
+    owner_seat_out,
+    seat_out,
+    seats_out,
+    team_out,
+)
+from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
+from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team
+from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
+
+TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
+FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
+OF_TEAM = (OnlyOwnerAllowed, BillingTeamNotFound, SubscriptionNotFound)
+OF_FINANCED = (OnlyOwnerAllowed, BillingTeamNotFound, FinancingNotFound)
+OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable)
+
+
+@route("GET", TEAM, access=Access.PERSON, answers={200: TeamOut}, errors=OF_TEAM)
+def get_team(call: Call, subscription_id: int) -> Answer:
+    """The team of a subscription of one's own."""
+    return Answer(200, team_out(own_team(call.runtime.table, _subscription(call, subscription_id))))
+
+
+@route("GET", FINANCED, access=Access.PERSON, answers={200: TeamOut}, errors=OF_FINANCED)
+def get_financed_team(call: Call, financing_id: int) -> Answer:
+    """The team of a financing of one's own."""
+    return Answer(200, team_out(own_team(call.runtime.table, _financing(call, financing_id))))
+
+
+@route("GET", f"{TEAM}/seat", access=Access.PERSON, answers={200: list[SeatOut]}, errors=OF_TEAM)
+def list_seats(call: Call, subscription_id: int) -> Answer:
+    """Every seat that the team has and had, the owner's first."""
+    return Answer(200, _seats(call, _subscription(call, subscription_id)))
+
+
+@route("GET", f"{FINANCED}/seat", access=Access.PERSON, answers={200: list[SeatOut]}, errors=OF_FINANCED)
+def list_financed_seats(call: Call, financing_id: int) -> Answer:
+    """Every seat that the team has and had, the owner's first."""
+    return Answer(200, _seats(call, _financing(call, financing_id)))
+
+
+@route("GET", f"{TEAM}/seat/{{seat_id}}", access=Access.PERSON, answers={200: SeatOut}, errors=(*OF_TEAM, SeatNotFound))
+def get_seat(call: Call, subscription_id: int, seat_id: int) -> Answer:
+    """One seat."""
+    return Answer(200, _seat(call, _subscription(call, subscription_id), seat_id))
+
+
+@route(
+    "GET",
+    f"{FINANCED}/seat/{{seat_id}}",
+    access=Access.PERSON,
+    answers={200: SeatOut},
+    errors=(*OF_FINANCED, SeatNotFound),
+)
+def get_financed_seat(call: Call, financing_id: int, seat_id: int) -> Answer:
+    """One seat."""
+    return Answer(200, _seat(call, _financing(call, financing_id), seat_id))
+
+
+@route("PUT", f"{TEAM}/seat", access=Access.PERSON, answers={207: SeatsOut}, errors=(*OF_TEAM, *OF_FILLING))
+def put_seats(call: Call, subscription_id: int, body: SeatsBody) -> Answer:
+    """Give free seats to people, and seats of people to others. What is refused of the list is in `errors`."""
+    return Answer(207, _filled(call, _subscription(call, subscription_id), body))
+
+
+@route("PUT", f"{FINANCED}/seat", access=Access.PERSON, answers={207: SeatsOut}, errors=(*OF_FINANCED, *OF_FILLING))
+def put_financed_seats(call: Call, financing_id: int, body: SeatsBody) -> Answer:
+    """Give free seats to people, and seats of people to others. What is refused of the list is in `errors`."""
+    return Answer(207, _filled(call, _financing(call, financing_id), body))
+
+
+@route(
+    "DELETE",
+    f"{TEAM}/seat/{{seat_id}}",
+    access=Access.PERSON,
+    answers={204: None},
+    errors=(*OF_TEAM, SeatNotFound, OwnerSeatStays),
+)
+def delete_seat(call: Call, subscription_id: int, seat_id: int) -> Answer:
+    """Free a seat: what its holder has left of it ends."""
+    remove_seat(call.runtime.context(call.now), _subscription(call, subscription_id), seat_id)
+    return Answer(204)
+
+
+@route(
+    "DELETE",
+    f"{FINANCED}/seat/{{seat_id}}",
+    access=Access.PERSON,
+    answers={204: None},
+    errors=(*OF_FINANCED, SeatNotFound, OwnerSeatStays),
+)
+def delete_financed_seat(call: Call, financing_id: int, seat_id: int) -> Answer:
+    """Free a seat: what its holder has left of it ends."""
+    remove_seat(call.runtime.context(call.now), _financing(call, financing_id), seat_id)
+    return Answer(204)
+
+
+def _subscription(call: Call, ident: int) -> TeamRef:
+    return TeamRef(call.person.user_id, ident)
+
+
+def _financing(call: Call, ident: int) -> TeamRef:
+    return TeamRef(call.person.user_id, ident, financed=True)
+
+
+def _seats(call: Call, ref: TeamRef) -> list[Output]:
+    table = call.runtime.table
+    own = owner_seat_out(own_team(table, ref), identity.user(table, ref.owner_id))
+    return [own, *(seat_out(stored.seat) for stored in queries.seats(table, ref.holding_id))]
+
+
+def _seat(call: Call, ref: TeamRef, seat_id: int) -> SeatOut:
+    table = call.runtime.table
+    found = own_team(table, ref)
+    if seat_id == ref.holding_id:
+        return owner_seat_out(found, identity.user(table, ref.owner_id))
+    return seat_out(queries.seat(table, ref.holding_id, seat_id).seat)
+
+
+def _filled(call: Call, ref: TeamRef, body: SeatsBody) -> SeatsOut:
+    return seats_out(fill_seats(call.runtime.context(call.now), ref, command_of(body)))
