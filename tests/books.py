@@ -418,7 +418,7 @@ class _Books:
         return wrong
 
 
-def _over_before(entry: Entry, invoice: Invoice) -> bool:
+def _untouched(entry: Entry, invoice: Invoice) -> bool:
     """Whether what was granted had ended when money first went back, or came again after it last did."""
     ends = [portion.expires_at for portion in entry.portions]
     times = [refund.created_at for refund in invoice.refunds]
