@@ -11,8 +11,8 @@ from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
 from chalicelib.books.catalog.model import PlanStatus, ResourceSet, SetKind
 from chalicelib.books.catalog.operations import creation
-from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger import pool_store
+from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger import store as ledger_store
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions import store as subscriptions_store

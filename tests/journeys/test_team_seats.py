@@ -314,6 +314,7 @@ class TestReplacing:
             self.use(before, f"by-{before.user_id}-{before.units(CHAT)}")
             assert codes(fill(owner, replace={before.email: after.email})) == []
         assert (one.units(CHAT), other.units(CHAT), other.units(COURSES)) == (0, 4997, -1)
+        world.settle()
         check_books(world)
 
     def test_keeps_it_for_somebody_new_until_they_accept(self, owner: Person, world: World) -> None:

@@ -94,7 +94,7 @@ def given(holding: Holding, seat: Seat, now: datetime) -> Given | None:
     refills = due_refills(seen, now)
     units = [(refill.item, int(refill.at.timestamp()), refill.expires_at) for refill in refills]
     units += [(item, holding.terms.since, holding.access_until) for item in standing]
-    marks = {**refills_after(seen, now), **{item.link_id: GIVEN for item in standing}}
+    marks = {**_marks(holding, seat), **refills_after(seen, now), **{item.link_id: GIVEN for item in standing}}
     changes: dict[str, object] = {"refills": marks, "terms_since": holding.terms.since}
     fresh = {item.link_id for item, _, _ in units}
     after = seat.model_copy(update=changes)
