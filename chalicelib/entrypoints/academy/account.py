@@ -8,9 +8,8 @@ from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.queries import InvoiceNotFound
 from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger.model import Holder
-from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions.cycle import shown
-from chalicelib.books.subscriptions.model import Financing, Status, Subscription, Terms
+from chalicelib.books.subscriptions.model import Status, Terms
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
 from chalicelib.entrypoints._pages import link_headers, read_page
@@ -23,7 +22,7 @@ from chalicelib.entrypoints.academy.account_schemas import (
 )
 from chalicelib.entrypoints.academy.queries import Ident, InvoicesQuery, invoice_statuses
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
-from chalicelib.flows.teams.shared import shared_with
+from chalicelib.flows.teams.shared import seen_by
 
 
 class ConsumablesQuery(Query):
@@ -81,10 +80,10 @@ def get_invoice(call: Call, invoice_id: int) -> Answer:
 
 @route("GET", "/v1/payments/me/subscription", access=Access.PERSON, answers={200: HoldingsOut})
 def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
-    """Subscriptions and financings: those that are not over, or those of one status. Also those of others in whose
-    teams the person sits: these can be seen, and changed by their owner alone.
+    """Subscriptions and financings: those that are not over, or those of one status.
+
+    Also those of others in whose teams the person sits: these can be seen, and changed by their owner alone.
     """
-    table, user_id = call.runtime.table, call.person.user_id
     academy_id = academy_id_of(call, None)
 
     def wanted(status: Status, terms: Terms, until: datetime | None) -> bool:
@@ -92,11 +91,9 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
             return False
         return shown(status, until, call.now) if query.status is None else status is query.status
 
-    shared = shared_with(table, user_id)
-    own = [*subscriptions.subscriptions(table, user_id), *(one for one in shared if isinstance(one, Subscription))]
-    paid = [*subscriptions.financings(table, user_id), *(one for one in shared if isinstance(one, Financing))]
-    held = [s for s in own if wanted(s.status, s.terms, s.paid_until)]
-    financed = [f for f in paid if wanted(f.status, f.terms, f.plan_expires_at)]
+    seen = seen_by(call.runtime.table, call.person.user_id)
+    held = [s for s in seen.subscriptions if wanted(s.status, s.terms, s.paid_until)]
+    financed = [f for f in seen.financings if wanted(f.status, f.terms, f.plan_expires_at)]
     answer = HoldingsOut(
         subscriptions=[subscription_out(found) for found in held],
         plan_financings=[financing_out(found) for found in financed],
