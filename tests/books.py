@@ -20,7 +20,8 @@ from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
-from chalicelib.books.subscriptions.model import Fate, Financing, Subscription
+from chalicelib.books.subscriptions.cycle import claimed_plans
+from chalicelib.books.subscriptions.model import Financing, Subscription
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
@@ -165,7 +166,7 @@ class _Books:
             paid = invoice.is_paid and not invoice.undelivered
             if invoice.undelivered and invoice.status is InvoiceStatus.FULFILLED:
                 wrong.append(f"invoice {ident} is FULFILLED and nothing was delivered")
-            if delivery.renewal is not None:
+            if delivery.renewal is not None or delivery.change is not None:
                 wanted = got if paid else Counter()  # its units come by refills, which `periods` counts
             if got != (wanted if paid else Counter()):
                 wrong.append(f"invoice {ident} is {invoice.status}, sells {dict(wanted)} and granted {dict(got)}")
@@ -182,15 +183,24 @@ class _Books:
         """What recurs was paid period by period: none twice, none left out, and each item's units once a boundary."""
         wrong = []
         further: Counter[int] = Counter()
+        credit: Counter[int] = Counter()
         for ident, invoice in self.invoices.items():
-            renewal = self.deliveries_of[ident].renewal
+            renewal, change = self.deliveries_of[ident].renewal, self.deliveries_of[ident].change
             if renewal is not None and self.delivered(invoice):
                 further[renewal.holding_id] += renewal.count
+                credit[renewal.holding_id] -= renewal.credit
+            if change is not None and self.delivered(invoice):
+                further[change.holding_id] += change.restarts
+                credit[change.holding_id] += change.credited - change.credit
         for ident, row in self.holdings.items():
-            held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
+            held = _holding(row)
             first = int(not isinstance(held, Subscription) or held.trial_ends_at is None)
             if held.payments != first + further[ident]:
                 wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
+            if isinstance(held, Subscription) and held.credit != credit[ident]:
+                wrong.append(
+                    f"{row.key.sk} has a credit of {held.credit}; {credit[ident]} is left of what it was given"
+                )
         return wrong
 
     def lots(self) -> list[str]:
@@ -291,12 +301,17 @@ class _Books:
         return wrong
 
     def claims(self) -> list[str]:
-        """A plan is claimed by its live holding and by nothing else."""
-        claimed = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#PLAN#")}
-        held = {ident for ident, row in self.holdings.items() if ident in self.invoices and not _ended(row)}
-        wrong = [f"the claim of invoice {ident} has no subscription" for ident in claimed - held]
-        wrong += [f"the subscription {ident} has no claim" for ident in held - claimed]
-        held |= set(self.holdings)  # a trial is had once, also when it is over
+        """A plan, and the one that it will be changed to, is claimed by its live holding and by nothing else."""
+        claimed = {(int(str(row.values["invoice_id"])), row.key.sk.split("#")[2]) for row in self.of("CLAIM#PLAN#")}
+        wanted = {
+            (ident, str(plan_id))
+            for ident, row in self.holdings.items()
+            if ident in self.invoices
+            for plan_id in claimed_plans(_holding(row))
+        }
+        wrong = [f"the claim of {plan} by {ident} has no subscription" for ident, plan in claimed - wanted]
+        wrong += [f"the subscription {ident} has no claim of {plan}" for ident, plan in wanted - claimed]
+        held = set(self.holdings)  # a trial is had once, also when it is over
         trials = {int(str(row.values["invoice_id"])) for row in self.of("CLAIM#TRIAL#")}
         wrong += [f"the trial's claim of invoice {ident} has no subscription" for ident in trials - held]
         return wrong
@@ -427,7 +442,5 @@ def _untouched(entry: Entry, invoice: Invoice) -> bool:
     return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
 
 
-def _ended(row: Row) -> bool:
-    held = load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)
-    held_back = held.held_back
-    return held.ended_at is not None or (held_back is not None and held_back.fate is Fate.ENDED)
+def _holding(row: Row) -> Subscription | Financing:
+    return load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)

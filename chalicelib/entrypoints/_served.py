@@ -45,6 +45,10 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "academy.currencies": {
         "/v1/payments/currency": "GET",
     },
+    "academy.plan_change": {
+        "/v1/payments/me/subscription/{subscription_id}/change": "PUT",
+        "/v1/payments/me/subscription/{subscription_id}/change/preview": "GET",
+    },
     "academy.plan_offers": {
         "/v1/payments/planoffer": "GET",
     },

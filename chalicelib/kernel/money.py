@@ -109,6 +109,13 @@ def currency(code: str) -> Currency:
     return found
 
 
+def grain(code: str) -> int:
+    """In how many minor units amounts are charged: ten where a currency has three decimals, since Stripe charges no
+    others (https://docs.stripe.com/currencies#three-decimal).
+    """
+    return 10 if currency(code).exponent == 3 else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in minor units (cents, yen, fils) of one currency."""
@@ -120,11 +127,10 @@ class Money:
     def of(cls, major: Decimal, code: str) -> Money:
         """Round an exact amount in major units half up to the minor unit, away from zero at the half.
 
-        Currencies with three decimals are rounded to ten minor units, since Stripe charges no others
-        (https://docs.stripe.com/currencies#three-decimal).
+        It is a multiple of the currency's grain.
         """
         found = currency(code)
-        step = 10 if found.exponent == 3 else 1
+        step = grain(code)
         with localcontext() as context:
             context.prec = DECIMAL_DIGITS
             steps = (major.scaleb(found.exponent) / step).quantize(Decimal(1), rounding=ROUND_HALF_UP)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -13,299 +12,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.books.subscriptions import course
-from chalicelib.books.subscriptions.course import Step, due_refills, due_step, next_due, next_refill_at, refills_after
-from chalicelib.books.subscriptions.cycle import (
-    fated,
-    financing_access_end,
-    first_period_end,
-    is_metered,
-    lifted,
+from chalicelib.books.subscriptions.course import Step, due_refills, due_step, next_due, next_refill_at
+from chalicelib.books.subscriptions.cycle import is_metered, lifted
+from chalicelib.books.subscriptions.model import Fate, Holding, Pause, Status, Subscription, TermCoupon
+from chalicelib.kernel.periods import Span, Unit, utc
+from tests.billing_rows import a_term_item, some_terms
+from tests.tended import (
+    BEGINS,
+    DAY,
+    FAR,
+    Tended,
+    a_financing,
+    a_subscription,
+    a_trial,
+    calendar_of,
+    declined,
+    disturbed,
+    say,
+    with_changes,
+    with_items,
 )
-from chalicelib.books.subscriptions.model import (
-    Dunning,
-    Fate,
-    Financing,
-    Holding,
-    Pause,
-    Status,
-    Subscription,
-    TermCoupon,
-    TermItem,
-)
-from chalicelib.kernel.periods import Span, Unit, boundary, utc
-from tests.billing_rows import USER, a_term_item, some_terms
 
-BEGINS = datetime(2026, 1, 31, 12, tzinfo=UTC)
-INSTANT = timedelta.resolution
-DAY = timedelta(days=1)
-FAR = datetime(2400, 1, 1, tzinfo=UTC)
-COUPON = TermCoupon(slug="off", discount_type="PERCENT_OFF", discount_value="0.1", renewals=1, expires_at=None)  # type: ignore[arg-type]
-
-
-class Answer(StrEnum):
-    """How a payment goes. NONE: nobody knows yet, so it is looked at again in a quarter of an hour."""
-
-    PAID = "paid"
-    SOFT = "soft"
-    HARD = "hard"
-    NONE = "none"
-
-
-def a_subscription(**changed: Any) -> Subscription:
-    """A subscription as a paid purchase makes it."""
-    begins, terms = changed.get("created_at", BEGINS), changed.get("terms", some_terms())
-    until = changed.get("paid_until", first_period_end(terms, begins))
-    values = {
-        "id": 1,
-        "user_id": USER,
-        "status": Status.ACTIVE,
-        "terms": terms,
-        "origin": begins,
-        "periods_paid": 1,
-        "paid_at": begins,
-        "paid_until": until,
-        "next_payment_at": until,
-        "invoice_ids": (1,),
-        "created_at": begins,
-        "lots_until": until,
-    }
-    return Subscription(**(values | changed))
-
-
-def a_trial(days: int = 30, **changed: Any) -> Subscription:
-    ends = changed.get("created_at", BEGINS) + timedelta(days=days)
-    trial = {"status": Status.FREE_TRIAL, "origin": ends, "periods_paid": 0, "payments": 0, "trial_ends_at": ends}
-    return a_subscription(**(trial | {"paid_until": ends} | changed))
-
-
-def a_financing(**changed: Any) -> Financing:
-    """A financing as its first instalment makes it."""
-    begins, count = changed.get("created_at", BEGINS), changed.get("how_many_installments", 12)
-    ends = financing_access_end(begins, life=changed.pop("life", None), instalments=count)
-    values = {
-        "id": 1,
-        "user_id": USER,
-        "status": Status.ACTIVE if count > 1 else Status.FULLY_PAID,
-        "terms": some_terms(),
-        "origin": begins,
-        "how_many_installments": count,
-        "installments_paid": 1,
-        "monthly_amount": 29_900,
-        "paid_at": begins,
-        "next_payment_at": boundary(begins, course.MONTH, 1) if count > 1 else None,
-        "plan_expires_at": ends,
-        "invoice_ids": (1,),
-        "created_at": begins,
-        "lots_until": ends,
-    }
-    return Financing(**(values | changed))
-
-
-def with_items(*renewals: tuple[int, Unit], **changed: Any) -> Any:
-    items = tuple(
-        a_term_item(link_id=str(number), renew_at=every, renew_at_unit=unit)
-        for number, (every, unit) in enumerate(renewals)
-    )
-    return some_terms(items=items, **changed)
-
-
-def with_changes(holding: Holding, **changes: Any) -> Holding:
-    return holding.model_copy(update=changes)
-
-
-def say(holding: Holding, fate: Fate, now: datetime) -> Holding:
-    if isinstance(holding, Subscription):
-        return fated(holding, 1, fate, now)
-    return fated(holding, 1, fate, now)
-
-
-@dataclass
-class Tended:
-    """A holding whose due steps are done as the worker does them, and what they gave."""
-
-    holding: Holding
-    answers: Random | None = None
-    given: dict[tuple[str, int], datetime] = field(default_factory=dict)
-    charges: list[datetime] = field(default_factory=list)
-
-    def look(self, now: datetime) -> None:
-        """Do what is due until nothing is, and see that each step was needed, once."""
-        self.holds_together(now)
-        steps: list[Step] = []
-        while (step := due_step(self.holding, now)) is not None:
-            steps.append(step)
-            assert len(steps) < 12, f"without end: {steps}"
-            due = next_due(self.holding)
-            assert due is not None and due <= now
-            before = self.holding
-            self.do(step, now)
-            assert self.holding != before, f"{step} changes nothing"
-            assert due_step(self.holding, now) is not step, f"{step} is due again"
-        assert steps.count(Step.CHARGE) <= 1
-        self.holds_together(now)
-        self.none_is_lost(now)
-
-    def do(self, step: Step, now: datetime) -> None:
-        holding = self.holding
-        if step is Step.RETIME:
-            self.holding = with_changes(holding, lots_until=holding.access_until)
-        elif step is Step.CHARGE:
-            self.charge(now)
-        elif step is Step.END:
-            assert holding.access_until is not None and holding.access_until <= now
-            self.holding = with_changes(holding, status=Status.EXPIRED, ended_at=now)
-        elif step is Step.REFILL:
-            self.refill(now)
-        elif isinstance(holding, Subscription) and step is Step.PAUSE:
-            assert holding.pause is not None
-            until = holding.pause.until
-            self.holding = holding.model_copy(
-                update={"status": Status.PAUSED, "origin": until, "periods_paid": 0, "next_payment_at": until}
-            )
-        elif isinstance(holding, Subscription) and holding.next_payment_at is not None:
-            is_trial = step is Step.TRIAL_NOTICE
-            name = course.trial_told(holding) if is_trial else course.dearer_told(holding.next_payment_at)
-            self.holding = holding.model_copy(update={"told": (*holding.told, name)})
-
-    def refill(self, now: datetime) -> None:
-        holding, begun = self.holding, max(int(self.holding.created_at.timestamp()), self.holding.terms.since)
-        marks = refills_after(holding, now)
-        for refill in due_refills(holding, now):
-            key = (refill.item.link_id, int(refill.at.timestamp()))
-            assert key not in self.given, f"{key} is given twice"
-            assert begun < key[1] and refill.at <= now
-            assert holding.paid_through is None or refill.at < holding.paid_through, "not paid"
-            assert refill.expires_at is None or refill.expires_at > now
-            assert marks[refill.item.link_id] == key[1]
-            self.given[key] = now
-        assert all(marks[link] >= mark for link, mark in holding.refills.items())
-        self.holding = with_changes(holding, refills=marks)
-
-    def charge(self, now: datetime) -> None:
-        answer = Answer.PAID
-        if self.answers is not None:
-            answer = self.answers.choices(list(Answer), weights=(12, 4, 1, 2))[0]
-        if answer is Answer.NONE:
-            self.holding = with_changes(self.holding, retry_at=now + timedelta(minutes=15))
-            return
-        assert not self.charges or now - self.charges[-1] >= DAY - timedelta(hours=1), "two attempts in a day"
-        self.charges.append(now)
-        self.holding = paid(self.holding, now) if answer is Answer.PAID else refused(self.holding, answer, now)
-
-    def holds_together(self, now: datetime) -> None:
-        """What is due and when say the same; what can still end does."""
-        due = next_due(self.holding)
-        if due is None:
-            assert due_step(self.holding, FAR) is None
-            stopped = self.holding.held_back is not None and self.holding.held_back.fate is not Fate.ENDING
-            endless = self.holding.access_until is None
-            assert self.holding.ended_at is not None or stopped or endless, "it never ends"
-            return
-        assert due_step(self.holding, due) is not None
-        assert due_step(self.holding, due - INSTANT) is None
-        assert (due_step(self.holding, now) is None) is (due > now)
-        refill_due = next_refill_at(self.holding)
-        if refill_due is not None and refill_due <= now:
-            assert refills_after(self.holding, now) != self.holding.refills
-
-    def none_is_lost(self, now: datetime) -> None:
-        """Every item's latest paid boundary was given, unless it is what the terms began with."""
-        holding = self.holding
-        stopped = holding.held_back is not None and holding.held_back.fate is not Fate.ENDING
-        if holding.ended_at is not None or stopped:
-            return
-        until = holding.paid_through or FAR
-        begun = max(int(holding.created_at.timestamp()), holding.terms.since)
-        for item in holding.terms.items:
-            if not is_metered(item):
-                continue
-            start = course.anchor(holding)
-            paid_for = [at for at in calendar_of(item, start, now) if at <= now and at < until]
-            if not paid_for or int(paid_for[-1].timestamp()) <= begun:
-                continue
-            ends = boundary(start, item.renewal, len(paid_for))
-            if ends > now and (holding.access_until is None or holding.access_until > now):
-                assert (item.link_id, int(paid_for[-1].timestamp())) in self.given, "a refill is lost"
-
-
-def calendar_of(item: TermItem, start: datetime, until: datetime) -> list[datetime]:
-    """Every boundary of an item until then, one after the other."""
-    found: list[datetime] = []
-    while not found or found[-1] <= until:
-        found.append(boundary(start, item.renewal, len(found)))
-    return found[:-1]
-
-
-def paid(holding: Holding, now: datetime) -> Holding:
-    following = following_payment(holding)
-    changes: dict[str, Any] = {
-        "status": Status.ACTIVE,
-        "payments": holding.payments + 1,
-        "paid_at": now,
-        "dunning": None,
-        "next_payment_at": following,
-        "retry_at": now + DAY if following is not None and following <= now else None,
-    }
-    if isinstance(holding, Subscription):
-        changes |= {"periods_paid": holding.periods_paid + 1, "paid_until": following, "pause": None}
-    else:
-        changes["installments_paid"] = holding.installments_paid + 1
-        changes["status"] = Status.ACTIVE if following is not None else Status.FULLY_PAID
-    return with_changes(holding, **changes)
-
-
-def following_payment(holding: Holding) -> datetime | None:
-    if isinstance(holding, Financing):
-        number = holding.installments_paid + 1
-        return boundary(holding.origin, course.MONTH, number) if number < holding.how_many_installments else None
-    return boundary(holding.origin, holding.terms.period, holding.periods_paid + 1)
-
-
-def refused(holding: Holding, answer: Answer, now: datetime) -> Holding:
-    before = holding.dunning
-    since, failures = (now, 1) if before is None else (before.since, before.failures + 1)
-    again = course.next_attempt(since, failures, now)
-    if again is None:
-        return with_changes(holding, status=Status.EXPIRED, ended_at=now)
-    dunning = Dunning(
-        since=since,
-        failures=failures,
-        payment_method_id="pm_1",
-        code="card_declined",
-        hard=answer is Answer.HARD,
-        next_attempt_at=again,
-    )
-    changes: dict[str, Any] = {"status": Status.PAYMENT_ISSUE, "dunning": dunning, "retry_at": None}
-    if isinstance(holding, Subscription):
-        changes["pause"] = None
-    return with_changes(holding, **changes)
-
-
-def disturbed(holding: Holding, chance: Random, now: datetime) -> Holding:
-    """What a customer, staff or a bank does to it, where they can."""
-    if holding.ended_at is not None:
-        return holding
-    if holding.held_back is not None:
-        return say(holding, chance.choice(list(Fate)), now)
-    what = chance.choice(("cancel", "fate", "pause", "change", "card"))
-    if what == "fate":
-        return say(holding, chance.choice(list(Fate)), now)
-    if what == "cancel" and holding.next_payment_at is not None and holding.status is not Status.PAUSED:
-        return with_changes(holding, status=Status.CANCELLED, next_payment_at=None, dunning=None)
-    if what == "card" and holding.dunning is not None:
-        dunning = holding.dunning.model_copy(update={"hard": False, "next_attempt_at": now + DAY})
-        return with_changes(holding, dunning=dunning)
-    if isinstance(holding, Subscription) and holding.status is Status.ACTIVE and holding.paid_until is not None:
-        if what == "pause" and holding.pause is None and holding.paid_until > now:
-            days = chance.randrange(1, 91)
-            until = holding.paid_until + timedelta(days=days)
-            pause = Pause(asked_at=now, days=days, begins_at=holding.paid_until, until=until)
-            return holding.model_copy(update={"pause": pause})
-        if what == "change":
-            terms = holding.terms.model_copy(update={"since": int(now.timestamp())})
-            return holding.model_copy(update={"terms": terms})
-    return holding
-
+COUPON = TermCoupon(slug="off", discount_type="PERCENT_OFF", discount_value=Decimal("0.1"), renewals=1, expires_at=None)
 
 renewals = st.builds(Span, st.integers(1, 5), st.sampled_from(Unit))
 term_items = st.lists(
@@ -400,21 +128,21 @@ class TestACourse:
 
 
 class TestNextDue:
-    def test_of_a_card_that_cannot_succeed_is_the_end_of_the_grace(self) -> None:
-        due = a_subscription().next_payment_at
-        assert due is not None
-        holding = refused(a_subscription(), Answer.HARD, due)
-        tended = Tended(holding)
-        tended.look(due)
-        assert next_due(tended.holding) == due + timedelta(days=8)
-        assert due_step(tended.holding, due + timedelta(days=8)) is Step.END
-
-    def test_of_an_instalment_that_cannot_succeed_is_not_the_plans_end(self) -> None:
+    @pytest.mark.parametrize("code", ["card_declined", "expired_card"])
+    def test_of_refused_instalments_is_an_attempt_and_access_lasts_for_the_grace(self, code: str) -> None:
         due = a_financing().next_payment_at
         assert due is not None
-        holding = refused(a_financing(), Answer.HARD, due)
+        holding = declined(a_financing(), code, due)
         assert holding.access_until == due + timedelta(days=8)
-        assert course.end_at(holding) == due + timedelta(days=8)
+        assert next_due(with_changes(holding, lots_until=holding.access_until)) == due + DAY
+
+    def test_of_a_refused_payment_after_a_pause_is_to_try_it_again_and_not_to_pause(self) -> None:
+        due = BEGINS + timedelta(days=60)
+        pause = Pause(asked_at=BEGINS, days=30, begins_at=due - timedelta(days=30), until=due)
+        paused = a_subscription(status=Status.PAUSED, pause=pause, origin=due, periods_paid=0, next_payment_at=due)
+        holding = declined(paused, "card_declined", due)
+        holding = with_changes(holding, lots_until=holding.access_until)
+        assert due_step(holding, due + DAY) is Step.CHARGE
 
     @pytest.mark.parametrize("fate", [Fate.SUSPENDED, Fate.ENDED])
     def test_of_one_that_was_taken_back_is_to_retime_its_lots_and_then_never(self, fate: Fate) -> None:
@@ -429,20 +157,6 @@ class TestNextDue:
         pause = Pause(asked_at=BEGINS, days=30, begins_at=due, until=due + timedelta(days=30))
         pausing = holding.model_copy(update={"pause": pause})
         assert (next_due(pausing), due_step(pausing, due)) == (due, Step.PAUSE)
-
-
-class TestNextAttempt:
-    @pytest.mark.parametrize(("failures", "days"), [(1, 1), (2, 3), (3, 5), (4, 7)])
-    def test_is_so_many_days_after_the_first_refusal(self, failures: int, days: int) -> None:
-        previous = (0, 1, 3, 5)[failures - 1]
-        assert course.next_attempt(BEGINS, failures, BEGINS + timedelta(days=previous)) == BEGINS + timedelta(days=days)
-
-    def test_is_none_after_the_last(self) -> None:
-        assert course.next_attempt(BEGINS, 5, BEGINS + timedelta(days=7)) is None
-
-    def test_is_never_on_the_day_of_a_late_one(self) -> None:
-        late = BEGINS + timedelta(days=9)
-        assert course.next_attempt(BEGINS, 2, late) == late + DAY
 
 
 class TestRefills:
@@ -494,7 +208,6 @@ class TestRefills:
         tended.holding = say(tended.holding, Fate.SUSPENDED, BEGINS + timedelta(days=6))
         tended.look(BEGINS + timedelta(days=8))
         assert tended.given == {}
-        assert isinstance(tended.holding, Subscription)
         tended.holding = lifted(tended.holding)
         tended.look(BEGINS + timedelta(days=9))
         assert list(tended.given) == [("0", int((BEGINS + timedelta(days=7)).timestamp()))]

@@ -64,22 +64,10 @@ holdings: st.SearchStrategy[Holding] = st.one_of(subscriptions, financings)
 says = st.lists(st.tuples(st.integers(1, 4), st.sampled_from(Fate)), max_size=8)
 
 
-def say(holding: Holding, invoice_id: int, fate: Fate, now: datetime = NOW) -> Holding:
-    if isinstance(holding, Subscription):
-        return fated(holding, invoice_id, fate, now)
-    return fated(holding, invoice_id, fate, now)
-
-
 def said(holding: Holding, all_of_them: Says, now: datetime = NOW) -> Holding:
     for invoice_id, fate in all_of_them:
-        holding = say(holding, invoice_id, fate, now)
+        holding = fated(holding, invoice_id, fate, now)
     return holding
-
-
-def lift(holding: Holding) -> Holding:
-    if isinstance(holding, Subscription):
-        return lifted(holding)
-    return lifted(holding)
 
 
 class TestFated:
@@ -118,7 +106,7 @@ class TestFated:
     def test_said_again_later_changes_nothing(self, holding: Holding, all_of_them: Says) -> None:
         once = said(holding, all_of_them)
         for ident, fate in dict(all_of_them).items():
-            assert say(once, ident, fate, NOW + LATER) == once
+            assert fated(once, ident, fate, NOW + LATER) == once
 
     @settings(max_examples=200, deadline=None)
     @given(holding=holdings, all_of_them=says)
@@ -133,7 +121,7 @@ class TestFated:
     @settings(max_examples=200, deadline=None)
     @given(holding=holdings, fate=st.sampled_from([Fate.SUSPENDED, Fate.ENDED]))
     def test_that_is_bad_enough_ends_access_now(self, holding: Holding, fate: Fate) -> None:
-        until = say(holding, 1, fate, NOW + LATER).access_until
+        until = fated(holding, 1, fate, NOW + LATER).access_until
         assert until is not None
         assert until <= NOW + LATER
 
@@ -143,8 +131,8 @@ class TestLifted:
     @given(holding=holdings, all_of_them=says)
     def test_is_exactly_what_was_before(self, holding: Holding, all_of_them: Says) -> None:
         found = said(holding, all_of_them)
-        assert lift(found) == holding
-        assert lift(lift(found)) == holding
+        assert lifted(found) == holding
+        assert lifted(lifted(found)) == holding
         assert said(found, [(ident, Fate.LIVE) for ident in range(1, 5)], NOW + LATER) == holding
 
 

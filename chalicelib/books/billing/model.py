@@ -75,10 +75,11 @@ PAID_STATUSES = frozenset(
 
 
 class InvoiceKind(StrEnum):
-    """The first two are purchases; a renewal is a further period of a subscription, or its first one after a trial."""
+    """The first three are purchases; a renewal is a further period of a subscription, or the first after a trial."""
 
     PLAN = "plan"
     UNITS = "units"
+    CHANGE = "change"
     RENEWAL = "renewal"
     INSTALMENT = "instalment"
 
@@ -243,7 +244,7 @@ class Invoice(Document):
     @property
     def is_purchase(self) -> bool:
         """Whether a customer asked for it; else it follows from what was bought before."""
-        return self.kind in (InvoiceKind.PLAN, InvoiceKind.UNITS)
+        return self.kind in (InvoiceKind.PLAN, InvoiceKind.UNITS, InvoiceKind.CHANGE)
 
     @property
     def is_paid(self) -> bool:

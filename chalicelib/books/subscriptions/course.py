@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.books.subscriptions.cycle import earlier, is_metered, period_invoice_id
-from chalicelib.books.subscriptions.model import Fate, Holding, Status, Subscription, TermItem
+from chalicelib.books.subscriptions.cycle import earlier, is_metered, latest_period_invoice, period_invoice_id
+from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
 DUNNING_DAYS = (1, 3, 5, 7)
@@ -88,8 +88,9 @@ def seats_mark(holding: Holding) -> str:
 
 
 def _is_pausing(holding: Holding) -> bool:
-    """Whether it pauses on the day of its next payment, instead of it."""
-    return isinstance(holding, Subscription) and holding.pause is not None and holding.status is not Status.PAUSED
+    """Whether it pauses on the day of its next payment, instead of it: not if that one was refused already."""
+    asked = isinstance(holding, Subscription) and holding.pause is not None
+    return asked and holding.status is not Status.PAUSED and holding.dunning is None
 
 
 def renews(holding: Holding) -> bool:
@@ -114,11 +115,8 @@ def charge_at(holding: Holding) -> datetime | None:
 
 
 def end_at(holding: Holding) -> datetime | None:
-    """When it is over for good: access that nothing of ours will prolong has ended.
-
-    A refused payment that is not tried again (its card cannot succeed) ends with its grace.
-    """
-    return None if charge_at(holding) is not None else holding.access_until
+    """When it is over for good: access that nothing will prolong has ended."""
+    return None if renews(holding) else holding.access_until
 
 
 def anchor(holding: Holding) -> datetime:
@@ -157,6 +155,15 @@ def refill_at(holding: Holding, item: TermItem, now: datetime) -> Refill | None:
     return None if expires_at is not None and expires_at <= now else Refill(item, at, expires_at)
 
 
+def arriving(holding: Holding, now: datetime) -> Iterator[Refill]:
+    """What other terms begin with: every item at once, where it would not have ended by now."""
+    at = utc(holding.terms.since)
+    for item in holding.terms.items:
+        expires_at = lot_end(holding, item, holding.access_until)
+        if expires_at is None or expires_at > now:
+            yield Refill(item, at, expires_at)
+
+
 def refills_after(holding: Holding, now: datetime) -> dict[str, int]:
     """The latest refills once those that are due were given, or had ended before anybody could give them."""
     marks = dict(holding.refills)
@@ -175,6 +182,11 @@ def refilled(holding: Holding, item: TermItem) -> int:
     return max(holding.refills.get(item.link_id, begun), begun)
 
 
+def _given_until(holding: Holding, item: TermItem) -> datetime:
+    """The last instant of the second that `refilled` names: a boundary within it was given."""
+    return utc(refilled(holding, item) + 1) - INSTANT
+
+
 def due_refills(holding: Holding, now: datetime) -> tuple[Refill, ...]:
     """Every item's units that are due."""
     found = (refill_at(holding, item, now) for item in holding.terms.items)
@@ -188,8 +200,7 @@ def next_refill_at(holding: Holding) -> datetime | None:
     for item in holding.terms.items:
         if not is_metered(item):
             continue
-        last = utc(refilled(holding, item) + 1) - INSTANT  # marks are whole seconds
-        at = boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1)
+        at = boundary(start, item.renewal, latest_boundary(start, item.renewal, _given_until(holding, item)) + 1)
         if paid is None or at < paid:
             found.append(at)
     return min(found, default=None)
@@ -199,14 +210,14 @@ def lot_end(holding: Holding, item: TermItem, access_until: datetime | None) -> 
     """When the item's latest units end, with access until then."""
     if not is_metered(item):
         return access_until
-    start, last = anchor(holding), utc(refilled(holding, item) + 1) - INSTANT
+    start, last = anchor(holding), _given_until(holding, item)
     return earlier(boundary(start, item.renewal, latest_boundary(start, item.renewal, last) + 1), access_until)
 
 
 def lot_id(holding: Holding, item: TermItem) -> str:
     """The lot of the item's latest units: named after the refill that brought them, or what came at once."""
-    refill = holding.refills.get(item.link_id) if is_metered(item) else None
-    return f"{holding.id}_{item.link_id}_{holding.terms.since if refill is None else refill}"
+    refill = holding.refills.get(item.link_id, 0) if is_metered(item) else 0
+    return f"{holding.id}_{item.link_id}_{max(refill, holding.terms.since)}"
 
 
 def current_lots(holding: Holding) -> dict[str, datetime | None]:
@@ -223,14 +234,9 @@ def ends_moved(holding: Holding, fresh: Collection[str]) -> bool:
     )
 
 
-def next_attempt(since: datetime, failures: int, now: datetime) -> datetime | None:
-    """When a payment refused now, so many times on our schedule, is tried again; None: never again.
-
-    Where attempts came late, still a day apart: what was missed is not made up for at once.
-    """
-    if failures > len(DUNNING_DAYS):
-        return None
-    return max(since + timedelta(days=DUNNING_DAYS[failures - 1]), now + timedelta(days=1))
+def next_attempt(since: datetime, failures: int) -> datetime | None:
+    """When a refused payment is tried again after so many refusals on our schedule; None: never again."""
+    return since + timedelta(days=DUNNING_DAYS[failures - 1]) if failures <= len(DUNNING_DAYS) else None
 
 
 def paying_invoice_id(holding: Holding, at: datetime) -> int:
@@ -244,7 +250,15 @@ def paying_invoice_id(holding: Holding, at: datetime) -> int:
     if number < 0 or starts == holding.created_at:
         return holding.id
     ident = period_invoice_id(holding.id, starts)
-    return ident if ident in holding.invoice_ids else holding.invoice_ids[-1]
+    return ident if ident in holding.invoice_ids else latest_period_invoice(holding)
+
+
+def following_payment(holding: Holding) -> datetime | None:
+    """The due day after the payment that is due next, or None where that is the last one."""
+    if isinstance(holding, Financing):
+        paid = holding.installments_paid + 1
+        return boundary(holding.origin, MONTH, paid) if paid < holding.how_many_installments else None
+    return boundary(holding.origin, holding.terms.period, holding.periods_paid + 1)
 
 
 MONTH = Span(1, Unit.MONTH)
@@ -267,5 +281,7 @@ def _notices(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.status is Status.FREE_TRIAL:
         if trial_told(holding) not in holding.told:
             yield Step.TRIAL_NOTICE, max(holding.created_at, due - TRIAL_TOLD_BEFORE)
-    elif holding.terms.coupons and not _is_pausing(holding) and dearer_told(due) not in holding.told:
+    elif _is_pausing(holding) or holding.planned is not None:
+        return  # its customer chose what comes
+    elif holding.terms.coupons and dearer_told(due) not in holding.told:
         yield Step.DEARER_NOTICE, max(holding.paid_at, due - DEARER_TOLD_BEFORE)

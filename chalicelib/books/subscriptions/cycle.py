@@ -138,6 +138,49 @@ def held_back(free: Holding, fates: Mapping[str, Fate], before: HeldBack | None,
     return free.model_copy(update=changes)
 
 
+def coming_terms(holding: Holding) -> Terms:
+    """The terms that the next payment is for."""
+    planned = holding.planned if isinstance(holding, Subscription) else None
+    return holding.terms if planned is None else planned
+
+
+def claimed_plans(holding: Holding) -> frozenset[int]:
+    """The plans that nobody can buy beside it: its own, and the one that its next payment brings (D25)."""
+    over = holding.held_back is not None and holding.held_back.fate is Fate.ENDED
+    if holding.ended_at is not None or over:
+        return frozenset()
+    return frozenset({holding.terms.plan_id, coming_terms(holding).plan_id})
+
+
+def latest_period_invoice(holding: Holding) -> int:
+    """The invoice of the latest period: changes within it have invoices of their own."""
+    changed = holding.prorated if isinstance(holding, Subscription) else None
+    own = holding.invoice_ids if changed is None else set(holding.invoice_ids) - set(changed.invoice_ids)
+    return max(own, key=holding.invoice_ids.index)
+
+
+def with_planned(holding: Subscription) -> Subscription:
+    """The subscription at the end of what is paid: what was planned is agreed from there on.
+
+    The calendar keeps its origin where the new periods fit it, so that a day like the 31st is not lost.
+    """
+    planned = holding.planned
+    if planned is None:
+        return holding
+    starts = boundary(holding.origin, holding.terms.period, holding.periods_paid)
+    passed, rest = divmod(holding.terms.period.months * holding.periods_paid, planned.period.months)
+    calendar: dict[str, object] = {"origin": starts, "periods_paid": 0} if rest else {"periods_paid": passed}
+    return arrived(holding.model_copy(update={"planned": None, **calendar}), planned, starts)
+
+
+def arrived(holding: Subscription, terms: Terms, at: datetime) -> Subscription:
+    """The subscription under other terms: another plan's units begin anew, and those that it gave are looked at."""
+    if terms.plan_id == holding.terms.plan_id:
+        return holding.model_copy(update={"terms": terms.model_copy(update={"since": holding.terms.since})})
+    since = int(at.timestamp())
+    return holding.model_copy(update={"terms": terms.model_copy(update={"since": since}), "refills": {}})
+
+
 def shown(status: Status, access_until: datetime | None, now: datetime) -> bool:
     """Whether a customer's list without a filter shows it: all but what is over (D46)."""
     if status in HIDDEN:

@@ -148,6 +148,21 @@ class Terms(Document):
         return Span(self.pay_every, self.pay_every_unit)
 
 
+class Prorated(Document):
+    """What changes of the plan within one period came to, so that many cost what the last of them costs.
+
+    `since`: the period's beginning in unix seconds. `value`: how much more its whole length is worth now than what it
+    began with. `owed`: each change's difference times the seconds that were left, in minor units times seconds.
+    `billed`: the minor units that were asked for of it. `invoice_ids`: the invoices that asked.
+    """
+
+    since: int
+    value: int = 0
+    owed: int = 0
+    billed: int = 0
+    invoice_ids: tuple[int, ...] = ()
+
+
 class Subscription(Document):
     """A plan paid by the period, a free one, or a trial. Access lasts until `paid_until`; None: without end.
 
@@ -157,6 +172,9 @@ class Subscription(Document):
     looked at again; `refills` are the latest refills, by item, in unix seconds; `lots_until` is the end that its open
     lots have (None: as they were granted); `told` names the notices that were sent; `ended_at`: it is over, and what
     was claimed for it is free.
+
+    `planned`: the terms that the next payment brings. `credit`: minor units that the next invoices take off first.
+    `change_invoice_id`: the invoice of a change that is being paid; `changes` counts those that were begun.
     """
 
     id: int
@@ -184,6 +202,11 @@ class Subscription(Document):
     ended_at: datetime | None = None
     seats_told: str | None = None
     pause: Pause | None = None
+    planned: Terms | None = None
+    credit: int = 0
+    prorated: Prorated | None = None
+    changes: int = 0
+    change_invoice_id: int | None = None
 
     @property
     def paid_through(self) -> datetime | None:

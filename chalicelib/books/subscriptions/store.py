@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from chalicelib.books.subscriptions.course import next_due
+from chalicelib.books.subscriptions.cycle import claimed_plans
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, Value
-from chalicelib.dynamo.writes import Check, Delete, Put, absent, at_version, never
+from chalicelib.dynamo.writes import Check, Delete, Put, Write, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import sortable
 
@@ -140,6 +141,18 @@ def give_back_plan(user_id: int, plan_id: int, *, invoice_id: int) -> Delete:
         condition=absent | (Path("invoice_id") == invoice_id),
         refused=never("a claim is given back by the invoice that holds it"),
     )
+
+
+def claims_moved(before: Holding, after: Holding) -> list[Write]:
+    """Claim and give back what a change of a holding does to its claims. The writes raise PlanAlreadyBought and
+    PlanAlreadyFinanced.
+    """
+    had, has = claimed_plans(before), claimed_plans(after)
+    user_id, financed = after.user_id, isinstance(after, Financing)
+    return [
+        *(give_back_plan(user_id, plan_id, invoice_id=after.id) for plan_id in sorted(had - has)),
+        *(claim_plan(user_id, plan_id, invoice_id=after.id, financed=financed) for plan_id in sorted(has - had)),
+    ]
 
 
 def claim_trial(key: Key, *, invoice_id: int) -> Put:

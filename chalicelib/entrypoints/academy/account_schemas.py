@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from chalicelib.books.ledger.burn import available
 from chalicelib.books.ledger.model import Balance, Lot, Unit
-from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.books.subscriptions.model import Financing, Subscription, Terms
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major
 
@@ -90,8 +90,21 @@ class HoldingOut(Output):
     invoices: list[int]
 
 
+class PlannedOut(Output):
+    """Other terms that the next payment brings. `amount`: a period's price before coupons."""
+
+    plan: PlanRefOut
+    pay_every: int
+    pay_every_unit: str
+    amount: float
+    applies_at: Instant | None
+
+
 class SubscriptionOut(HoldingOut):
-    """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons."""
+    """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons.
+
+    `planned`: a change of plan at the end of what is paid. `credit`: what the next invoices take off first.
+    """
 
     valid_until: Instant | None
     trial_ends_at: Instant | None
@@ -99,6 +112,8 @@ class SubscriptionOut(HoldingOut):
     pay_every_unit: str
     amount: float
     seats: int
+    planned: PlannedOut | None
+    credit: float
 
 
 class FinancingOut(HoldingOut):
@@ -125,7 +140,23 @@ def subscription_out(found: Subscription) -> SubscriptionOut:
         pay_every_unit=terms.pay_every_unit,
         amount=major(terms.full_amount, terms.currency),
         seats=terms.seats,
+        planned=None if found.planned is None else _planned(found, found.planned),
+        credit=major(found.credit, terms.currency),
     )
+
+
+def _planned(found: Subscription, terms: Terms) -> PlannedOut:
+    return PlannedOut(
+        plan=_plan(terms),
+        pay_every=terms.pay_every,
+        pay_every_unit=terms.pay_every_unit,
+        amount=major(terms.full_amount, terms.currency),
+        applies_at=found.next_payment_at,
+    )
+
+
+def _plan(terms: Terms) -> PlanRefOut:
+    return PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title, version=terms.plan_version)
 
 
 def financing_out(found: Financing) -> FinancingOut:
@@ -145,7 +176,7 @@ def _holding(found: Subscription | Financing) -> HoldingOut:
         status=found.status,
         status_message=found.status_message,
         academy=terms.academy_id,
-        plans=[PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title, version=terms.plan_version)],
+        plans=[_plan(terms)],
         paid_at=found.paid_at,
         next_payment_at=found.next_payment_at,
         currency=currency_out(terms.currency),

@@ -271,7 +271,7 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
         conversion_info={name: value for name, value in (body.conversion_info or {}).items() if value is not None},
         whence=whence_of(call),
     )
-    key = keyed(call, "pay", lambda result: _paid(result, 200, invoice_out))
+    key = keyed(call, "pay", lambda result: paid_answer(result, 200, invoice_out))
     return _answer(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
 
 
@@ -337,7 +337,7 @@ def units_out(invoice: Invoice) -> UnitsInvoiceOut:
 
 
 def _bought(call: Call, command: BuyUnits) -> Outcome | Replayed:
-    key = keyed(call, "units", lambda result: _paid(result, 201, units_out))
+    key = keyed(call, "units", lambda result: paid_answer(result, 201, units_out))
     try:
         return buy_units(call.runtime.context(call.now), buyer_of(call.person), command, key)
     except PriceNotFound:
@@ -350,10 +350,10 @@ def _answer(outcome: Outcome | Replayed, status: int, render: Any) -> Answer:
         return played_back(outcome.answer)
     if isinstance(outcome, Refused):
         raise outcome.error
-    return _paid(outcome, status, render)
+    return paid_answer(outcome, status, render)
 
 
-def _paid(outcome: Settled | Waiting, status: int, render: Any) -> Answer:
+def paid_answer(outcome: Settled | Waiting, status: int, render: Any) -> Answer:
     if isinstance(outcome, Settled):
         return Answer(status, render(outcome.invoice))
     invoice = outcome.invoice

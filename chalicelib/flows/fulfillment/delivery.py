@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.ledger.model import Unit
-from chalicelib.books.subscriptions.model import Terms
+from chalicelib.books.subscriptions.model import Prorated, Terms
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.periods import Span
 from chalicelib.kernel.periods import Unit as TimeUnit
@@ -56,7 +56,11 @@ class UnitsDelivery(Document):
 
 
 class RenewalDelivery(Document):
-    """Further periods (or instalments) of a holding: the first of them begins, or is due, at `starts_at`."""
+    """Further periods (or instalments) of a holding: the first of them begins, or is due, at `starts_at`.
+
+    `terms`: the digest of the terms that are paid for (None: not written down). `credit`: what the invoice takes of the
+    holding's credit, in minor units.
+    """
 
     holding_id: int
     financed: bool
@@ -64,12 +68,36 @@ class RenewalDelivery(Document):
     starts_at: datetime
     count: int = 1
     pooled: bool = False
+    terms: str | None = None
+    credit: int = 0
+
+
+class ChangeDelivery(Document):
+    """Other terms of a subscription, from `at` on, while it is as it was when its customer asked: under the terms of
+    the digest `replaces`, paid until `paid_until`. `number` counts its changes.
+
+    `restarts`: a new period begins then; else the one that is under way goes on. `prorated` as it is afterwards.
+    `credit`: what the invoice takes of the holding's credit, `credited` what it adds to it, in minor units.
+    """
+
+    holding_id: int
+    number: int
+    terms: Terms
+    at: datetime
+    replaces: str
+    paid_until: datetime
+    restarts: bool
+    prorated: Prorated | None = None
+    credit: int = 0
+    credited: int = 0
+    pooled: bool = False
 
 
 class Delivery(Document):
-    """What was reserved for an invoice, and what it delivers: exactly one of a plan, units and a renewal."""
+    """What was reserved for an invoice, and what it delivers: exactly one of a plan, units, a renewal, a change."""
 
     plan: PlanDelivery | None = None
     units: UnitsDelivery | None = None
     renewal: RenewalDelivery | None = None
+    change: ChangeDelivery | None = None
     coupons: tuple[Coupon, ...] = ()

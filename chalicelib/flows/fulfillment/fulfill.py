@@ -23,14 +23,25 @@ from chalicelib.books.ledger.queries import FIRST_PAGE
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.subscriptions.model import Holding
+from chalicelib.books.subscriptions.queries import Held
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
-from chalicelib.flows.fulfillment.delivery import Access, Delivery, RenewalDelivery
+from chalicelib.flows.fulfillment.change import delivered, held_for
+from chalicelib.flows.fulfillment.delivery import Access, Delivery
 from chalicelib.flows.fulfillment.notices import receipt, reward_earned
-from chalicelib.flows.fulfillment.plan import Fulfillment, fulfillment
-from chalicelib.flows.fulfillment.renew import Places, grant_writes, held_of, paid, paid_messages, places_now
+from chalicelib.flows.fulfillment.plan import Fulfillment, Granting, fulfillment
+from chalicelib.flows.fulfillment.renew import (
+    Places,
+    changed_writes,
+    grant_writes,
+    held_of,
+    paid,
+    paid_messages,
+    places_now,
+)
 from chalicelib.flows.fulfillment.renewal import can_be_renewed
 from chalicelib.flows.fulfillment.rewards import rewards
 from chalicelib.kernel.errors import Defect, TryLater
@@ -76,8 +87,8 @@ def fulfill(
     late = stored.invoice.status in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED)
     invoice = _paid(stored.invoice, payment, context.now)
     delivery = Delivery.model_validate_json(stored.delivery)
-    if delivery.renewal is not None:
-        return _renew(context, stored, invoice, delivery.renewal, begun=begun, beside=beside)
+    if delivery.renewal is not None or delivery.change is not None:
+        return _go_on(context, stored, invoice, delivery, begun=begun, beside=beside)
     done = fulfillment(invoice, delivery, invoice.paid_at or context.now)
     earned = _earned(context, invoice, delivery)
     messages = [receipt(invoice, context.now), *(message for _, message in earned)]
@@ -109,28 +120,28 @@ def fulfill(
     raise Defect(f"no balance page has room for invoice {invoice.id}")
 
 
-def _renew(
+def _go_on(
     context: Context,
     stored: StoredInvoice,
     invoice: Invoice,
-    delivery: RenewalDelivery,
+    delivery: Delivery,
     *,
     begun: Begun | None,
     beside: Sequence[Write],
 ) -> Invoice:
-    """Deliver further periods of a holding: it goes on, and its units come, in one transaction."""
+    """Deliver further periods of a holding, or other terms: it goes on, and its units come, in one transaction."""
     places: Places = {}
     for _ in range(RENEWALS_TRIED_MAX):
-        held = held_of(context, invoice, delivery)
-        if held is None or not can_be_renewed(held.holding, invoice.id, delivery):
+        held, going = _going(context, invoice, delivery)
+        if held is None or going is None:
             raise NotDeliverable
-        after, grantings = paid(context, invoice, delivery, held)
+        after, grantings = going
         messages = paid_messages(invoice, held.holding, after, context.now)
-        messages += [receipt(invoice, context.now)] if invoice.amount else []
+        messages += [receipt(invoice, context.now)] if invoice.amount or invoice.is_purchase else []
         writes = [
+            *changed_writes(held, after),
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),
-            subscriptions.changed_holding(after, version=held.version),
             *grant_writes(
                 grantings,
                 places,
@@ -149,10 +160,29 @@ def _renew(
         except (ledger.PageFull, ledger.OwesUnits):
             places = places_now(context, grantings)
             continue
+        except (subscriptions.PlanAlreadyBought, subscriptions.PlanAlreadyFinanced) as error:
+            raise NotDeliverable from error
         for message in messages:
             context.queue.nudge_outbox(message.id)
+        if after.lots_until != after.access_until:
+            context.queue.nudge_holdings([subscriptions.holding_key(after)])
         return invoice
     raise TryLater
+
+
+def _going(
+    context: Context, invoice: Invoice, delivery: Delivery
+) -> tuple[Held | None, tuple[Holding, list[Granting]] | None]:
+    """The holding as it is, and as it goes on with the units that come; nothing where it moved on otherwise."""
+    if delivery.change is not None:
+        held = held_for(context, invoice, delivery.change)
+        return held, None if held is None else delivered(context, invoice, delivery.change, held)
+    if delivery.renewal is None:
+        raise Defect(f"invoice {invoice.id} is of no holding")
+    held = held_of(context, invoice, delivery.renewal)
+    if held is None or not can_be_renewed(held.holding, invoice.id, delivery.renewal):
+        return held, None
+    return held, paid(context, invoice, delivery.renewal, held)
 
 
 def _paid(invoice: Invoice, payment: Payment | None, now: datetime) -> Invoice:

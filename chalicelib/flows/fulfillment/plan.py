@@ -41,8 +41,8 @@ def fulfillment(invoice: Invoice, delivery: Delivery, paid_at: datetime) -> Fulf
     begins = paid_at.replace(microsecond=0)
     if delivery.units is not None:
         return Fulfillment(None, None, (_units(invoice, delivery.units, begins),), ())
-    if delivery.renewal is not None:
-        return Fulfillment(None, None, (), ())  # its units come by refills
+    if delivery.renewal is not None or delivery.change is not None:
+        return Fulfillment(None, None, (), ())  # its units come as refills do
     if delivery.plan is None:
         raise Defect(f"invoice {invoice.id} delivers nothing")
     if delivery.plan.access is Access.FINANCING:

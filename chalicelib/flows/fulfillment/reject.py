@@ -17,6 +17,7 @@ from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.change import given_up
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.flows.fulfillment.renew import refusal_writes
 from chalicelib.kernel.errors import TryLater
@@ -77,6 +78,8 @@ def _ended(
     if delivery.renewal is not None:
         of_holding, messages = refusal_writes(context, stored, delivery.renewal, status, reason)
         writes += [*of_holding, *(outbox.new(message) for message in messages)]
+    if delivery.change is not None:
+        writes += given_up(context, stored, delivery.change)
     if delivery.plan is not None:
         plan_id = delivery.plan.terms.plan_id
         writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=invoice.id))

@@ -15,7 +15,7 @@ from chalicelib.books.ledger.queries import FIRST_PAGE, Place, place
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.course import due_refills, ends_moved, refills_after
+from chalicelib.books.subscriptions.course import arriving, due_refills, ends_moved, refills_after
 from chalicelib.books.subscriptions.model import Financing, Holding, Status
 from chalicelib.books.subscriptions.queries import Held
 from chalicelib.dynamo.rows import Key
@@ -43,7 +43,19 @@ def held_of(context: Context, invoice: Invoice, renewal: RenewalDelivery) -> Hel
 
 def paid(context: Context, invoice: Invoice, renewal: RenewalDelivery, held: Held) -> tuple[Holding, list[Granting]]:
     """The holding once the invoice is paid, and the units that come with it."""
-    return with_refills(rules.renewed(held.holding, invoice.id, renewal, context.now), context.now, invoice.id)
+    after = rules.renewed(held.holding, invoice.id, renewal, context.now)
+    return with_arrivals(held.holding, after, context.now, invoice.id)
+
+
+def with_arrivals(before: Holding, after: Holding, now: datetime, invoice_id: int) -> tuple[Holding, list[Granting]]:
+    """As `with_refills`; where other terms came, with the units that they begin with, and the old ones to be ended."""
+    if after.terms == before.terms:
+        return with_refills(after, now, invoice_id)
+    arrivals = [] if after.terms.since == before.terms.since else arriving(after, now)
+    given = [*arrivals, *due_refills(after, now)]
+    looked_at = None if after.access_until is not None else now
+    changes = {"refills": refills_after(after, now), "lots_until": looked_at}
+    return after.model_copy(update=changes), list(refill_grantings(after, given, invoice_id))
 
 
 def with_refills(holding: Holding, now: datetime, invoice_id: int) -> tuple[Holding, list[Granting]]:
@@ -123,11 +135,11 @@ def refusal_writes(
 
 
 def changed_writes(held: Held, after: Holding) -> list[Write]:
-    """The holding, and its claim where it is over by that: the plan can be bought again."""
-    writes: list[Write] = [subscriptions.changed_holding(after, version=held.version)]
-    if after.ended_at is not None and held.holding.ended_at is None:
-        writes.append(subscriptions.give_back_plan(after.user_id, after.terms.plan_id, invoice_id=after.id))
-    return writes
+    """The holding and its claims: where it is over by that, or on another plan, the plan can be bought again."""
+    return [
+        subscriptions.changed_holding(after, version=held.version),
+        *subscriptions.claims_moved(held.holding, after),
+    ]
 
 
 def _refused(context: Context, holding: Holding, invoice: Invoice, reason: str, secret: str | None) -> Holding:

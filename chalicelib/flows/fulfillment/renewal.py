@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.course import MONTH, next_attempt
-from chalicelib.books.subscriptions.cycle import held_back, lifted, period_invoice_id
-from chalicelib.books.subscriptions.model import Dunning, Financing, Holding, Status, Subscription
+from chalicelib.books.subscriptions.cycle import coming_terms, held_back, lifted, period_invoice_id, with_planned
+from chalicelib.books.subscriptions.model import Dunning, Financing, Holding, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
+from chalicelib.kernel.ids import derived
 from chalicelib.kernel.periods import boundary
 
 HARD_DECLINES = frozenset(
@@ -52,8 +53,20 @@ def next_invoice_id(holding: Holding) -> int:
 
 def can_be_renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery) -> bool:
     """Whether a payment that succeeded is for what is to be paid next, of a holding that is not over."""
-    gone = holding.ended_at is not None
-    return not gone and renewal.starts_at == expected_start(holding) and invoice_id == next_invoice_id(holding)
+    agreed = renewal.terms is None or renewal.terms == digest(coming_terms(holding))
+    credit = holding.credit if isinstance(holding, Subscription) else 0
+    return (
+        holding.ended_at is None
+        and agreed
+        and renewal.credit <= credit
+        and renewal.starts_at == expected_start(holding)
+        and invoice_id == next_invoice_id(holding)
+    )
+
+
+def digest(terms: Terms) -> str:
+    """What tells terms from others: the same ones have the same."""
+    return derived("terms", terms.model_dump_json())
 
 
 def renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery, now: datetime) -> Holding:
@@ -67,10 +80,10 @@ def renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery, now: da
             "dunning": None,
             "retry_at": None,
             "status_message": None,
-            "invoice_ids": _with(free.invoice_ids, invoice_id),
+            "invoice_ids": with_invoice(free.invoice_ids, invoice_id),
         }
     )
-    after = _further(after, renewal.count)
+    after = _further(after, renewal)
     if after.next_payment_at is not None and after.next_payment_at < now + ONE_A_DAY:
         after = after.model_copy(update={"retry_at": now + ONE_A_DAY})
     if holding.held_back is None:
@@ -78,10 +91,11 @@ def renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery, now: da
     return held_back(after, holding.held_back.fates, holding.held_back, now)
 
 
-def _further(holding: Holding, count: int) -> Holding:
+def _further(holding: Holding, renewal: RenewalDelivery) -> Holding:
     if isinstance(holding, Subscription):
-        return _next_periods(holding, count)
-    return _next_instalments(holding, count)
+        free = holding.model_copy(update={"credit": holding.credit - renewal.credit})
+        return _next_periods(with_planned(free), renewal.count)
+    return _next_instalments(holding, renewal.count)
 
 
 def _next_periods(holding: Subscription, count: int) -> Subscription:
@@ -113,7 +127,8 @@ def _next_instalments(holding: Financing, count: int) -> Financing:
     )
 
 
-def _with(invoice_ids: tuple[int, ...], invoice_id: int) -> tuple[int, ...]:
+def with_invoice(invoice_ids: tuple[int, ...], invoice_id: int) -> tuple[int, ...]:
+    """The invoices that a holding names, with one more."""
     kept = (*invoice_ids, invoice_id)
     return kept if len(kept) <= INVOICES_KEPT else (kept[0], *kept[-INVOICES_KEPT + 1 :])
 
@@ -140,7 +155,7 @@ def refused(
     counts = scheduled or before is None
     since = now.replace(microsecond=0) if before is None else before.since
     failures = (0 if before is None else before.failures) + int(counts)
-    following = next_attempt(since, failures, now) if counts or before is None else before.next_attempt_at
+    following = next_attempt(since, failures)
     if following is None:
         return over(free, Status.EXPIRED, "The payment was refused too often.", now)
     dunning = Dunning(
@@ -149,7 +164,7 @@ def refused(
         payment_method_id=payment_method_id,
         code=code,
         hard=payment_method_id is None or code in HARD_DECLINES,
-        next_attempt_at=following,
+        next_attempt_at=max(following, now + ONE_A_DAY) if counts or before is None else before.next_attempt_at,
         recovery=recovery,
     )
     return free.model_copy(

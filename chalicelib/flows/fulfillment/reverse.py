@@ -20,7 +20,7 @@ from chalicelib.books.ledger.model import Entry, Holder
 from chalicelib.books.ledger.reversal import Reversal, reversal
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.cycle import fated
+from chalicelib.books.subscriptions.cycle import fated, latest_period_invoice
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Subscription
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Write
@@ -56,14 +56,15 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     earned = [catalog.key_of(coupon) for coupon in rewards(changed, delivery)]
     rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else []), *earned])
     held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
-    is_over = held is not None and changed.id != held[0].invoice_ids[-1]
+    is_over = held is not None and changed.id != latest_period_invoice(held[0])
     fate = plan_fate(changed, is_over=is_over)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
         fate = Fate.ENDED
     after = None if held is None else fated(held[0], changed.id, fate, context.now)
     writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
     if held is not None and after is not None and after != held[0]:
-        writes += _holding_writes(changed, delivery, held, after)
+        # One that has ended can be bought again.
+        writes += [subscriptions.changed_holding(after, version=held[1]), *subscriptions.claims_moved(held[0], after)]
     found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
     if len({entry.at for entry in found.values()}) > 1:  # units came again
         found = {named: entry for named, entry in found.items() if _matters(context, changed, entry)}
@@ -114,6 +115,8 @@ def _grant_keys(context: Context, invoice: Invoice, delivery: Delivery) -> dict[
 def _is_pooled(delivery: Delivery) -> bool:
     if delivery.renewal is not None:
         return delivery.renewal.pooled
+    if delivery.change is not None:
+        return delivery.change.pooled
     return delivery.plan is not None and any(item.pooled for item in delivery.plan.terms.items)
 
 
@@ -174,23 +177,6 @@ def _holding(invoice: Invoice, row: Row | None) -> tuple[Holding, int] | None:
         return None
     kind: type[Subscription] | type[Financing] = Subscription if invoice.subscription_id is not None else Financing
     return load(kind, row), row.version
-
-
-def _holding_writes(invoice: Invoice, delivery: Delivery, held: tuple[Holding, int], after: Holding) -> list[Write]:
-    """The holding, and its claim on the plan: one that has ended can be bought again."""
-    before, version = held
-    writes: list[Write] = [subscriptions.changed_holding(after, version=version)]
-    if before.ended_at is not None:
-        return writes  # its claim is free, or another purchase's
-    user_id, plan_id = invoice.buyer.user_id, before.terms.plan_id
-    ended = after.held_back is not None and after.held_back.fate is Fate.ENDED
-    was_ended = before.held_back is not None and before.held_back.fate is Fate.ENDED
-    if ended and not was_ended:
-        writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=before.id))
-    elif was_ended and not ended:
-        financed = isinstance(before, Financing)
-        writes.append(subscriptions.claim_plan(user_id, plan_id, invoice_id=before.id, financed=financed))
-    return writes
 
 
 def _marks(context: Context, invoice: Invoice, reversals: list[Reversal]) -> dict[str, Standing | None]:

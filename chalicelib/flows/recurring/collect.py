@@ -18,11 +18,12 @@ from chalicelib.books.identity import store as identity
 from chalicelib.books.identity.model import User
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.model import Financing, Holding, Status
+from chalicelib.books.subscriptions.cycle import coming_terms
+from chalicelib.books.subscriptions.model import Financing, Holding, Status, Subscription
 from chalicelib.books.subscriptions.queries import Held
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.writes import Write, commit
-from chalicelib.flows.checkout.begin import MINIMUM_CHARGES, CardRequired
+from chalicelib.flows.checkout.begin import CardRequired
 from chalicelib.flows.checkout.charge import charge, find_payment, resume
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery, RenewalDelivery
@@ -32,6 +33,7 @@ from chalicelib.flows.fulfillment.renew import changed_writes
 from chalicelib.flows.fulfillment.renewal import (
     NO_CARD,
     NOT_ASKED_AGAIN_FOR,
+    digest,
     expected_start,
     next_invoice_id,
     not_asked,
@@ -39,11 +41,18 @@ from chalicelib.flows.fulfillment.renewal import (
     refused,
 )
 from chalicelib.flows.fulfillment.settle import Outcome, Settled, Waiting, settle
-from chalicelib.flows.recurring.price import applied, next_price
-from chalicelib.kernel.errors import Defect
+from chalicelib.flows.recurring.price import applied, chargeable, credit_in, less_credit, next_price, waived
+from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.ids import derived
-from chalicelib.kernel.money import Money
-from chalicelib.kernel.quotes import Line, Priced
+from chalicelib.kernel.quotes import Priced
+
+
+class ChangeIsPlanned(DomainError):
+    kind = Kind.CONFLICT
+    slug = "change-is-planned"
+    detail = (
+        "The plan changes at the end of what is paid, so the next period cannot be paid before. Take that back first."
+    )
 
 
 class By(StrEnum):
@@ -93,9 +102,11 @@ def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whe
             return Settled(found.stored.invoice)
         if found.stored.invoice.status is InvoiceStatus.PENDING:
             return _resumed(context, held, found.stored)
-        if _closes(context, found.stored):
+        if closes(context, found.stored):
             return Settled(found.stored.invoice)
-    price = next_price(holding, count=count)
+    if isinstance(holding, Subscription) and holding.planned is not None and context.now < expected_start(holding):
+        raise ChangeIsPlanned
+    price = less_credit(next_price(holding, count=count), holding)
     if chargeable(price) == 0:
         return _free(context, held, found, price)
     card = found.customer.card
@@ -112,12 +123,6 @@ def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whe
         return None
 
 
-def chargeable(price: Priced) -> int:
-    """What is asked for: what is less than the processor takes is not."""
-    least = MINIMUM_CHARGES.get(price.currency, 1)
-    return 0 if price.amount < least else price.amount
-
-
 def _is_hopeless(holding: Holding, payment_method_id: str) -> bool:
     dunning = holding.dunning
     return dunning is not None and dunning.hard and dunning.payment_method_id == payment_method_id
@@ -132,7 +137,7 @@ def _resumed(context: Context, held: Held, stored: StoredInvoice) -> Outcome:
     return outcome
 
 
-def _closes(context: Context, stored: StoredInvoice) -> bool:
+def closes(context: Context, stored: StoredInvoice) -> bool:
     """Close the attempt before this one at the processor, which its customer might still confirm.
 
     True where they just did: then it is settled, and nothing is asked for again.
@@ -183,7 +188,6 @@ def _is_scheduled(context: Context, holding: Holding) -> bool:
 def _invoice(context: Context, holding: Holding, found: Found, price: Priced) -> Invoice:
     ident = next_invoice_id(holding)
     financed = isinstance(holding, Financing)
-    amount = chargeable(price)
     return Invoice(
         id=ident,
         kind=InvoiceKind.INSTALMENT if financed else InvoiceKind.RENEWAL,
@@ -192,48 +196,36 @@ def _invoice(context: Context, holding: Holding, found: Found, price: Priced) ->
         buyer=found.buyer,
         bag_id=ident,
         currency=price.currency,
-        amount=amount,
-        lines=price.lines if amount == price.amount else (*price.lines, _waived(price)),
+        amount=chargeable(price),
+        lines=waived(price),
         coupons=applied(holding),
         country=holding.terms.country,
-        plan_slug=holding.terms.plan_slug,
+        plan_slug=coming_terms(holding).plan_slug,
         subscription_id=None if financed else holding.id,
         financing_id=holding.id if financed else None,
         created_at=context.now if found.stored is None else found.stored.invoice.created_at,
     )
 
 
-def _waived(price: Priced) -> Line:
-    """What is too little for the processor to take is given."""
-    amount = Money(-price.amount, price.currency)
-    return Line(
-        id="waived",
-        description="Too little to be charged",
-        quantity=1,
-        unit_price=amount.major,
-        exact_amount=amount.major,
-        remainder=amount.major - amount.major,
-        full_amount=amount.minor,
-        amount=amount.minor,
-    )
-
-
-def _delivery(holding: Holding, count: int) -> Delivery:
+def _delivery(holding: Holding, invoice: Invoice, count: int) -> Delivery:
+    terms = coming_terms(holding)
     return Delivery(
         renewal=RenewalDelivery(
             holding_id=holding.id,
             financed=isinstance(holding, Financing),
-            plan_id=holding.terms.plan_id,
+            plan_id=terms.plan_id,
             starts_at=expected_start(holding),
             count=count,
-            pooled=any(item.pooled for item in holding.terms.items),
+            pooled=any(item.pooled for item in terms.items),
+            terms=digest(terms),
+            credit=credit_in(invoice.lines),
         )
     )
 
 
 def _begin(context: Context, held: Held, found: Found, invoice: Invoice, *, count: int) -> StoredInvoice:
     """Write the attempt down: on its invoice, and on the holding, so that of two that begin at once one is refused."""
-    delivery = _delivery(held.holding, count).model_dump_json()
+    delivery = _delivery(held.holding, invoice, count).model_dump_json()
     trying = held.holding.model_copy(
         update={"open_invoice_id": invoice.id, "retry_at": context.now + NOT_ASKED_AGAIN_FOR}
     )
@@ -251,7 +243,7 @@ def _begin(context: Context, held: Held, found: Found, invoice: Invoice, *, coun
 def _free(context: Context, held: Held, found: Found, price: Priced) -> Outcome:
     """What costs nothing never meets the processor: it begins and ends in one transaction."""
     invoice = _invoice(context, held.holding, found, price)
-    delivery = _delivery(held.holding, 1).model_dump_json()
+    delivery = _delivery(held.holding, invoice, 1).model_dump_json()
     before = found.stored
     begun = Begun(()) if before is None else None
     stored = StoredInvoice(invoice, delivery, 0 if before is None else before.version)

@@ -10,11 +10,15 @@ from chalicelib.books.catalog.coupons import serves_renewal
 from chalicelib.books.catalog.model import Coupon, DiscountType, ReferralType
 from chalicelib.books.catalog.pricing import DraftLine, UnitPrice, priced
 from chalicelib.books.subscriptions.course import MONTH
+from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription, TermCoupon
+from chalicelib.flows.checkout.begin import MINIMUM_CHARGES
 from chalicelib.flows.fulfillment.renewal import expected_start
+from chalicelib.kernel.money import Money
 from chalicelib.kernel.periods import boundary
 from chalicelib.kernel.quotes import Line, Priced
 
+CREDIT = "credit"
 DISCOUNT_RULES = frozenset({"percent-off", "amount-off", "round-half-up"})
 
 
@@ -34,7 +38,8 @@ def period_price(holding: Subscription, *, payments: int, at: datetime) -> Price
 def next_price(holding: Holding, *, count: int = 1) -> Priced:
     """What is to be paid next; of a financing, so many instalments."""
     if isinstance(holding, Subscription):
-        return period_price(holding, payments=holding.payments, at=expected_start(holding))
+        coming = holding.model_copy(update={"terms": coming_terms(holding)})
+        return period_price(coming, payments=holding.payments, at=expected_start(holding))
     first = holding.installments_paid + 1
     lines = [line for number in range(first, first + count) for line in _instalment(holding, number)]
     return Priced(lines=tuple(lines), currency=holding.terms.currency)
@@ -44,7 +49,50 @@ def applied(holding: Holding) -> tuple[AppliedCoupon, ...]:
     """The coupons that the next payment is made with, as its invoice keeps them."""
     if not isinstance(holding, Subscription):
         return ()
-    return tuple(_applied(coupon) for coupon in serving(holding, payments=holding.payments, at=expected_start(holding)))
+    coming = holding.model_copy(update={"terms": coming_terms(holding)})
+    return tuple(_applied(coupon) for coupon in serving(coming, payments=holding.payments, at=expected_start(holding)))
+
+
+def less_credit(price: Priced, holding: Holding) -> Priced:
+    """The price after what the holding has to its credit, never below zero."""
+    credit = min(holding.credit, price.amount) if isinstance(holding, Subscription) else 0
+    if credit <= 0:
+        return price
+    line = plain_line(CREDIT, "Credit of a change of plan", Money(-credit, price.currency))
+    return price.model_copy(update={"lines": (*price.lines, line)})
+
+
+def credit_in(lines: Sequence[Line]) -> int:
+    """The credit that lines take, in minor units."""
+    return -sum(line.amount for line in lines if line.id == CREDIT)
+
+
+def chargeable(price: Priced) -> int:
+    """What is asked for: what is less than the processor takes is not."""
+    least = MINIMUM_CHARGES.get(price.currency, 1)
+    return 0 if price.amount < least else price.amount
+
+
+def waived(price: Priced) -> tuple[Line, ...]:
+    """The lines, of which what is too little for the processor to take is given."""
+    given = price.amount - chargeable(price)
+    if not given:
+        return price.lines
+    return (*price.lines, plain_line("waived", "Too little to be charged", Money(-given, price.currency)))
+
+
+def plain_line(ident: str, description: str, amount: Money) -> Line:
+    """A line whose amount is decided elsewhere."""
+    return Line(
+        id=ident,
+        description=description,
+        quantity=1,
+        unit_price=amount.major,
+        exact_amount=amount.major,
+        remainder=amount.major - amount.major,
+        full_amount=amount.minor,
+        amount=amount.minor,
+    )
 
 
 def due_days(holding: Financing) -> Sequence[datetime]:

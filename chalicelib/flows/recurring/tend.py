@@ -35,9 +35,9 @@ from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.renew import Places, changed_writes, grant_writes, places_now, with_refills
 from chalicelib.flows.fulfillment.renewal import over
-from chalicelib.flows.recurring.collect import By, chargeable, collect
+from chalicelib.flows.recurring.collect import By, collect
 from chalicelib.flows.recurring.notices import dearer, trial_ends
-from chalicelib.flows.recurring.price import next_price, period_price
+from chalicelib.flows.recurring.price import chargeable, next_price, period_price
 from chalicelib.flows.teams.wake import wake_seats
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
