@@ -11,6 +11,7 @@ from chalicelib.books.subscriptions.model import (
     Fate,
     HeldBack,
     Holding,
+    SeatsChange,
     Status,
     Subscription,
     TermItem,
@@ -31,6 +32,7 @@ FATED_MESSAGES = {
 }
 SEVERITY = (Fate.LIVE, Fate.ENDING, Fate.SUSPENDED, Fate.ENDED)
 LIVE = frozenset({Status.FREE_TRIAL, Status.ACTIVE, Status.CANCELLED, Status.PAYMENT_ISSUE, Status.ERROR})
+SEATS_CHANGES_KEPT = 20
 HIDDEN = frozenset({Status.EXPIRED, Status.DEPRECATED})
 
 
@@ -175,6 +177,9 @@ def with_planned(holding: Subscription) -> Subscription:
 
 def arrived(holding: Subscription, terms: Terms, at: datetime) -> Subscription:
     """The subscription under other terms: another plan's units begin anew, and those that it gave are looked at."""
+    if terms.seats != holding.terms.seats:
+        change = SeatsChange(before=holding.terms.seats, after=terms.seats, at=at)
+        holding = holding.model_copy(update={"seats_log": (*holding.seats_log, change)[-SEATS_CHANGES_KEPT:]})
     if terms.plan_id == holding.terms.plan_id:
         return holding.model_copy(update={"terms": terms.model_copy(update={"since": holding.terms.since})})
     since = int(at.timestamp())

@@ -163,6 +163,14 @@ class Prorated(Document):
     invoice_ids: tuple[int, ...] = ()
 
 
+class SeatsChange(Document):
+    """How many seats there were, and how many there are from then on."""
+
+    before: int
+    after: int
+    at: datetime
+
+
 class Subscription(Document):
     """A plan paid by the period, a free one, or a trial. Access lasts until `paid_until`; None: without end.
 
@@ -175,6 +183,7 @@ class Subscription(Document):
 
     `planned`: the terms that the next payment brings. `credit`: minor units that the next invoices take off first.
     `change_invoice_id`: the invoice of a change that is being paid; `changes` counts those that were begun.
+    `seats_log`: the latest changes of the number of its seats.
     """
 
     id: int
@@ -207,6 +216,7 @@ class Subscription(Document):
     prorated: Prorated | None = None
     changes: int = 0
     change_invoice_id: int | None = None
+    seats_log: tuple[SeatsChange, ...] = ()
 
     @property
     def paid_through(self) -> datetime | None:

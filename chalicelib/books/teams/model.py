@@ -28,14 +28,6 @@ class SeatEvent(Document):
     at: datetime
 
 
-class LimitEvent(Document):
-    """How many seats there were, and how many there are from then on."""
-
-    before: int
-    after: int
-    at: datetime
-
-
 class Team(Document):
     """A subscription (or financing) that several people use; both have the same id.
 
@@ -46,7 +38,6 @@ class Team(Document):
     owner_id: int
     academy_id: int
     seats: int = 1
-    log: tuple[LimitEvent, ...] = ()
 
 
 class Seat(Document):

@@ -12,7 +12,7 @@ from chalicelib.books.teams.model import Membership, Seat, Team
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Value
-from chalicelib.dynamo.writes import Delete, Put, Update, absent, at_version, never, present
+from chalicelib.dynamo.writes import Check, Delete, Put, Update, absent, at_version, never, present
 from chalicelib.kernel.errors import DomainError
 
 SEATS_DUE = "seat"
@@ -57,6 +57,11 @@ def saved_team(team: Team, *, version: int) -> Put:
         condition=at_version(version),
         refused=lambda old: TeamMoved(),
     )
+
+
+def unchanged_team(team: Team, *, version: int) -> Check:
+    """It is as it was read at `version`; 0: there is none. Raises TeamMoved."""
+    return Check(key=team_key(team.id), condition=at_version(version), refused=lambda old: TeamMoved())
 
 
 def new_seat(seat: Seat, *, due_at: datetime | None) -> Put:

@@ -9,12 +9,15 @@ from pydantic import AfterValidator, Field
 
 from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX
 from chalicelib.books.identity.model import NAME_CHARACTERS_MAX, InvalidName, User, checked_name
+from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Financing, Holding, Status
 from chalicelib.books.teams.model import Seat, SeatStatus
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.inputs import Ident
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out
+from chalicelib.flows.checkout.check import SEATS_MAX
+from chalicelib.flows.recurring.resizing import included_seats
 from chalicelib.flows.teams.fill_seats import Filled, FillSeats, Replacement, Sitter
 from chalicelib.flows.teams.find import OwnTeam
 from chalicelib.kernel.periods import boundary
@@ -97,7 +100,15 @@ class SeatsOut(Output):
     errors: list[SeatErrorOut]
 
 
+class TeamBody(Input):
+    """`seats`: the new total, the owner's included: more are paid for now, fewer come with the next payment."""
+
+    seats: int = Field(ge=1, le=SEATS_MAX)
+
+
 class LimitEventOut(Output):
+    """How many seats there were, and how many there are from then on."""
+
     action: str
     before: int
     after: int
@@ -106,7 +117,8 @@ class LimitEventOut(Output):
 
 class TeamOut(Output):
     """A team. `seats_limit`: how many seats are paid for, of which `additional_seats` beyond those of the plan;
-    `seats_count`: how many are in use, the owner's and those of the invited included.
+    `seats_count`: how many are in use, the owner's and those of the invited included. `planned_seats`: how many there
+    are from the next payment on.
     """
 
     id: int
@@ -115,6 +127,7 @@ class TeamOut(Output):
     name: str
     seats_limit: int
     additional_seats: int
+    planned_seats: int
     seats_count: int
     seats_log: list[LimitEventOut]
     consumption_strategy: str
@@ -149,11 +162,12 @@ def team_out(found: OwnTeam) -> TeamOut:
         plan_financing=holding.id if financed else None,
         name=f"Team {team.id}",
         seats_limit=terms.seats,
-        additional_seats=sum(line.quantity for line in terms.lines if line.id == "seats"),
+        additional_seats=terms.seats - included_seats(terms),
+        planned_seats=coming_terms(holding).seats,
         seats_count=team.seats,
         seats_log=[
             LimitEventOut(action="LIMIT_UPDATED", before=one.before, after=one.after, created_at=one.at)
-            for one in team.log
+            for one in (() if isinstance(holding, Financing) else holding.seats_log)
         ],
         consumption_strategy=terms.strategy,
         period_start=starts,

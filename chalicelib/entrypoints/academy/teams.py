@@ -7,10 +7,15 @@ from chalicelib.books.subscriptions.queries import FinancingNotFound, Subscripti
 from chalicelib.books.teams import queries
 from chalicelib.books.teams.queries import SeatNotFound
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
+from chalicelib.entrypoints.academy.checkout import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
+from chalicelib.entrypoints.academy.plan_change import REFUSALS
+from chalicelib.entrypoints.academy.schemas import invoice_out
 from chalicelib.entrypoints.academy.team_schemas import (
     SeatOut,
     SeatsBody,
     SeatsOut,
+    TeamBody,
     TeamOut,
     command_of,
     owner_seat_out,
@@ -18,9 +23,13 @@ from chalicelib.entrypoints.academy.team_schemas import (
     seats_out,
     team_out,
 )
+from chalicelib.flows.fulfillment.settle import Refused, Waiting
+from chalicelib.flows.recurring.change import ChangedMeanwhile
+from chalicelib.flows.recurring.resizing import PlanWithoutSeats, SeatsIncluded
 from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
-from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team
+from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team, team_to_be
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
+from chalicelib.flows.teams.resize import SeatsInUse, resize
 
 TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
 FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
@@ -33,6 +42,32 @@ OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable)
 def get_team(call: Call, subscription_id: int) -> Answer:
     """The team of a subscription of one's own."""
     return Answer(200, team_out(own_team(call.runtime.table, _subscription(call, subscription_id))))
+
+
+@route(
+    "PUT",
+    TEAM,
+    access=Access.PERSON,
+    answers={200: TeamOut, 202: WaitingOut},
+    errors=(
+        OnlyOwnerAllowed,
+        *REFUSALS,
+        *REFUSALS_OF_PAYMENT,
+        ChangedMeanwhile,
+        SeatsInUse,
+        SeatsIncluded,
+        PlanWithoutSeats,
+    ),
+)
+def put_team(call: Call, subscription_id: int, body: TeamBody) -> Answer:
+    """Let a team have more seats, which are paid for now for the rest of the period, or fewer from its end on."""
+    ref = _subscription(call, subscription_id)
+    outcome = resize(call.runtime.context(call.now), buyer_of(call.person), ref, body.seats, whence_of(call))
+    if isinstance(outcome, Refused):
+        raise outcome.error
+    if isinstance(outcome, Waiting):
+        return paid_answer(outcome, 200, invoice_out)
+    return Answer(200, team_out(team_to_be(call.runtime.table, ref)))
 
 
 @route("GET", FINANCED, access=Access.PERSON, answers={200: TeamOut}, errors=OF_FINANCED)

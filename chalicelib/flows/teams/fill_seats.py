@@ -14,6 +14,7 @@ from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.course import seats_mark
+from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.teams import queries, store
 from chalicelib.books.teams.model import Seat, SeatStatus
 from chalicelib.books.teams.store import DuplicateSeat
@@ -137,7 +138,8 @@ def _check_usable(context: Context, found: OwnTeam) -> None:
 
 
 def _check_limit(found: OwnTeam, wanted: int) -> None:
-    limit, used = found.holding.terms.seats, found.team.seats
+    limit = min(found.holding.terms.seats, coming_terms(found.holding).seats)
+    used = found.team.seats
     if used + wanted > limit:
         raise SeatsLimitExceeded(limit=limit, used=used)
 

@@ -54,9 +54,17 @@ class OwnTeam:
 
 
 def own_team(table: Table, ref: TeamRef) -> OwnTeam:
-    """The team; one that nobody was added to yet has its owner alone, and no row.
+    """The team. Raises BillingTeamNotFound where it is for one person, and what `team_to_be` refuses."""
+    found = team_to_be(table, ref)
+    if found.holding.terms.seats <= 1 and not is_pooled(found.holding.terms):
+        raise BillingTeamNotFound
+    return found
 
-    Raises SubscriptionNotFound, FinancingNotFound, BillingTeamNotFound, and OnlyOwnerAllowed for its members.
+
+def team_to_be(table: Table, ref: TeamRef) -> OwnTeam:
+    """The team that there is, or would be with more seats: without a row it has its owner alone.
+
+    Raises SubscriptionNotFound, FinancingNotFound, and OnlyOwnerAllowed for its members.
     """
     key = (subscriptions.financing_key if ref.financed else subscriptions.subscription_key)(
         ref.owner_id, ref.holding_id
@@ -66,8 +74,5 @@ def own_team(table: Table, ref: TeamRef) -> OwnTeam:
         if queries.is_member(table, ref.owner_id, ref.holding_id):
             raise OnlyOwnerAllowed
         raise FinancingNotFound if ref.financed else SubscriptionNotFound
-    terms = held.holding.terms
-    if terms.seats <= 1 and not is_pooled(terms):
-        raise BillingTeamNotFound
-    fresh = Team(id=held.holding.id, owner_id=held.holding.user_id, academy_id=terms.academy_id)
+    fresh = Team(id=held.holding.id, owner_id=held.holding.user_id, academy_id=held.holding.terms.academy_id)
     return OwnTeam(held, queries.team(table, held.holding.id) or StoredTeam(fresh, 0))
