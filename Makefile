@@ -16,7 +16,7 @@ NO_PYTHON = Python 3.11 or newer is needed, with its venv module (Debian: apt-ge
 # A part of a larger run: says its name, and how long it took.
 part = @printf '== %s\n' '$(1)'; began=$$(date +%s); $(2) && printf '   %s: %s s\n' '$(1)' "$$(($$(date +%s) - began))"
 
-.PHONY: help venv run demo test simulate mutations lint types bench verify-statement admin catalog clean
+.PHONY: help venv run demo demo-year test simulate mutations lint types bench verify-statement admin catalog clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ run: $(ENVIRONMENTS)  ## serve on PORT (8000); DATA=folder keeps state; STRIPE_S
 
 demo: $(ENVIRONMENTS)  ## a scripted customer against the running server, or against one of its own
 	@$(PYTHON) -m local.demo
+
+demo-year: $(ENVIRONMENTS)  ## a year of five customers, as a table of dates, charges and states
+	@$(PYTHON) -m local.demo_year
 
 test: lint types  ## every check and every test
 	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile)

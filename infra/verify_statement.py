@@ -282,7 +282,7 @@ class _Account:
 
 def _switched(kind: str) -> int:
     """What opens an unlimited lot, and what closes it: a use of it does neither."""
-    return {"grant": 1, "restore": 1, "reverse": -1, "revoke": -1}.get(kind, 0)
+    return {"grant": 1, "restore": 1, "reverse": -1, "revoke": -1, "expire": -1}.get(kind, 0)
 
 
 def _facts(lot: Json) -> tuple[Any, ...]:

@@ -7,17 +7,21 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
+from datetime import datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
 from chalicelib.adapters.queue.sqs import SqsQueue
 from chalicelib.adapters.secrets import read_secrets
+from chalicelib.books.subscriptions.queries import due_holdings
+from chalicelib.books.subscriptions.store import HOLDINGS_DUE
 from chalicelib.entrypoints import _observe, _wiring
 from chalicelib.settings import Settings, from_environment
 from local.catalog import load_catalog
 from local.clock import MovableClock
 from local.demo_file import DemoFile
+from local.due import is_anything_due
 from local.gateway import Event, Gateway
 from local.local_routes import LocalRoutes
 from local.mailbox import Mailbox
@@ -29,7 +33,7 @@ from local.resources import Resources, make_resources, make_table
 from local.state import Kept, State
 from local.stripe_standin.machine import Standin
 from local.stripe_standin.server import StandinServer
-from local.timeline import Timeline
+from local.timeline import Recurring, Timeline
 from local.waking_queue import WakingQueue
 from local.welcome import Welcome, welcome
 
@@ -95,12 +99,18 @@ class Running:
         runtime = Runtime(self._settings(kept, resources, gateway.url), clock=clock.now)
         _wiring.install(runtime)
         self._start_gateway(gateway)
-        pumps = self._start_pumps(app, runtime, resources)
+        *pumps, holdings = self._start_pumps(app, runtime, resources)
         timeline = Timeline(
             clock,
-            ticks=(app.renew_tick, app.sweep_tick),
-            pumps=pumps,
+            tick=app.sweep_tick,
+            pumps=tuple(pumps),
             webhooks=self._standin,
+            recurring=Recurring(
+                app.renew_tick,
+                holdings,
+                lambda at: due_holdings(runtime.table, at),
+                lambda at: self._is_anything_due(runtime, at),
+            ),
             reconcilers=(app.catch_up_tick, app.compare_tick),
         )
         timeline.after_minute = lambda: self._save(kept, clock, mailbox)
@@ -112,6 +122,11 @@ class Running:
         self._stack.callback(timeline.stop)
         _wait_until_healthy(gateway.url)
         self._announce(gateway.url, people, kept)
+
+    def _is_anything_due(self, runtime: Runtime, at: datetime) -> bool:
+        """Whether anything but what recurs waits for an instant: a row, or a webhook."""
+        webhooks = self._standin is not None and not self._standin.standin.settled(int(at.timestamp()))
+        return webhooks or is_anything_due(runtime.table, at, but=HOLDINGS_DUE)
 
     def _start_ministack(self) -> Resources:
         options = self._options

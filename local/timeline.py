@@ -2,22 +2,31 @@
 
 The reconcilers find what nothing else brings: they run each minute too, and where the clock is moved once a week of it
 and at its end, when all else has settled. (Each day would take as long as all the rest of the day.)
+
+What is due of subscriptions and financings within a day is done at its own instants, the earliest first, and what that
+caused settles before the clock goes on: so a move of many days comes to the same as so many moves of one.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from chalicelib.dynamo.table import Due
 from local.clock import MovableClock
 from local.pump import Pump
 
 DAY_SECONDS = 86_400
 RECONCILED_DAYS = 7
 TICK_SECONDS = 60
+STOP_SECONDS_MIN = 3600
+"""What is due within an hour is done together: a day has at most so many stops."""
 ROUNDS_PER_STEP_MAX = 30
 SETTLE_SECONDS_MAX = 30.0
 
@@ -33,6 +42,18 @@ class Webhooks(Protocol):
         """Wait until none is due and none is on its way; False after the timeout (real seconds)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """The tick that nudges what recurs, the pump of its worker, what of it is due by an instant, the oldest first, and
+    whether anything else will be due by then.
+    """
+
+    tick: Tick
+    pump: Pump
+    due: Callable[[datetime], list[Due]]
+    others: Callable[[datetime], bool]
+
+
 class Unsettled(RuntimeError):
     """The work of one day caused new work, round after round."""
 
@@ -44,13 +65,15 @@ class Timeline:
         self,
         clock: MovableClock,
         *,
-        ticks: tuple[Tick, ...],
+        tick: Tick,
         pumps: tuple[Pump, ...],
         webhooks: Webhooks | None,
+        recurring: Recurring | None = None,
         reconcilers: tuple[Tick, ...] = (),
     ) -> None:
         self._clock = clock
-        self._ticks = ticks
+        self._tick = tick
+        self._recurring = recurring
         self._reconcilers = reconcilers
         self._pumps = pumps
         self._webhooks = webhooks
@@ -79,14 +102,38 @@ class Timeline:
             self._settle()
             left, days = seconds, 0
             while left > 0 and not self._stopping.is_set():
-                step = min(left, DAY_SECONDS)
-                self._clock.advance(step)
-                left, days = left - step, days + 1
-                self._settle()
+                step = min(left, self._days_at_once(left, days) * DAY_SECONDS)
+                self._pass(step)
+                left, days = left - step, days + step // DAY_SECONDS
                 if days % RECONCILED_DAYS == 0 and left > 0:
                     self._reconcile()
             self._reconcile()
             self.after_minute()
+
+    def _days_at_once(self, seconds: int, days: int) -> int:
+        """One day, or where nothing is due in them all days until the reconcilers come: they would pass unseen."""
+        until_reconciled = RECONCILED_DAYS - days % RECONCILED_DAYS
+        if self._recurring is None or seconds <= DAY_SECONDS:
+            return 1
+        quiet = min(until_reconciled, math.ceil(seconds / DAY_SECONDS))
+        return 1 if self._recurring.others(self._clock.now() + timedelta(days=quiet)) else quiet
+
+    def _pass(self, seconds: int) -> None:
+        """Move on by this, with a stop where something is due before."""
+        while seconds > 0 and not self._stopping.is_set():
+            step = min(seconds, self._seconds_to_stop(seconds))
+            self._clock.advance(step)
+            seconds -= step
+            self._settle()
+
+    def _seconds_to_stop(self, seconds: int) -> int:
+        now = self._clock.now()
+        due = self._due(now + timedelta(seconds=seconds))
+        after = [(one.at - now).total_seconds() for one in due if one.at > now]
+        return max(math.ceil(after[0]), STOP_SECONDS_MIN) if after else seconds
+
+    def _due(self, at: datetime) -> list[Due]:
+        return [] if self._recurring is None else self._recurring.due(at)
 
     def _reconcile(self) -> None:
         """Until nothing more is found, and what was found has settled."""
@@ -97,12 +144,20 @@ class Timeline:
         raise Unsettled(f"differences went on for {ROUNDS_PER_STEP_MAX} rounds")
 
     def _settle(self) -> None:
+        """Until all is quiet, but for what is due and stays so: with the processor away, it waits for another step."""
+        last: list[Due] = []
         for _ in range(ROUNDS_PER_STEP_MAX):
-            worked = self._all_ticked(self._ticks)
+            due = self._due(self._clock.now())
+            worked = self._ticked(self._tick)
+            if self._recurring is not None:
+                self._ticked(self._recurring.tick)
             sent = self._webhooks is None or self._webhooks.settle(SETTLE_SECONDS_MAX)
             handled = sum(pump.drain() for pump in self._pumps)
-            if sent and not worked and not handled:
+            tended = 0 if self._recurring is None else self._recurring.pump.drain()
+            stays = due == last if due else not tended
+            if sent and not worked and not handled and stays:
                 return
+            last = due
         raise Unsettled(f"work went on for {ROUNDS_PER_STEP_MAX} rounds at {self._clock.now():%Y-%m-%d %H:%M}")
 
     def _all_ticked(self, ticks: tuple[Tick, ...]) -> bool:
@@ -125,7 +180,9 @@ class Timeline:
 
     def _minute(self) -> None:
         try:
-            self._all_ticked(self._ticks)
+            self._ticked(self._tick)
+            if self._recurring is not None:
+                self._ticked(self._recurring.tick)
             self._all_ticked(self._reconcilers)
             self.after_minute()
         except Exception:  # noqa: BLE001  # the edge: a schedule that fails is logged and runs again in a minute

@@ -19,7 +19,7 @@ def adjustments(
     rows: Iterable[Row], entries: Sequence[tuple[str, Entry]], invoices: Mapping[int, Invoice]
 ) -> list[str]:
     """Each grant and revocation of staff is audited with its entries, and is in the timeline; an invoice knows what was
-    revoked of what it paid for.
+    revoked, or ran out, of what it paid for.
     """
     audited, told = _told(rows)
     moved: dict[str, Lots] = {}
@@ -28,7 +28,7 @@ def adjustments(
         if entry.kind is EntryKind.REVOKE or (entry.kind is EntryKind.GRANT and entry.cause.startswith("staff:")):
             lots = moved.setdefault(entry.cause, {})
             lots.update({one.lot_id: -1 if one.unlimited else one.units for one in entry.portions})
-        for one in entry.portions if entry.kind is EntryKind.REVOKE else ():
+        for one in entry.portions if entry.kind in (EntryKind.REVOKE, EntryKind.EXPIRE) else ():
             paid_by = one.origin.invoice_id if one.origin is not None else None
             if paid_by is not None and paid_by in invoices:
                 revoked[paid_by, one.lot_id] += one.units

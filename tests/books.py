@@ -17,7 +17,7 @@ from chalicelib.books.consumption.model import Session
 from chalicelib.books.enrollment.model import Invitation, InvitationStatus
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind, Holder
+from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.cycle import claimed_plans
@@ -26,19 +26,12 @@ from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
 from tests.adjustments import adjustments
+from tests.lots import lots
 from tests.moto_table import all_rows
 from tests.rewards import rewards
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
-SWITCHES = {
-    EntryKind.GRANT: 1,
-    EntryKind.REVERSE: -1,
-    EntryKind.RESTORE: 1,
-    EntryKind.REVOKE: -1,
-    EntryKind.MOVE: -1,
-}
-"""What opens an unlimited lot, and what closes it."""
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -56,7 +49,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.deliveries(),
         *books.receipts(),
         *books.periods(),
-        *books.lots(),
+        *lots(books.rows, books.entries),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
         *books.chains(),
@@ -203,40 +196,6 @@ class _Books:
                 )
         return wrong
 
-    def lots(self) -> list[str]:
-        """Each lot has what its entries leave; each page counts its lots."""
-        left: Counter[tuple[str, str, str]] = Counter()
-        switched: Counter[tuple[str, str, str]] = Counter()
-        for pk, entry in self.entries:
-            if entry.units != SIGNS[entry.kind] * sum(p.units for p in entry.portions if not p.unlimited):
-                # A grant's units are all its portions; an unlimited one counts nothing.
-                wrong_units = f"entry {entry.id} says {entry.units} units"
-                return [wrong_units]
-            for portion in entry.portions:
-                lot = (pk, f"BAL#{entry.unit.name}#{portion.page}", portion.lot_id)
-                if not portion.unlimited:
-                    left[lot] += SIGNS[entry.kind] * portion.units
-                elif entry.kind in SWITCHES:
-                    switched[lot] += SWITCHES[entry.kind]
-        unlimited = {lot for lot, times in switched.items() if times > 0}
-        wrong, open_lots = [], set()
-        for row in self.rows:
-            if not (row.key.pk.startswith("LEDGER#") and row.key.sk.startswith("BAL#")):
-                continue
-            lots: dict[str, Any] = {name: value for name, value in row.values.items() if name.startswith("lot_")}
-            if row.values["lots"] != len(lots) or len(lots) > LOTS_PER_PAGE_MAX:
-                wrong.append(f"{row.key} counts {row.values['lots']} lots and has {len(lots)}")
-            for name, value in lots.items():
-                lot = (row.key.pk, row.key.sk, name.removeprefix("lot_"))
-                open_lots.add(lot)
-                expected = -1 if lot in unlimited else left[lot]
-                if value["r"] + value.get("z", 0) != expected or 0 not in (value["r"], value.get("z", 0)):
-                    wrong.append(f"lot {lot} has {value['r']} and {value.get('z', 0)}, its entries leave {expected}")
-        wrong += [
-            f"lot {lot} is gone with {units} units" for lot, units in left.items() if units and lot not in open_lots
-        ]
-        return wrong + [f"lot {lot} is gone" for lot in unlimited - open_lots]
-
     def reversals(self) -> list[str]:
         """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
         wrong = []
@@ -363,7 +322,8 @@ class _Books:
             for row in self.rows
             if "due_shard" in row.values
             and row.key.pk not in waited_for  # places are looked at while somebody waits
-            and not (row.key.sk.startswith(("SUB#", "FIN#", "BAL#")) and self._later(row))  # what recurs comes later
+            and not row.key.sk.startswith("BAL#")  # what expired counts for nothing, cleared away or not
+            and not (row.key.sk.startswith(("SUB#", "FIN#")) and self._later(row))  # what recurs comes later
         ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]

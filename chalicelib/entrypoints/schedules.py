@@ -14,6 +14,7 @@ from chalicelib.books.billing.model import InvoiceStatus
 from chalicelib.books.drift.model import Drift, DriftStatus, WalkName
 from chalicelib.books.enrollment import queries as enrollment
 from chalicelib.books.inbox import queries as inbox
+from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.outbox import queries as outbox
 from chalicelib.books.subscriptions.queries import due_holdings
 from chalicelib.books.teams.queries import due_seats
@@ -24,6 +25,7 @@ from chalicelib.entrypoints._wiring import Runtime, runtime
 from chalicelib.entrypoints.workers import work_event, work_message
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.deliver import deliver
+from chalicelib.flows.metering.expire import expire_page
 from chalicelib.flows.reconcile.catch_up import CaughtUp
 from chalicelib.flows.reconcile.catch_up import catch_up as catch_up_with
 from chalicelib.flows.reconcile.compare import Step, next_step, open_differences, took
@@ -45,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 def sweep(event: Mapping[str, Any]) -> dict[str, int]:
     """Finish events never nudged or not settled, messages not sent, invoices pending too long, and invitations that
-    were accepted and not delivered; offer free places to whoever waits. Answers how many.
+    were accepted and not delivered; offer free places to whoever waits; clear away what has expired. Answers how many.
     """
     found = runtime()
     table, now = found.table, found.clock()
@@ -56,6 +58,7 @@ def sweep(event: Mapping[str, Any]) -> dict[str, int]:
         "invitations": _each(
             enrollment.due_invitations(table, now), lambda key: deliver(found.context(found.clock()), key)
         ),
+        "expired": _each(ledger.due_pages(table, now), lambda key: expire_page(found.context(found.clock()), key)),
         "messages": _each(outbox.due(table, now), lambda message_id: work_message(found, message_id)),
     }
 

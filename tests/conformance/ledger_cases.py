@@ -10,7 +10,8 @@ from chalicelib.books.ledger import pool_store, store
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.chain import PARENTS_MAX, seal
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Portion
-from chalicelib.books.ledger.rows import read_balance
+from chalicelib.books.ledger.rows import DUE, read_balance
+from chalicelib.dynamo.keys import due_shard
 from chalicelib.dynamo.rows import Row, Values
 from chalicelib.dynamo.writes import Put, Unexpected, Write
 from chalicelib.kernel.errors import Defect
@@ -31,6 +32,11 @@ def page(count: int | None = None, **lots: dict[str, Any]) -> Values:
     """A page with lots by their ids; `count` where it is not how many are given."""
     named = {f"lot_{name}": value for name, value in lots.items()}
     return {"doc": UNIT.model_dump_json(), "lots": len(named) if count is None else count, **named}
+
+
+def due(values: Values, at: datetime) -> Values:
+    """The page, to be looked at for expired lots."""
+    return {**values, "due_shard": due_shard(DUE, f"{PAGE.pk}/{PAGE.sk}"), "due_at": int(at.timestamp())}
 
 
 def granted(*grants: Grant) -> list[Write]:
@@ -103,7 +109,20 @@ GRANTS = (
         store.grant_writes,
         "the first of an account",
         granted(a_grant("a"), a_grant("b", -1, expires_at=SOON)),
-        after=page(a=lot(5), b=lot(-1, -1, expires_at=SOON)),
+        after=due(page(a=lot(5), b=lot(-1, -1, expires_at=SOON)), SOON),
+    ),
+    passing(
+        store.grant_writes,
+        "that ends, on a page that is looked at before or after",
+        granted(a_grant("b", 7, expires_at=SOON)),
+        before=due(page(a=lot(5)), NOW + timedelta(days=9)),
+        after=due(page(a=lot(5), b=lot(7, 7, expires_at=SOON)), NOW + timedelta(days=9)),
+    ),
+    passing(
+        store.grant_writes,
+        "that ends after more than a month",
+        granted(a_grant("b", 7, expires_at=NOW + timedelta(days=300))),
+        after=due(page(b=lot(7, 7, expires_at=NOW + timedelta(days=300))), NOW + timedelta(days=30)),
     ),
     passing(
         store.grant_writes,
@@ -281,6 +300,13 @@ RETURNS = (
         given_back(page(b=lot(5)), portion("a", 2), portion("b", 1)),
         before=page(b=lot(4)),
         after=page(a=lot(2), b=lot(5)),
+    ),
+    passing(
+        store.give_back_writes,
+        "to a lot that was closed and ends",
+        given_back(page(), portion("a", 2).model_copy(update={"expires_at": SOON})),
+        before=page(),
+        after=due(page(a=lot(2, expires_at=SOON)), SOON),
     ),
     passing(
         store.give_back_writes,

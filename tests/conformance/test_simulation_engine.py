@@ -70,6 +70,7 @@ INVALID: dict[str, Callable[[Table], tuple[str, Request]]] = {
     "a sum of texts": lambda t: ("UpdateItem", an_update(t, "SET s = s + :v", **values(v=FIVE))),
     "adding to a text": lambda t: ("UpdateItem", an_update(t, "ADD s :v", **values(v=FIVE))),
     "a copy of what is not there": lambda t: ("UpdateItem", an_update(t, "SET n = m")),
+    "neither of two that are not there": lambda t: ("UpdateItem", an_update(t, "SET n = if_not_exists(m, k)")),
     "one path twice": lambda t: ("UpdateItem", an_update(t, "SET n = :v REMOVE n", **values(v=FIVE))),
     "a path inside another": lambda t: (
         "UpdateItem",
@@ -142,6 +143,13 @@ def test_an_update_computes_from_the_row_as_it_was(table: Table) -> None:
     table.call("UpdateItem", an_update(table, expression, **values(v={"N": "2"})))
     after = {"n": 7, "s": "b", "yes": True, "nested": {"r": 3}, "m": "b", "fresh": 2}
     assert everything(table) == {HERE: after}
+
+
+def test_an_update_sets_what_is_not_there_and_keeps_what_is(table: Table) -> None:
+    fill(table, {HERE: ROW})
+    expression = "SET n = if_not_exists(n, :v), m = if_not_exists(m, :v), s = if_not_exists (nested.x, nested.o)"
+    table.call("UpdateItem", an_update(table, expression, **values(v=SIX)))
+    assert everything(table) == {HERE: {**ROW, "m": 6, "s": "x"}}
 
 
 def test_a_token_that_comes_again_with_other_writes_is_refused(table: Table) -> None:

@@ -60,6 +60,14 @@ def _two_customers(world: World) -> None:
     customers["cus_again"] = {**customer, "id": "cus_again"}
 
 
+def _ends_later(world: World) -> None:
+    row = next(row for row in all_rows(world.table) if any(name.startswith("lot_") for name in row.values))
+    name = next(name for name in row.values if name.startswith("lot_"))
+    expiry = Path([name, "e"])
+    later = Update(key=row.key, actions=(expiry.set(expiry + 1),), condition=anyway, refused=never("no condition"))
+    commit(world.table, [later])
+
+
 def _another_hash(world: World) -> None:
     _set(world, _row(world, "ENTRY#"), hash="0" * 64)
 
@@ -94,6 +102,7 @@ BREAKS: dict[str, tuple[Breaking, str]] = {
     "a lost subscription": (lambda w: _remove(w, "SUB#"), "is there its subscription? False"),
     "a bag that is still being paid": (lambda w: _set(w, _row(w, "BAG#"), state="PAYING"), "is PAYING"),
     "units that got lost": (_fewer_units, "its entries leave"),
+    "a lot that ends too late": (_ends_later, "which no entry says"),
     "an entry that got lost": (lambda w: _remove(w, "ENTRY#"), "granted"),
     "money for nothing": (_rejected, "REJECTED and was charged 1 times"),
     "money twice": (_charged_twice, "was charged 2 times"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
+from chalicelib.dynamo.rows import Key
+from chalicelib.dynamo.table import Due
 from local.clock import EndOfTime, MovableClock
 from local.ministack import Ministack
 from local.pump import Pump
 from local.resources import INBOX_QUEUE, client, make_resources
-from local.timeline import DAY_SECONDS, ROUNDS_PER_STEP_MAX, Timeline, Unsettled
+from local.timeline import DAY_SECONDS, ROUNDS_PER_STEP_MAX, Recurring, Timeline, Unsettled
 
 REGION = "us-east-1"
 
@@ -66,14 +68,14 @@ class TestAdvancing:
     def test_stops_at_every_day_and_at_the_end(self) -> None:
         clock = MovableClock()
         work, couriers = Work(clock), Couriers()
-        Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=couriers).advance(2 * DAY_SECONDS + 60)
+        Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(2 * DAY_SECONDS + 60)
         assert work.seen == [0, DAY_SECONDS, 2 * DAY_SECONDS, 2 * DAY_SECONDS + 60]
         assert couriers.settled == len(work.seen)
 
     def test_goes_on_with_a_day_until_it_has_settled(self) -> None:
         clock = MovableClock()
         work, couriers = Work(clock, due=3), Couriers()
-        Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=couriers).advance(60)
+        Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(60)
         assert couriers.settled == 2 * 4
 
     def test_reconciles_weekly_and_at_the_end_until_nothing_more_is_found(self) -> None:
@@ -86,7 +88,7 @@ class TestAdvancing:
             at.append(clock.offset_seconds / DAY_SECONDS)
             return {"events": next(found)}
 
-        timeline = Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=None, reconcilers=(reconcile,))
+        timeline = Timeline(clock, tick=work.tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
         timeline.advance(9 * DAY_SECONDS)
         assert at == [7, 7, 9]
 
@@ -96,7 +98,7 @@ class TestAdvancing:
         def reconcile(event: dict[str, Any], context: Any) -> dict[str, int]:
             return {"events": 1}
 
-        timeline = Timeline(clock, ticks=(Work(clock).tick,), pumps=(), webhooks=None, reconcilers=(reconcile,))
+        timeline = Timeline(clock, tick=Work(clock).tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
         with pytest.raises(Unsettled):
             timeline.advance(60)
 
@@ -104,14 +106,95 @@ class TestAdvancing:
         clock = MovableClock()
         work = Work(clock, due=ROUNDS_PER_STEP_MAX + 1)
         with pytest.raises(Unsettled):
-            Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=None).advance(DAY_SECONDS)
+            Timeline(clock, tick=work.tick, pumps=(), webhooks=None).advance(DAY_SECONDS)
 
     def test_moves_nothing_where_it_would_pass_the_end(self) -> None:
         clock = MovableClock()
         work = Work(clock)
         with pytest.raises(EndOfTime):
-            Timeline(clock, ticks=(work.tick,), pumps=(), webhooks=None).advance(90 * 366 * DAY_SECONDS)
+            Timeline(clock, tick=work.tick, pumps=(), webhooks=None).advance(90 * 366 * DAY_SECONDS)
         assert (clock.offset_seconds, work.seen) == (0, [])
+
+
+class Plans:
+    """Holdings, each due at its instants (days from the beginning): what a tick nudges and a worker then does."""
+
+    def __init__(self, clock: MovableClock, **days: list[float]) -> None:
+        self.done: list[tuple[str, float]] = []
+        self.away = False
+        self.others = False
+        self._clock = clock
+        self._begun = clock.now()
+        self._days = days
+        self._nudged: list[Due] = []
+
+    def due(self, at: datetime) -> list[Due]:
+        found = [Due(Key("USER#1", name), self._begun + timedelta(days=days[0])) for name, days in self._left()]
+        return sorted((one for one in found if one.at <= at), key=lambda one: one.at)
+
+    def tick(self, event: dict[str, Any], context: Any) -> dict[str, int]:
+        self._nudged += self.due(self._clock.now())
+        return {"holdings": len(self._nudged)}
+
+    def drain(self) -> int:
+        nudged, self._nudged = self._nudged, []
+        for one in nudged:
+            if not self.away:
+                self._days[one.key.sk].pop(0)
+                self.done.append((one.key.sk, round(self._clock.offset_seconds / DAY_SECONDS, 3)))
+        return len(nudged)
+
+    def timeline(self) -> Timeline:
+        self.work = Work(self._clock)
+        recurring = Recurring(self.tick, cast(Pump, self), self.due, lambda at: self.others)
+        return Timeline(self._clock, tick=self.work.tick, pumps=(), webhooks=None, recurring=recurring)
+
+    def _left(self) -> list[tuple[str, list[float]]]:
+        return [(name, days) for name, days in self._days.items() if days]
+
+
+class TestWhatRecurs:
+    def test_is_done_at_its_instant_the_earliest_first(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock, a=[0.75, 2.25], b=[0.5], c=[9])
+        plans.timeline().advance(3 * DAY_SECONDS)
+        assert plans.done == [("b", 0.5), ("a", 0.75), ("a", 2.25)]
+
+    def test_comes_to_the_same_in_one_move_as_in_many(self) -> None:
+        done = []
+        for moves in (1, 32):
+            clock = MovableClock()
+            plans = Plans(clock, a=[0.1 + 1.3 * number for number in range(20)], b=[5.5, 30.2], c=[31.9])
+            for _ in range(moves):
+                plans.timeline().advance(32 * DAY_SECONDS // moves)
+            done.append(plans.done)
+        assert done[0] == done[1]
+        assert len(done[0]) == 23
+
+    def test_that_is_due_within_an_hour_is_done_together(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock, a=[0.5], b=[0.51], c=[0.53])
+        plans.timeline().advance(DAY_SECONDS)
+        assert plans.done == [("a", 0.5), ("b", 0.542), ("c", 0.542)]
+
+    def test_leaves_days_out_in_which_nothing_at_all_is_due(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock, a=[2.5])
+        plans.timeline().advance(9 * DAY_SECONDS)
+        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [0, 2.5, 7, 9]
+        plans.others = True
+        plans.timeline().advance(3 * DAY_SECONDS)
+        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [9, 10, 11, 12]
+
+    def test_that_cannot_be_done_holds_up_nothing_and_waits(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock, a=[0.5], b=[1.5])
+        plans.away = True
+        plans.timeline().advance(2 * DAY_SECONDS)
+        assert plans.done == []
+        plans.away = False
+        plans.timeline().advance(DAY_SECONDS)
+        assert plans.done == [("a", 2.0), ("b", 2.0)]
 
 
 class Bench:

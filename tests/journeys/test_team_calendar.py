@@ -161,6 +161,19 @@ class TestTheEnd:
             assert units(member) == expected
             world.advance(minutes=5)
 
+    def test_by_a_dispute_is_undone_also_after_what_has_expired_was_cleared_away(
+        self, owner: Person, member: Person, world: World
+    ) -> None:
+        (intent,) = world.at_stripe("payment_intent")
+        world.control(f"/_control/dispute/{intent['id']}", {"outcome": "open"})
+        run(world)
+        for _ in range(12):
+            world.advance(days=1)
+            world.sweep()
+        world.control(f"/_control/dispute/{intent['id']}", {"outcome": "won"})
+        run(world)
+        assert units(member) == units(owner) == (5000, 2, -1)
+
 
 class TestTellingTheSeats:
     @pytest.fixture

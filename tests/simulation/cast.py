@@ -18,6 +18,7 @@ from tests.simulation.actors import (
     look,
     pay,
     reconcile,
+    retime,
     rush,
     sale,
     save_card,
@@ -47,6 +48,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (bank.act, 5),
     (dashboard.act, 3),
     (staff.act, 4),
+    (retime.act, 2),
     (join.act, 2),
     (deploy.act, 1),
     (wait.act, 7),
@@ -66,5 +68,6 @@ INTERRUPTING: tuple[tuple[Actor, int], ...] = (
     (reconcile.act, 1),
     (bank.act, 3),
     (dashboard.act, 2),
+    (retime.act, 2),
 )
 """Who may come in the midst of another's act."""

@@ -68,6 +68,9 @@ ELSEWHERE: Mapping[str, str] = {
     "a grant is reversed as its lots were read": (
         "needs a use between the reading and the writing of a refund; tests/journeys/test_refund_races.py"
     ),
+    "a lot is retimed as its page was read": (
+        "needs a use that empties the lot between reading and writing; tests/stores/test_ledger_retime.py"
+    ),
     "a holding is changed as it was read (version)": (
         "held by the invoice's version; tests/conformance/refund_cases.py"
     ),

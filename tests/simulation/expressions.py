@@ -295,8 +295,26 @@ def _operand(read: _Text) -> Operand:
             return values[placeholder]
 
         return given
+    if read.next == "if_not_exists":
+        return _or_else(read)
     path = _path(read)
     return lambda item, names, values: at(item, resolve(path, names))
+
+
+def _or_else(read: _Text) -> Operand:
+    """`if_not_exists(path, operand)`: what is there, or else the other."""
+    read.take("if_not_exists")
+    read.take("(")
+    path = _path(read)
+    read.take(",")
+    other = _operand(read)
+    read.take(")")
+
+    def value(item: Item, names: Names, values: Values) -> Any:
+        found = at(item, resolve(path, names))
+        return other(item, names, values) if found is None else found
+
+    return value
 
 
 def _path(read: _Text) -> Path:

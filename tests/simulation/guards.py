@@ -275,6 +275,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("units are taken only where enough are left", free(ledger, "take_writes", only=0)),
     Guard("units go back to a lot as it was read", free(ledger, "give_back_writes", only=0)),
     Guard("a grant is reversed as its lots were read", free(ledger, "reversal_writes", only=0)),
+    Guard("a lot is retimed as its page was read", free(ledger, "retime_writes", only=0)),
     Guard("what a refund takes back is taken", unwritten(ledger, "reversal_writes")),
     Guard("refunds of one payment take back together", each_refund_for_itself),
     Guard("a holding is changed as it was read (version)", free(subscriptions, "changed_holding")),

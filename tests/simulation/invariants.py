@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.model import PAID_STATUSES
 from chalicelib.books.catalog.model import Coupon
-from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry, EntryKind
+from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, SIGNS, Entry
+from chalicelib.books.ledger.rows import seconds
 from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
+from tests.lots import SWITCHES
 from tests.simulation.shops import SELLERS
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ Item = dict[str, Any]
 Key = tuple[str, str]
 
 NONE = {"N": "0"}
-SWITCHES = {EntryKind.GRANT: 1, EntryKind.REVERSE: -1, EntryKind.RESTORE: 1, EntryKind.REVOKE: -1}
-"""What opens an unlimited lot, and what closes it."""
 CARDS_PER_HOUR, DECLINES_PER_HOUR = 4, 2
 ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PER_HOUR}
 HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60
@@ -48,6 +48,7 @@ class Watch:
         self._acts: list[Act] = []
         self._left: defaultdict[Key, Counter[str]] = defaultdict(Counter)
         self._unlimited: Counter[tuple[str, str, str]] = Counter()
+        self._ends: defaultdict[tuple[str, str, str], set[int]] = defaultdict(set)
         self._invoices: dict[int, Item] = {}
         self._paid: dict[str, str] = {}
         self._events = 0
@@ -133,6 +134,7 @@ class Watch:
         for portion in entry.portions:
             page = (pk, f"BAL#{entry.unit.name}#{portion.page}")
             pages.add(page)
+            self._ends[(*page, portion.lot_id)].add(seconds(portion.expires_at))
             if not portion.unlimited:
                 self._left[page][portion.lot_id] += SIGNS[entry.kind] * portion.units
             elif entry.kind in SWITCHES:
@@ -150,6 +152,10 @@ class Watch:
             expected = -1 if unlimited else left[lot]
             if usable + frozen != expected or (expected < 0 and not unlimited):
                 self._wrong.append(f"lot {lot} of {page} has {usable} and {frozen}, its entries leave {expected}")
+        for lot, found in lots.items():
+            own = int(found.get("u", found["e"])["N"])
+            if own not in self._ends[(*page, lot)]:
+                self._wrong.append(f"lot {lot} of {page} ends at {own}, which no entry says")
         self._wrong += [f"lot {lot} of {page} holds {m['h']['N']}" for lot, m in lots.items() if int(m["h"]["N"]) < 0]
 
     def _invoice(self, pk: str, old: Item | None, new: Item) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
+from chalicelib.books.ledger.rows import DUE
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE
 from chalicelib.dynamo import keys
 from chalicelib.entrypoints import schedules
@@ -201,13 +202,15 @@ def _deliver_and_work(stage: Stage) -> None:
 
 
 def _next_due(stage: Stage) -> int | None:
-    """When a row or a webhook is next due; None where nothing waits, but for holdings whose time has not come."""
-    holdings = keys.due_shards(HOLDINGS_DUE)
+    """When a row or a webhook is next due; None where nothing waits, but for holdings whose time has not come
+    and for pages whose lots end.
+    """
+    holdings, pages = keys.due_shards(HOLDINGS_DUE), keys.due_shards(DUE)
     shards = stage.memory.indexes["due"].partitions.items()
     waiting = [
         places[0][0]
         for shard, places in shards
-        if places and (shard not in holdings or places[0][0] <= stage.now.timestamp())
+        if places and shard not in pages and (shard not in holdings or places[0][0] <= stage.now.timestamp())
     ]
     delivery = stage.standin.world.deliveries.due_at()
     return min([*waiting, *([] if delivery is None else [delivery])], default=None)

@@ -159,6 +159,20 @@ class TestNextDue:
         assert (next_due(pausing), due_step(pausing, due)) == (due, Step.PAUSE)
 
 
+class TestNextAttempt:
+    @pytest.mark.parametrize(("failures", "days"), [(1, 1), (2, 3), (3, 5), (4, 7)])
+    def test_is_so_many_days_after_the_first_refusal(self, failures: int, days: int) -> None:
+        previous = (0, 1, 3, 5)[failures - 1]
+        assert course.next_attempt(BEGINS, failures, BEGINS + timedelta(days=previous)) == BEGINS + timedelta(days=days)
+
+    def test_is_none_after_the_last(self) -> None:
+        assert course.next_attempt(BEGINS, 5, BEGINS + timedelta(days=7)) is None
+
+    def test_is_never_on_the_day_of_a_late_one(self) -> None:
+        late = BEGINS + timedelta(days=9)
+        assert course.next_attempt(BEGINS, 2, late) == late + DAY
+
+
 class TestRefills:
     def test_of_a_cancelled_trial_go_on_until_it_ends(self) -> None:
         trial = a_trial(terms=with_items((1, Unit.WEEK)))

@@ -210,8 +210,8 @@ class Invoice(Document):
 
     `reversed_units`: for each entry that granted what was bought, the units of it that refunds and lost disputes have
     taken back, those included that had been spent. `revoked_units`: for each lot that it paid for, the units that staff
-    took. `undelivered`: the money came when what it was for was gone, so that nothing was delivered and all of it is to
-    go back.
+    took and those that ran out. `undelivered`: the money came when what it was for was gone, so that nothing was
+    delivered and all of it is to go back.
     """
 
     id: int

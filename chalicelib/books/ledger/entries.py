@@ -8,6 +8,7 @@ from datetime import datetime
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Grant, Lot, Portion, Unit
 from chalicelib.books.ledger.reversal import Reversal
+from chalicelib.kernel.ids import derived
 
 
 def grant_entry_id(grants: Sequence[Grant]) -> str:
@@ -49,6 +50,21 @@ def retime_entry(balance: Balance, lots: Sequence[Lot], *, entry_id: str, cause:
     """The entry of lots that end at another time: `lots` are as they will be."""
     portions = tuple(_portion(lot, 0, page=balance.page) for lot in lots)
     return Entry(id=entry_id, kind=EntryKind.RETIME, unit=balance.unit, units=0, portions=portions, cause=cause, at=now)
+
+
+def expire_entry(balance: Balance, lots: Sequence[Lot], *, now: datetime) -> Entry:
+    """The entry of expired lots that are cleared away. Its id follows from the page as it was."""
+    portions = tuple(_portion(lot, max(lot.remaining, 0), page=balance.page) for lot in lots)
+    known = (balance.unit.name, balance.page, *balance.heads, *(lot.id for lot in lots))
+    return Entry(
+        id=f"{derived('expired', *known)}#expire",
+        kind=EntryKind.EXPIRE,
+        unit=balance.unit,
+        units=-sum(portion.units for portion in portions),
+        portions=portions,
+        cause="expiry",
+        at=now,
+    )
 
 
 def collection(coming: Entry, paid: Mapping[str, int]) -> list[Entry]:

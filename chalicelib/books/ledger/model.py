@@ -140,7 +140,7 @@ class Balance(Document):
     """One page of an account's open lots, as it was read.
 
     `turns` counts the reversals and retimings of its lots, `disputed` are the invoices whose grants are frozen; `heads`
-    are the hashes of the entries that no later one names.
+    are the hashes of the entries that no later one names; `look_at` is when expired lots are looked for.
     """
 
     holder_kind: str
@@ -152,6 +152,7 @@ class Balance(Document):
     turns: int = 0
     disputed: tuple[int, ...] = ()
     heads: tuple[str, ...] = ()
+    look_at: datetime | None = None
 
     @property
     def holder(self) -> Holder:
@@ -172,6 +173,7 @@ class EntryKind(StrEnum):
     REVOKE = "revoke"
     RETIME = "retime"
     MOVE = "move"
+    EXPIRE = "expire"
 
 
 SIGNS = {
@@ -183,10 +185,12 @@ SIGNS = {
     EntryKind.REVOKE: -1,
     EntryKind.RETIME: 0,
     EntryKind.MOVE: -1,
+    EntryKind.EXPIRE: -1,
 }
 """Into the account or out of it. A reversal takes back what a refund returned the money for; a restore undoes it. Staff
 revoke units with no money going back. A retiming moves none: its portions say when their lots end from then on. A move
-takes the units of a seat to whoever sits there next, who is granted them.
+takes the units of a seat to whoever sits there next, who is granted them. What has expired goes out when its lot is
+cleared away.
 """
 
 

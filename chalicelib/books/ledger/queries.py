@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from chalicelib.books.ledger import pool_store, store
 from chalicelib.books.ledger.chain import Recorded
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, Holder, Unit
-from chalicelib.books.ledger.rows import read_balance, read_recorded
-from chalicelib.dynamo.rows import load
+from chalicelib.books.ledger.rows import DUE, read_balance, read_recorded
+from chalicelib.dynamo.rows import Key, load
 from chalicelib.dynamo.table import QUERY_ROWS_MAX, Table
 from chalicelib.kernel.pages import Page
 
@@ -55,6 +56,18 @@ def page(table: Table, holder: Holder, unit: Unit, number: int) -> Balance | Non
     """One page of an account."""
     row = table.get(store.balance_key(holder, unit, number))
     return None if row is None else read_balance(holder, row)
+
+
+def due_pages(table: Table, now: datetime) -> list[Key]:
+    """Keys of the pages on which expired lots are to be looked for, at most a hundred a shard."""
+    return [due.key for due in table.due(DUE, now)]
+
+
+def page_at(table: Table, key: Key) -> Balance | None:
+    """The page that a key of `due_pages` names."""
+    row = table.get(key)
+    _, kind, ident = key.pk.split("#")
+    return None if row is None else read_balance(Holder(kind, int(ident)), row)
 
 
 def entry(table: Table, holder: Holder, entry_id: str) -> Entry | None:

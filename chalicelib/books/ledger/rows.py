@@ -11,17 +11,23 @@ invoice of a grant whose payment is disputed, also where nothing of it is left.
 Beside them stands `head_<hash>` for each entry that no later entry names (`chain.py`). Whoever writes an entry makes it
 a head in place of its parents, in the update that moves its units and without a condition: such updates commute, so
 uses of one account at once do not refuse each other. A page is never deleted, so an emptied one keeps its heads.
+
+A page with a lot that ends is in the due index, at the time when expired lots are looked for (`expiry.py`).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from chalicelib.books.ledger import chain
+from chalicelib.books.ledger.expiry import next_look
 from chalicelib.books.ledger.model import Balance, Grant, Holder, Lot, Origin, Owed, Portion, Unit
-from chalicelib.dynamo.rows import Row
+from chalicelib.dynamo import keys
+from chalicelib.dynamo.expressions import Action, Path
+from chalicelib.dynamo.rows import Key, Row
 from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.periods import utc
 
@@ -31,6 +37,7 @@ OWES = "owes"
 TURNS = "turns"
 FROZEN = "frozen_"
 HEAD = "head_"
+DUE = "BALANCE"
 
 
 def read_balance(holder: Holder, row: Row) -> Balance:
@@ -46,6 +53,7 @@ def read_balance(holder: Holder, row: Row) -> Balance:
         owed=tuple(_read_owed(name, value) for name, value in sorted(row.values.items()) if name.startswith(OWED)),
         turns=int(str(row.values.get(TURNS, 0))),
         disputed=tuple(int(str(value)) for name, value in row.values.items() if name.startswith(FROZEN)),
+        look_at=_end(int(str(row.values.get("due_at", 0)))),
         heads=tuple(sorted(name.removeprefix(HEAD) for name in row.values if name.startswith(HEAD))),
     )
 
@@ -114,6 +122,35 @@ def lot_map(lot: Lot) -> dict[str, Any]:
 def seconds(end: datetime | None) -> int:
     """The end of a lot as it is stored: 0 is never."""
     return 0 if end is None else int(end.timestamp())
+
+
+def due_first(key: Key, ends: Iterable[datetime | None], now: datetime) -> list[Action]:
+    """Have a page looked at on whose lots these ends come, unless it is to be looked at already."""
+    at = next_look(ends, now)
+    if at is None:
+        return []
+    due_at = Path("due_at")
+    return [Path("due_shard").set(_due_shard(key)), due_at.set(due_at | seconds(at))]
+
+
+def due_sooner(key: Key, balance: Balance, ends: Iterable[datetime | None], now: datetime) -> list[Action]:
+    """The same of a page that was read: it is looked at no later than these ends come."""
+    ends = tuple(ends)
+    at = next_look(ends, now)
+    if at is None or (balance.look_at is not None and balance.look_at <= at):
+        return due_first(key, ends, now)
+    return due_next(key, at)
+
+
+def due_next(key: Key, at: datetime | None) -> list[Action]:
+    """Have a page looked at then and not before; None: not any more."""
+    if at is None:
+        return [Path("due_shard").remove(), Path("due_at").remove()]
+    return [Path("due_shard").set(_due_shard(key)), Path("due_at").set(seconds(at))]
+
+
+def _due_shard(key: Key) -> str:
+    return keys.due_shard(DUE, f"{key.pk}/{key.sk}")
 
 
 def _read_lot(ident: str, value: Any) -> Lot:

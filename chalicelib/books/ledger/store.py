@@ -7,16 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.books.ledger import chain
-from chalicelib.books.ledger.burn import Take, collected
-from chalicelib.books.ledger.entries import collection, grant_entry, retime_entry, reversal_entry
+from chalicelib.books.ledger.burn import Take, collected, of_payment, still_owed
+from chalicelib.books.ledger.debt_rows import debt_as_read, debt_now, owed_as_read, owes, pay_debts
+from chalicelib.books.ledger.entries import collection, expire_entry, grant_entry, retime_entry, reversal_entry
+from chalicelib.books.ledger.expiry import Expiry
 from chalicelib.books.ledger.model import (
     LOTS_PER_PAGE_MAX,
     Balance,
     Entry,
     Grant,
     Holder,
-    Owed,
-    Portion,
+    Lot,
     Unit,
 )
 from chalicelib.books.ledger.reversal import LotChange, Reversal
@@ -25,17 +26,18 @@ from chalicelib.books.ledger.rows import (
     HEAD,
     LOT,
     OWED,
-    OWES,
     TURNS,
+    due_first,
+    due_next,
+    due_sooner,
     lot_map,
     lot_of_grant,
     lot_of_portion,
-    owed_map,
     seconds,
 )
 from chalicelib.dynamo.expressions import Action, Condition, Path
 from chalicelib.dynamo.rows import Key, Value
-from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never
+from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never, present
 from chalicelib.kernel.errors import Defect
 
 BALANCE_PREFIX = "BAL#"
@@ -111,49 +113,21 @@ def grant_writes(
     for grant in grants:
         conditions.append(~Path([LOT + grant.lot_id]).exists())
     actions += [Path([LOT + grant.lot_id]).set(lot_of_grant(grant, left, now)) for grant, left in opened]
-    conditions.append(_debt_as_read(0 if owing is None else owing.debt))
+    conditions.append(debt_as_read(0 if owing is None else owing.debt))
     if paid and owing is not None:
-        collecting, as_read = _pay_debts(owing, sum(paid.values()))
+        collecting, as_read = pay_debts(owing, sum(paid.values()))
         actions += collecting
         conditions += as_read
     entry = grant_entry(unit, grants, page=page, now=now, cause=cause)
     entries, linking = _linked(holder, () if owing is None else owing.heads, entry, *collection(entry, paid))
+    key = balance_key(holder, unit, page)
     update = Update(
-        key=balance_key(holder, unit, page),
-        actions=(*actions, *linking),
+        key=key,
+        actions=(*actions, *due_first(key, (grant.expires_at for grant, _ in opened), now), *linking),
         condition=_all_of(conditions),
         refused=lambda old: _grant_refused(old, [LOT + grant.lot_id for grant in grants], len(grants)),
     )
     return [update, *entries]
-
-
-def _pay_debts(owing: Balance, units: int) -> tuple[list[Action], list[Condition]]:
-    """Take units off what a page owes, the first debt first."""
-    actions = [_debt_now(owing.debt - units)]
-    conditions: list[Condition] = []
-    for owed in owing.owed:
-        part = min(units, owed.units) if owed.collect else 0
-        if part:
-            conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
-            actions.append(_owes(owed, owed.units - part))
-            units -= part
-    return actions, conditions
-
-
-def _debt_as_read(debt: int) -> Condition:
-    as_read: Condition = (Path(OWES) == debt) if debt else ~Path(OWES).exists()
-    return as_read
-
-
-def _debt_now(debt: int) -> Action:
-    action: Action = Path(OWES).set(debt) if debt else Path(OWES).remove()
-    return action
-
-
-def _owes(owed: Owed, units: int) -> Action:
-    attribute = Path([OWED + owed.grant_id])
-    action: Action = attribute.set(owed_map(owed.model_copy(update={"units": units}))) if units else attribute.remove()
-    return action
 
 
 def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entry: Entry, now: datetime) -> list[Write]:
@@ -199,7 +173,7 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
     """
     counted = [portion for portion in entry.portions if not portion.unlimited]
     open_ids = {lot.id for lot in balance.lots} if balance is not None else set()
-    kept = _still_owed(counted, balance)
+    kept = still_owed(counted, balance)
     actions: list[Action] = [Path("doc").set(entry.unit.model_dump_json())]
     conditions: list[Condition] = [anyway if balance is None else _turns_as_read(balance)]
     opened = 0
@@ -220,15 +194,16 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
         actions.append(Path("lots").add(opened))
     collected_now = 0
     for owed in balance.owed if balance is not None else ():
-        part = sum(kept.get(portion.lot_id, 0) for portion in counted if _of_payment(portion, owed))
+        part = sum(kept.get(portion.lot_id, 0) for portion in counted if of_payment(portion, owed))
         if part:
             conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
-            actions.append(_owes(owed, owed.units - part))
+            actions.append(owes(owed, owed.units - part))
             collected_now += part if owed.collect else 0
     if collected_now and balance is not None:
-        conditions.append(_debt_as_read(balance.debt))
-        actions.append(_debt_now(balance.debt - collected_now))
+        conditions.append(debt_as_read(balance.debt))
+        actions.append(debt_now(balance.debt - collected_now))
     key = balance_key(holder, entry.unit, entry.portions[0].page)
+    actions += due_first(key, (portion.expires_at for portion in counted if portion.lot_id not in open_ids), entry.at)
     return _moving(key, holder, balance, actions, conditions, entry, *collection(entry, kept))
 
 
@@ -258,7 +233,33 @@ def retime_writes(
         actions += [Path([LOT + lot.id, "u"]).remove()] if lot.cut_short else []
     after = [lot.model_copy(update={"expires_at": wanted[lot.id]}) for lot in changed]
     entry = retime_entry(balance, after, entry_id=entry_id, cause=cause, now=now)
-    return _moving(balance_key(holder, balance.unit, balance.page), holder, balance, actions, conditions, entry)
+    key = balance_key(holder, balance.unit, balance.page)
+    actions += due_sooner(key, balance, (lot.expires_at for lot in after), now)
+    return _moving(key, holder, balance, actions, conditions, entry)
+
+
+def expire_writes(holder: Holder, balance: Balance, found: Expiry, *, now: datetime) -> list[Write]:
+    """Clear expired lots off their page, with one entry, and say when it is looked at next.
+
+    Raises Moved where one of them was used, given back, frozen or retimed since the page was read; and, where nothing
+    is left to look at, where anything was granted or retimed.
+    """
+    actions: list[Action] = [Path([LOT + lot.id]).remove() for lot in found.going]
+    actions += [Path("lots").add(-len(found.going))] if found.going else []
+    conditions = [present, *(_lot_as_read(lot) for lot in found.going)]
+    if found.look_at is None:
+        conditions.append(Path("lots") == len(balance.lots))
+        conditions += [Path([LOT + lot.id, "e"]) == 0 for lot in found.staying]
+    key = balance_key(holder, balance.unit, balance.page)
+    actions += due_next(key, found.look_at)
+    entries = [expire_entry(balance, found.going, now=now)] if found.going else []
+    return _moving(key, holder, balance, actions, conditions, *entries)
+
+
+def _lot_as_read(lot: Lot) -> Condition:
+    held, left, end, frozen = (Path([LOT + lot.id, name]) for name in "hrez")
+    as_read: Condition = (left == lot.remaining) & (end == seconds(lot.expires_at)) & (held == 0) & ~frozen.exists()
+    return as_read
 
 
 def _turns_as_read(balance: Balance) -> Condition:
@@ -266,23 +267,6 @@ def _turns_as_read(balance: Balance) -> Condition:
     turns = Path(TURNS)
     unchanged: Condition = (turns == balance.turns) if balance.turns else ~turns.exists()
     return unchanged
-
-
-def _still_owed(portions: Sequence[Portion], balance: Balance | None) -> dict[str, int]:
-    """Of each lot, the units that come back and are owed by the payment that granted them."""
-    kept: dict[str, int] = {}
-    for owed in balance.owed if balance is not None else ():
-        left = owed.units
-        for portion in portions:
-            part = min(left, portion.units) if _of_payment(portion, owed) else 0
-            if part:
-                kept[portion.lot_id] = part
-                left -= part
-    return kept
-
-
-def _of_payment(portion: Portion, owed: Owed) -> bool:
-    return portion.origin is not None and portion.origin.invoice_id == owed.invoice_id
 
 
 def reversal_writes(
@@ -308,8 +292,8 @@ def reversal_writes(
                 actions.append(attribute.remove() if change.after is None else attribute.set(lot_map(change.after)))
             opened += (change.before is None) - (change.after is None)
         if reversal.owed.units != reversal.owed_before:
-            conditions.append(_owed_as_read(reversal))
-            actions.append(_owes(reversal.owed, reversal.owed.units))
+            conditions.append(owed_as_read(reversal))
+            actions.append(owes(reversal.owed, reversal.owed.units))
             owed += reversal.owed.units - reversal.owed_before if reversal.owed.collect else 0
         if reversal.freezes_otherwise:
             frozen = Path([FROZEN + reversal.grant.id])
@@ -317,10 +301,12 @@ def reversal_writes(
     if opened:
         actions.append(Path("lots").add(opened))
     if owed:
-        conditions.append(_debt_as_read(balance.debt))
-        actions.append(_debt_now(balance.debt + owed))
+        conditions.append(debt_as_read(balance.debt))
+        actions.append(debt_now(balance.debt + owed))
     moving = [entry for one in changing for entry in reversal_entry(one, cause=cause, version=version, now=now)]
     key = balance_key(holder, balance.unit, balance.page)
+    ends = [change.after.expires_at for one in changing for change in one.lots if change.after is not None]
+    actions += due_first(key, ends, now)
     return _moving(key, holder, balance, actions, conditions, *moving)
 
 
@@ -332,13 +318,6 @@ def _as_read(change: LotChange) -> Condition:
     frozen = Path([name, "z"])
     as_frozen = (frozen == change.before.frozen) if change.before.frozen else ~frozen.exists()
     unchanged: Condition = as_frozen & (Path([name, "r"]) == change.before.remaining)
-    return unchanged
-
-
-def _owed_as_read(reversal: Reversal) -> Condition:
-    name = OWED + reversal.grant.id
-    before = reversal.owed_before
-    unchanged: Condition = (Path([name, "n"]) == before) if before else ~Path([name]).exists()
     return unchanged
 
 

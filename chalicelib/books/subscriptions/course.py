@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.books.subscriptions.cycle import earlier, is_metered, latest_period_invoice, period_invoice_id
-from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Status, Subscription, TermItem
+from chalicelib.books.subscriptions.model import Fate, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
 DUNNING_DAYS = (1, 3, 5, 7)
@@ -234,9 +234,14 @@ def ends_moved(holding: Holding, fresh: Collection[str]) -> bool:
     )
 
 
-def next_attempt(since: datetime, failures: int) -> datetime | None:
-    """When a refused payment is tried again after so many refusals on our schedule; None: never again."""
-    return since + timedelta(days=DUNNING_DAYS[failures - 1]) if failures <= len(DUNNING_DAYS) else None
+def next_attempt(since: datetime, failures: int, now: datetime) -> datetime | None:
+    """When a payment refused now, so many times on our schedule, is tried again; None: never again.
+
+    Where attempts came late, still a day apart: what was missed is not made up for at once.
+    """
+    if failures > len(DUNNING_DAYS):
+        return None
+    return max(since + timedelta(days=DUNNING_DAYS[failures - 1]), now + timedelta(days=1))
 
 
 def paying_invoice_id(holding: Holding, at: datetime) -> int:
@@ -251,14 +256,6 @@ def paying_invoice_id(holding: Holding, at: datetime) -> int:
         return holding.id
     ident = period_invoice_id(holding.id, starts)
     return ident if ident in holding.invoice_ids else latest_period_invoice(holding)
-
-
-def following_payment(holding: Holding) -> datetime | None:
-    """The due day after the payment that is due next, or None where that is the last one."""
-    if isinstance(holding, Financing):
-        paid = holding.installments_paid + 1
-        return boundary(holding.origin, MONTH, paid) if paid < holding.how_many_installments else None
-    return boundary(holding.origin, holding.terms.period, holding.periods_paid + 1)
 
 
 MONTH = Span(1, Unit.MONTH)

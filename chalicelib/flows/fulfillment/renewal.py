@@ -155,7 +155,7 @@ def refused(
     counts = scheduled or before is None
     since = now.replace(microsecond=0) if before is None else before.since
     failures = (0 if before is None else before.failures) + int(counts)
-    following = next_attempt(since, failures)
+    following = next_attempt(since, failures, now)
     if following is None:
         return over(free, Status.EXPIRED, "The payment was refused too often.", now)
     dunning = Dunning(
@@ -164,7 +164,7 @@ def refused(
         payment_method_id=payment_method_id,
         code=code,
         hard=payment_method_id is None or code in HARD_DECLINES,
-        next_attempt_at=max(following, now + ONE_A_DAY) if counts or before is None else before.next_attempt_at,
+        next_attempt_at=following if counts or before is None else before.next_attempt_at,
         recovery=recovery,
     )
     return free.model_copy(

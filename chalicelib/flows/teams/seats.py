@@ -69,12 +69,24 @@ def retimed(holding: Holding, seat: Seat) -> Seat:
 
 def ends_of(holding: Holding, seat: Seat, balance: Balance, now: datetime) -> dict[str, datetime | None]:
     """When each of the seat's lots on a page should end. Those of other terms, and of a seat that is free, end now."""
-    current = {} if seat.closing else _current_lots(holding, seat)
+    current = {} if seat.closing else current_lots(holding, seat)
     ends_now = now.replace(microsecond=0)
     return {
         lot.id: current.get(lot.id, ends_now)
         for lot in lots_of(seat, balance)
         if lot.id in current or lot.usable(ends_now)
+    }
+
+
+def current_lots(holding: Holding, seat: Seat) -> dict[str, datetime | None]:
+    """The lots that a seat has now, and when each should end."""
+    seen, marks = _seen(holding, seat), _marks(holding, seat)
+    return {
+        _lot_id(
+            seat, _suffix(holding, item, marks[item.link_id] if is_metered(item) else holding.terms.since)
+        ): lot_end(seen, item, holding.access_until)
+        for item in seen.terms.items
+        if item.link_id in marks
     }
 
 
@@ -150,17 +162,6 @@ def _standing(holding: Holding, seat: Seat, now: datetime) -> list[TermItem]:
         return []
     marks = _marks(holding, seat)
     return [item for item in copied(holding.terms) if not is_metered(item) and item.link_id not in marks]
-
-
-def _current_lots(holding: Holding, seat: Seat) -> dict[str, datetime | None]:
-    seen, marks = _seen(holding, seat), _marks(holding, seat)
-    return {
-        _lot_id(
-            seat, _suffix(holding, item, marks[item.link_id] if is_metered(item) else holding.terms.since)
-        ): lot_end(seen, item, holding.access_until)
-        for item in seen.terms.items
-        if item.link_id in marks
-    }
 
 
 def _lot_id(seat: Seat, suffix: str) -> str:
