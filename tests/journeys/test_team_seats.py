@@ -325,9 +325,9 @@ class TestReplacing:
         assert codes(fill(owner, replace={"wrong@example.org": NEW})) == []
         assert (before.units(CHAT), before.units(COURSES)) == (0, 0)
         world.settle()
+        lost = signed_in(world, accept(world, secret_of(world, "wrong@example.org")))
         after = signed_in(world, accept(world, secret_of(world, NEW)))
         assert [after.units(service) for service in (CHAT, MENTORING, COURSES)] == [4999, 2, -1]
-        lost = signed_in(world, accept(world, secret_of(world, "wrong@example.org")))
         world.settle()
         assert (lost.units(CHAT), lost.units(MENTORING)) == (0, 0)
         check_books(world)
