@@ -48,6 +48,7 @@ def member(team_id: int = TEAM_ID, *, user_id: int = 8, seat_id: int = 1) -> Put
 
 
 FIRST, NEXT = store.saved_team(a_team(), version=0), store.saved_team(a_team(seats=3), version=1)
+AS_READ = store.unchanged_team(a_team(), version=0)
 CHANGED = store.changed_seat(a_seat(turn=1), version=1, due_at=LATER)
 KEY = store.seat_key(TEAM_ID, 1)
 WOKEN = store.wake_seat(KEY, NOW)
@@ -85,6 +86,20 @@ CASES = (
         writes=[NEXT],
         before=rows_of(NEXT),
         refused=store.TeamMoved,
+    ),
+    Case(of=store.unchanged_team, name="that is not there", writes=[AS_READ, member()]),
+    Case(
+        of=store.unchanged_team,
+        name="that is there by now",
+        writes=[AS_READ, member()],
+        before=rows_of(FIRST),
+        refused=store.TeamMoved,
+    ),
+    Case(
+        of=store.unchanged_team,
+        name="as it was read",
+        writes=[store.unchanged_team(a_team(), version=1), member()],
+        before=rows_of(FIRST),
     ),
     Case(of=store.new_seat, name="the first", writes=[new()]),
     Case(of=store.new_seat, name="with the same id", writes=[new()], before=rows_of(new()), refused=store.SeatMoved),
