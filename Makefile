@@ -32,7 +32,9 @@ demo: $(ENVIRONMENTS)  ## a scripted customer against the running server, or aga
 demo-year: $(ENVIRONMENTS)  ## a year of five customers, as a table of dates, charges and states
 	@$(PYTHON) -m local.demo_year
 
-test: lint types  ## every check and every test
+test:  ## every check and every test
+	@$(MAKE) --no-print-directory -j2 venv
+	@$(MAKE) --no-print-directory -j2 lint types
 	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile)
 
 simulate: $(ENVIRONMENTS)  ## the backend under faults: SEEDS=FROM-TO (a thousand fresh ones), STEPS=200

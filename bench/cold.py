@@ -42,7 +42,7 @@ class Start:
 def main() -> int:
     options = read_options(__doc__ or "")
     with a_place() as place:
-        starts = measure(place, options.rounds(ROUNDS))
+        starts = measure(place, options.rounds(ROUNDS, quick=1))
     heading("Cold start, milliseconds, median (least)")
     say(f"{machine()}; {len(starts[BASELINE])} fresh processes of each, in turn\n")
     columns = ("process", "CPU", "of the libraries", "at most", "", "on the wall", "ratio", "modules", "imports stripe")

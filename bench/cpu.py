@@ -40,7 +40,8 @@ def main() -> int:
     options = read_options(__doc__ or "")
     with a_place() as place:
         measured = operations(place)
-        costs = measure(place, measured, options.rounds(ROUNDS), warming=options.rounds(WARMING_ROUNDS, quick=1))
+        warming = options.rounds(WARMING_ROUNDS, quick=0)
+        costs = measure(place, measured, options.rounds(ROUNDS, quick=1), warming=warming)
     heading("CPU in process, milliseconds, median (least)")
     say(f"{machine()}; {len(costs[BASELINE])} of each\n")
     judged = ("whole", "bare GetItems", "at rest", "at most", "")

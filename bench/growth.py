@@ -43,7 +43,8 @@ def main() -> int:
         people = {number: a_holder(place) for number in (FEW, many)}
         for number, person in people.items():
             use_often(place, person, number)
-        costs, calls = measure(place, people, options.rounds(ROUNDS))
+        warming = options.rounds(WARMING_ROUNDS, quick=0)
+        costs, calls = measure(place, people, options.rounds(ROUNDS, quick=1), warming=warming)
     heading(f"With {FEW} and with {many:,} past entries")
     say(f"{machine()}; {len(costs['balance', FEW])} of each; on {'ministack' if url is None else 'DynamoDB Local'}\n")
     columns = ("operation", "entries", "calls", "units", "CPU ms, median (least)", "ms on the wall", "of the few")
@@ -69,7 +70,9 @@ def use_often(place: Place, person: Person, times: int) -> None:
     _check_entries(client, person, times)
 
 
-def measure(place: Place, people: Mapping[int, Person], rounds: int) -> tuple[Costs, Mapping[Key, Sequence[TableCall]]]:
+def measure(
+    place: Place, people: Mapping[int, Person], rounds: int, *, warming: int
+) -> tuple[Costs, Mapping[Key, Sequence[TableCall]]]:
     """Costs and the calls of the last round, by operation and number of entries, all in turn."""
     prepared: dict[Key, Callable[[], Send]] = {}
     for number, person in people.items():
@@ -81,13 +84,13 @@ def measure(place: Place, people: Mapping[int, Person], rounds: int) -> tuple[Co
     shuffled = random.Random(9)
     meters = Meters()
     with meters.installed():
-        for number in range(WARMING_ROUNDS + rounds):
+        for number in range(warming + rounds):
             shuffled.shuffle(order)
             for key in order:
                 send = prepared[key]()
                 with recorded(place) as calls[key]:
                     cost = meters.measure(send)
-                if number >= WARMING_ROUNDS:
+                if number >= warming:
                     costs[key].append(cost)
     return costs, calls
 

@@ -49,7 +49,9 @@ def main() -> int:
     with a_place() as place:
         spent = measure(ways(place), options.rounds(ROUNDS), warming=options.rounds(WARMING_ROUNDS, quick=1))
         chosen = [operation for operation in operations(place) if operation.name in PROJECTED]
-        costs = cpu.measure(place, chosen, options.rounds(OPERATION_ROUNDS, quick=1), warming=1)
+        costs = cpu.measure(
+            place, chosen, options.rounds(OPERATION_ROUNDS, quick=1), warming=options.rounds(1, quick=0)
+        )
     heading("One call, CPU milliseconds, median (least)")
     say(machine() + "\n")
     table(("call", "way", "CPU", "of the way it is"), [_way(call, way, spent) for call, way in spent])

@@ -29,6 +29,8 @@ REGION = "us-east-1"
 CACHE = Path(__file__).parents[1] / ".cache" / "dynamodb-local"
 DYNAMODB_LOCAL_VERSION = "2.6.1"
 DOWNLOAD_SECONDS_MAX = 300
+LITTLE_COMPILED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For a server that lives for a minute, compiling well takes longer than running slowly."""
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 10
 POM = f"""<project><modelVersion>4.0.0</modelVersion>
@@ -119,7 +121,7 @@ def dynamodb_client(engine: Engine) -> Any:
 
 def _java_command(libraries: Path, port: int) -> list[str]:
     java = str(shutil.which("java"))
-    options = [f"-Djava.library.path={libraries}", f"-Dsqlite4java.library.path={libraries}"]
+    options = [*LITTLE_COMPILED, f"-Djava.library.path={libraries}", f"-Dsqlite4java.library.path={libraries}"]
     server = ["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-port", str(port)]
     server.append("-disableTelemetry")
     return [java, "-cp", f"{libraries}/*", *options, *server]

@@ -19,9 +19,8 @@ from infra import deploy
 from infra.archive import AWS_SERVICES, ZIP_BYTES_MAX, build_archive
 from infra.edge import ANY_METHOD, GATEWAY_RESPONSES, refuse_ambiguous_paths
 from infra.package import PROJECT, PackagingError, package
+from tests.packaged import OUT, STAGE, packaged
 
-OUT = PROJECT / "build" / "package" / "test"
-STAGE = "test"
 OURS = ("app.py", "chalicelib/", "__pycache__/app.")
 IMPORT_SECONDS_MAX = 120
 RATES = {"SweepTick": "rate(1 minute)", "RenewTick": "rate(1 minute)"}
@@ -35,7 +34,7 @@ def summary(request: pytest.FixtureRequest) -> dict[str, Any]:
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.write_line("packaging the application, up to a minute ...")
-    return package(PROJECT, OUT, stage=STAGE)
+    return packaged()
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,11 @@ import pytest
 from chalicelib.adapters.stripe.events import HANDLED_TYPES
 from infra import changes, deploy, release
 from infra.changes import current_stack
-from infra.package import PROJECT, package
+from infra.package import PROJECT
 from infra.release import Place, ReleaseError, restart, rollback
 from local.stripe_standin.machine import Standin
 from local.stripe_standin.server import StandinServer
+from tests.packaged import OUT, packaged
 
 REGION = "eu-west-1"
 MINISTACK = PROJECT / ".venv-ministack" / "bin" / "ministack"
@@ -274,11 +275,10 @@ def real_stack(real_place: Place) -> dict[str, str]:
             del template["Resources"][alarm]
         return template
 
-    folder = PROJECT / "build" / "package" / "deployed"
-    package(PROJECT, folder, stage="test")
+    packaged()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(release, "deployable_template", emulated)
-        return release.deploy(real_place, folder, STACK_PARAMETERS)
+        return release.deploy(real_place, OUT, STACK_PARAMETERS)
 
 
 class TestTheRealStack:

@@ -184,7 +184,9 @@ class TestSlugs:
         assert changed(staff, slug="spring") == coupon
         refused(staff.put(f"{PATH}/spring", {"slug": "autumn"}), 400, "invalid-slug")
 
-    @pytest.mark.parametrize("slug", ["", "with space", "a" * 61, "ü", "a,b", "reward-1", "referral-me", None])
+    @pytest.mark.parametrize(
+        "slug", ["2026", "0", "", "with space", "a" * 61, "ü", "a,b", "reward-1", "referral-me", None]
+    )
     def test_that_are_none_or_follow_from_others_are_refused(self, staff: Clerk, slug: Any) -> None:
         refused(staff.post(PATH, {**COUPON, "slug": slug}), 400, "invalid-slug")
 

@@ -298,10 +298,10 @@ def _a_webhook(world: World, ident: str) -> tuple[bytes, str]:
     return raw, signed(world, raw)
 
 
-def a_jwt(tenants: Tenants, person: Person, *, expires_in: timedelta, scopes: tuple[str, ...] = ()) -> str:
+def a_jwt(world: World, person: Person, *, expires_in: timedelta, scopes: tuple[str, ...] = ()) -> str:
     """A signed token of a person, made an hour ago."""
     named = Named(user_id=person.user_id, email=person.email, first_name="Ada", last_name="Lovelace")
-    now = tenants.world.now
-    settings = tenants.world.runtime.settings
+    now = world.now
+    settings = world.runtime.settings
     made = now - timedelta(hours=1)
     return mint_jwt(named, settings=settings, now=made, expires_at=now + expires_in, scopes=scopes)

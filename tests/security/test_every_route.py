@@ -65,7 +65,7 @@ def expired(person: Callable[[Tenants], Person]) -> Callable[[Tenants], Headers]
 
 
 def expired_jwt(tenants: Tenants) -> Headers:
-    return {"Authorization": f"Bearer {a_jwt(tenants, tenants.owner, expires_in=-timedelta(minutes=1))}"}
+    return {"Authorization": f"Bearer {a_jwt(tenants.world, tenants.owner, expires_in=-timedelta(minutes=1))}"}
 
 
 def a_key(tenants: Tenants, *scopes: str, academy_id: int | None) -> Headers:
@@ -93,7 +93,7 @@ POWERLESS: dict[str, Callable[[Tenants], Headers]] = {
     "a customer": lambda tenants: with_token(tenants.neighbour.token),
     "staff of another academy": lambda tenants: with_token(tenants.other_staff.token),
     "a signed token with every scope": lambda tenants: {
-        "Authorization": f"Bearer {a_jwt(tenants, tenants.operator, expires_in=HOUR, scopes=('operator', 'ops'))}"
+        "Authorization": f"Bearer {a_jwt(tenants.world, tenants.operator, expires_in=HOUR, scopes=('operator', 'ops'))}"
     },
     "a key of another academy": lambda tenants: a_key(
         tenants, "operator", "read_invoice", "crud_plan", academy_id=tenants.other_academy

@@ -27,6 +27,7 @@ from chalicelib.kernel.errors import DomainError
 from chalicelib.settings import Settings
 from local.stripe_standin.machine import Standin
 from tests.direct import DirectWorld
+from tests.process import a_process
 from tests.simulation import faults, shops
 from tests.simulation.defects import Defects
 from tests.simulation.engine import TABLE_NAME, EngineTable
@@ -233,6 +234,7 @@ def a_stage(rng: random.Random) -> Iterator[Stage]:
     rng.seed("opening")
     gc.enable()  # app.py leaves it off until its first answer, and no answer of the simulation goes through it
     with ExitStack() as while_it_lasts:
+        while_it_lasts.enter_context(a_process())
         _from_one_source(while_it_lasts, rng)
         stage = Stage(rng)
         _wiring.install(stage.runtime)

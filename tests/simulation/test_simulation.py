@@ -12,6 +12,8 @@ import pytest
 
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.dynamo.rows import Key
+from chalicelib.dynamo.table import usage
+from chalicelib.kernel.meter import meter
 from tests.simulation.__main__ import command, simulate
 from tests.simulation.run import Result, run
 from tests.simulation.shrink import shrunk
@@ -59,6 +61,12 @@ class TestSeeds:
 
 
 class TestASeed:
+    def test_leaves_nothing_of_a_request_that_died(self) -> None:
+        usage.set(None)
+        result = run(7, steps=STEPS)
+        assert result.counts["dies before"]
+        assert (usage.get(), meter.get()) == (None, None)
+
     def test_is_the_same_run_in_another_process_to_the_byte(self) -> None:
         digests = {self.digest(hash_seed) for hash_seed in ("0", "4711")}
         assert len(digests) == 1

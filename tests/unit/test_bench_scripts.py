@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.services import LITTLE_COMPILED
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 120
@@ -17,7 +20,10 @@ SECONDS_MAX = 120
 def run(script: str) -> str:
     """What it printed. Fails where it broke."""
     command = [sys.executable, "-m", script, "--quick"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)  # noqa: S603
+    environment = {**os.environ, "JAVA_TOOL_OPTIONS": " ".join(LITTLE_COMPILED)}
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -33,7 +33,7 @@ class CouponPlanNotFound(DomainError):
 
 class ReservedSlug(DomainError):
     slug = "invalid-slug"
-    detail = "A coupon's slug begins with none of {reserved}: those follow from other coupons."
+    detail = "A coupon's slug is not digits only and begins with none of {reserved}, which follow from other coupons."
 
 
 class SlugStays(DomainError):
@@ -86,7 +86,7 @@ def new_coupon(given: Mapping[str, Any], *, ident: int, academy_id: int, currenc
 
     Raises ReservedSlug, and what `_checked` raises.
     """
-    if is_reserved(given["slug"]):
+    if given["slug"].isdigit() or is_reserved(given["slug"]):  # digits could be an id
         raise ReservedSlug(reserved=", ".join(RESERVED))
     no_discount = given.get("discount_type") is DiscountType.NO_DISCOUNT
     if "discount_value" not in given and not no_discount:
