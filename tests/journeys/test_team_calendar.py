@@ -102,6 +102,26 @@ class TestARenewal:
         run(world)
         check_books(world)
 
+    def test_is_seen_by_a_seat_that_was_looked_at_just_before(
+        self, owner: Person, member: Person, world: World
+    ) -> None:
+        (stored,) = queries.seats(world.table, holding(owner).id)
+        key = store.seat_key(stored.seat.team_id, stored.seat.id)
+        world.advance(days=30)
+        really_commit(world.table, [store.wake_seat(key, world.now)])
+        world.queue.lost = True
+        renewed: list[None] = []
+
+        def late(table: Any, writes: Any) -> None:
+            if not renewed:
+                renewed.append(None)
+                workers.work_holding(world.runtime, subscriptions.holding_key(holding(owner)))
+            really_commit(table, writes)
+
+        with patch("chalicelib.flows.teams.tend_seat.commit", late):
+            tend_seat(world.runtime.context(world.now), key)
+        assert units(member) == (5000, 2, -1)
+
 
 class TestAYear:
     def test_refills_a_seat_each_month_from_when_it_was_filled(self, world: World) -> None:
