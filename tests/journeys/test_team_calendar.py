@@ -147,6 +147,19 @@ class TestAYear:
         live(world, 55)
         assert (grants(member), grants(member, COURSES)) == (3, 1)
 
+    def test_gives_what_came_due_during_a_dispute_once_it_is_won(self, world: World) -> None:
+        plan = {"id": 2001, "slug": "yearly", "prices": {Period.YEAR: 1000}, "seat_service_id": SEAT}
+        put(world.table, a_plan(world.now, world.academy_id, **plan, seats_included=3))
+        owner, member = an_owner(world, "yearly", chosen_period="YEAR"), world.person()
+        seated(owner, member)
+        (intent,) = world.at_stripe("payment_intent")
+        for outcome, given in (("open", 1), ("won", 2)):
+            world.control(f"/_control/dispute/{intent['id']}", {"outcome": outcome})
+            run(world)
+            assert grants(member) == given
+            live(world, 35)
+        assert units(member) == (5000, 2, -1)
+
 
 class TestTheEnd:
     def test_of_access_ends_the_units_of_seats(self, owner: Person, member: Person, world: World) -> None:
