@@ -11,7 +11,7 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.teams import queries, store
 from chalicelib.books.teams.model import Membership, Seat, SeatStatus, Team
 from chalicelib.dynamo.table import Due
-from chalicelib.dynamo.writes import Put, Unexpected
+from chalicelib.dynamo.writes import Put, Unexpected, Update
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.enrollment_cases import INVITATIONS, an_invitation, claim
 from tests.conformance.queries import Asked
@@ -47,6 +47,13 @@ def member(team_id: int = TEAM_ID, *, user_id: int = 8, seat_id: int = 1) -> Put
     return store.new_member(user_id, Membership(team_id=team_id, owner_id=USER, seat_id=seat_id))
 
 
+def use(units: int) -> Update:
+    return store.use_pool(TEAM_ID, 8, since=SINCE, units=units, cap=5)
+
+
+SINCE = int(NOW.timestamp())
+USED = store.use_key(TEAM_ID, 8, SINCE)
+BACK = store.pool_use_back(TEAM_ID, 8, since=SINCE, units=2)
 FIRST, NEXT = store.saved_team(a_team(), version=0), store.saved_team(a_team(seats=3), version=1)
 AS_READ = store.unchanged_team(a_team(), version=0)
 CHANGED = store.changed_seat(a_seat(turn=1), version=1, due_at=LATER)
@@ -150,6 +157,35 @@ CASES = (
         before=rows_of(store.claim_email(a_seat(2), "one")),
         refused=store.SeatMoved,
     ),
+    Case(
+        of=store.use_pool,
+        name="the first",
+        writes=[use(2)],
+        after={USED: {"used": 2, "ttl": SINCE + store.USES_KEPT_SECONDS}},
+    ),
+    Case(
+        of=store.use_pool,
+        name="up to the cap",
+        writes=[use(2)],
+        before={USED: {"used": 3, "ttl": 1}},
+        after={USED: {"used": 5, "ttl": SINCE + store.USES_KEPT_SECONDS}},
+    ),
+    Case(
+        of=store.use_pool,
+        name="beyond the cap",
+        writes=[use(2)],
+        before={USED: {"used": 4, "ttl": 1}},
+        refused=store.MemberCapReached,
+    ),
+    Case(of=store.use_pool, name="beyond the cap at once", writes=[use(6)], refused=store.MemberCapReached),
+    Case(
+        of=store.pool_use_back,
+        name="of what was counted",
+        writes=[BACK],
+        before={USED: {"used": 3, "ttl": 1}},
+        after={USED: {"used": 1, "ttl": 1}},
+    ),
+    Case(of=store.pool_use_back, name="of nothing", writes=[BACK], refused=Unexpected),
     Case(of=store.new_member, name="the first", writes=[member()]),
     Case(
         of=store.new_member,

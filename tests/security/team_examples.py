@@ -40,7 +40,7 @@ def of_teams(world: World, owner: Person) -> dict[str, dict[str, Any]]:
         named = {name: ident, "seat_id": filled.json["data"][0]["id"]}
         for operation in (f"GET {path}", f"GET {path}/seat"):
             found[operation] = named
-        found[f"PUT {path}"] = {**named, "seats": 5}
+        found[f"PUT {path}"] = {**named, "body": ("seats",), "seats": 5}
         found[f"PUT {path}/seat"] = {**named, "body": ("add_seats",), "add_seats": [{"email": "lin@example.org"}]}
         for operation in (f"GET {path}/seat/{{seat_id}}", f"DELETE {path}/seat/{{seat_id}}"):
             found[operation] = named

@@ -31,13 +31,16 @@ class SeatEvent(Document):
 class Team(Document):
     """A subscription (or financing) that several people use; both have the same id.
 
-    `seats`: how many are in use, the owner's included.
+    `seats`: how many are in use, the owner's included. `per_member_cap`: how many units each of the others may use of
+    the pool within a paid period, all services together (None: as many as there are).
     """
 
     id: int
     owner_id: int
     academy_id: int
+    financed: bool = False
     seats: int = 1
+    per_member_cap: int | None = None
 
 
 class Seat(Document):

@@ -1,7 +1,8 @@
 """Teams, seats, claims of e-mails and memberships as rows.
 
-In a team's partition: `TEAM`, `SEAT#{id}` (which waits in the due index while something must be done about its units)
-and `EMAIL#{hash}`, which names the live seat of an e-mail. In a member's own partition: `MEMBER#{team}`.
+In a team's partition: `TEAM`, `SEAT#{id}` (which waits in the due index while something must be done about its units),
+`EMAIL#{hash}`, which names the live seat of an e-mail, and `USED#{user}#{period}`: what a member used of the pool. In a
+member's own partition: `MEMBER#{team}`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from datetime import datetime
 
 from chalicelib.books.teams.model import Membership, Seat, Team
 from chalicelib.dynamo import keys
-from chalicelib.dynamo.expressions import Path
+from chalicelib.dynamo.expressions import Condition, Path
 from chalicelib.dynamo.rows import Key, Value
 from chalicelib.dynamo.writes import Check, Delete, Put, Update, absent, at_version, never, present
-from chalicelib.kernel.errors import DomainError
+from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.ids import sortable
 
 SEATS_DUE = "seat"
 SEAT_PREFIX = "SEAT#"
 MEMBER_PREFIX = "MEMBER#"
+USES_KEPT_SECONDS = 800 * 86_400
 
 
 class TeamMoved(Exception):
@@ -31,6 +34,12 @@ class SeatMoved(Exception):
 class DuplicateSeat(DomainError):
     slug = "duplicate-team-seat"
     detail = "{email} has a seat in this team already."
+
+
+class MemberCapReached(DomainError):
+    kind = Kind.PAYMENT_REQUIRED
+    slug = "per-member-cap-reached"
+    detail = "Each member may use {cap} units of the team's pool in a period, and these are used."
 
 
 def team_key(team_id: int) -> Key:
@@ -112,6 +121,33 @@ def give_back_email(seat: Seat, email_digest: str) -> Delete:
         key=claim_key(seat.team_id, email_digest),
         condition=Path("id") == seat.id,
         refused=lambda old: SeatMoved(),
+    )
+
+
+def use_key(team_id: int, user_id: int, since: int) -> Key:
+    """How much of a pool somebody used in the period that began then."""
+    return Key(keys.team(team_id), f"USED#{sortable(user_id)}#{since}")
+
+
+def use_pool(team_id: int, user_id: int, *, since: int, units: int, cap: int) -> Update:
+    """Count units that a member takes of the pool, where their cap allows as many. Raises MemberCapReached."""
+    used = Path("used")
+    room: Condition = used <= cap - units
+    return Update(
+        key=use_key(team_id, user_id, since),
+        actions=(used.add(units), Path("ttl").set(since + USES_KEPT_SECONDS)),
+        condition=(~used.exists() | room) if units <= cap else room,
+        refused=lambda old: MemberCapReached(cap=cap),
+    )
+
+
+def pool_use_back(team_id: int, user_id: int, *, since: int, units: int) -> Update:
+    """Count them no more: the use of them was cancelled."""
+    return Update(
+        key=use_key(team_id, user_id, since),
+        actions=(Path("used").add(-units),),
+        condition=present,
+        refused=never("what was counted is there until long after its period"),
     )
 
 

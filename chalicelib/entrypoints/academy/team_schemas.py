@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX
 from chalicelib.books.identity.model import NAME_CHARACTERS_MAX, InvalidName, User, checked_name
 from chalicelib.books.subscriptions.cycle import coming_terms
-from chalicelib.books.subscriptions.model import Financing, Holding, Status
+from chalicelib.books.subscriptions.model import Financing
 from chalicelib.books.teams.model import Seat, SeatStatus
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Instant, Output
@@ -18,9 +17,9 @@ from chalicelib.entrypoints.academy.inputs import Ident
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out
 from chalicelib.flows.checkout.check import SEATS_MAX
 from chalicelib.flows.recurring.resizing import included_seats
+from chalicelib.flows.teams.allowance import period_of
 from chalicelib.flows.teams.fill_seats import Filled, FillSeats, Replacement, Sitter
 from chalicelib.flows.teams.find import OwnTeam
-from chalicelib.kernel.periods import boundary
 
 SEATS_AT_ONCE_MAX = 20
 
@@ -101,9 +100,19 @@ class SeatsOut(Output):
 
 
 class TeamBody(Input):
-    """`seats`: the new total, the owner's included: more are paid for now, fewer come with the next payment."""
+    """`seats`: the new total, the owner's included: more are paid for now, fewer come with the next payment.
 
-    seats: int = Field(ge=1, le=SEATS_MAX)
+    `per_member_cap`: how many units of the pool each of the others may use in a period; null: as many as there are.
+    """
+
+    seats: int | None = Field(default=None, ge=1, le=SEATS_MAX)
+    per_member_cap: int | None = Field(default=None, ge=0, le=1_000_000_000)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> TeamBody:
+        if self.seats is None and "per_member_cap" not in self.model_fields_set:
+            raise ValueError("give `seats`, `per_member_cap`, or both")
+        return self
 
 
 class LimitEventOut(Output):
@@ -131,6 +140,7 @@ class TeamOut(Output):
     seats_count: int
     seats_log: list[LimitEventOut]
     consumption_strategy: str
+    per_member_cap: int | None
     period_start: Instant
     period_end: Instant | None
     currency: CurrencyOut
@@ -155,7 +165,7 @@ def team_out(found: OwnTeam) -> TeamOut:
     holding, team = found.holding, found.team
     terms = holding.terms
     financed = isinstance(holding, Financing)
-    starts, ends = _period(holding)
+    starts, ends = period_of(holding)
     return TeamOut(
         id=team.id,
         subscription=None if financed else holding.id,
@@ -170,19 +180,11 @@ def team_out(found: OwnTeam) -> TeamOut:
             for one in (() if isinstance(holding, Financing) else holding.seats_log)
         ],
         consumption_strategy=terms.strategy,
+        per_member_cap=team.per_member_cap,
         period_start=starts,
         period_end=ends,
         currency=currency_out(terms.currency),
     )
-
-
-def _period(holding: Holding) -> tuple[datetime, datetime | None]:
-    """What is paid for: the latest period of a subscription, and all of a financing."""
-    if isinstance(holding, Financing):
-        return holding.created_at, holding.plan_expires_at
-    if holding.status is Status.FREE_TRIAL or holding.periods_paid < 1:
-        return holding.created_at, holding.paid_until
-    return boundary(holding.origin, holding.terms.period, holding.periods_paid - 1), holding.paid_until
 
 
 def seat_out(seat: Seat) -> SeatOut:

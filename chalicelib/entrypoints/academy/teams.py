@@ -26,6 +26,7 @@ from chalicelib.entrypoints.academy.team_schemas import (
 from chalicelib.flows.fulfillment.settle import Refused, Waiting
 from chalicelib.flows.recurring.change import ChangedMeanwhile
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats, SeatsIncluded
+from chalicelib.flows.teams.allowance import set_cap
 from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
 from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team, team_to_be
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
@@ -51,6 +52,7 @@ def get_team(call: Call, subscription_id: int) -> Answer:
     answers={200: TeamOut, 202: WaitingOut},
     errors=(
         OnlyOwnerAllowed,
+        BillingTeamNotFound,
         *REFUSALS,
         *REFUSALS_OF_PAYMENT,
         ChangedMeanwhile,
@@ -60,9 +62,16 @@ def get_team(call: Call, subscription_id: int) -> Answer:
     ),
 )
 def put_team(call: Call, subscription_id: int, body: TeamBody) -> Answer:
-    """Let a team have more seats, which are paid for now for the rest of the period, or fewer from its end on."""
-    ref = _subscription(call, subscription_id)
-    outcome = resize(call.runtime.context(call.now), buyer_of(call.person), ref, body.seats, whence_of(call))
+    """Let a team have more seats, which are paid for now for the rest of the period, or fewer from its end on.
+
+    And say how much of its pool each member may use in a period.
+    """
+    ref, context = _subscription(call, subscription_id), call.runtime.context(call.now)
+    if "per_member_cap" in body.model_fields_set:
+        set_cap(context, ref, body.per_member_cap)
+    if body.seats is None:
+        return Answer(200, team_out(own_team(context.table, ref)))
+    outcome = resize(context, buyer_of(call.person), ref, body.seats, whence_of(call))
     if isinstance(outcome, Refused):
         raise outcome.error
     if isinstance(outcome, Waiting):

@@ -74,5 +74,6 @@ def team_to_be(table: Table, ref: TeamRef) -> OwnTeam:
         if queries.is_member(table, ref.owner_id, ref.holding_id):
             raise OnlyOwnerAllowed
         raise FinancingNotFound if ref.financed else SubscriptionNotFound
-    fresh = Team(id=held.holding.id, owner_id=held.holding.user_id, academy_id=held.holding.terms.academy_id)
-    return OwnTeam(held, queries.team(table, held.holding.id) or StoredTeam(fresh, 0))
+    holding = held.holding
+    fresh = Team(id=holding.id, owner_id=holding.user_id, academy_id=holding.terms.academy_id, financed=ref.financed)
+    return OwnTeam(held, queries.team(table, holding.id) or StoredTeam(fresh, 0))
