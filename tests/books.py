@@ -21,7 +21,8 @@ from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.cycle import claimed_plans
-from chalicelib.books.subscriptions.model import Financing, Subscription
+from chalicelib.books.subscriptions.model import Subscription
+from chalicelib.books.subscriptions.queries import read_holding
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived, sortable
@@ -186,14 +187,12 @@ class _Books:
                 further[change.holding_id] += change.restarts
                 credit[change.holding_id] += change.credited - change.credit
         for ident, row in self.holdings.items():
-            held = _holding(row)
+            held = read_holding(row).holding
             first = int(not isinstance(held, Subscription) or held.trial_ends_at is None)
             if held.payments != first + further[ident]:
                 wrong.append(f"{row.key.sk} counts {held.payments} payments; {first} and {further[ident]} were made")
             if isinstance(held, Subscription) and held.credit != credit[ident]:
-                wrong.append(
-                    f"{row.key.sk} has a credit of {held.credit}; {credit[ident]} is left of what it was given"
-                )
+                wrong.append(f"{row.key.sk} has a credit of {held.credit}; {credit[ident]} is left of it")
         return wrong
 
     def reversals(self) -> list[str]:
@@ -262,12 +261,8 @@ class _Books:
     def claims(self) -> list[str]:
         """A plan, and the one that it will be changed to, is claimed by its live holding and by nothing else."""
         claimed = {(int(str(row.values["invoice_id"])), row.key.sk.split("#")[2]) for row in self.of("CLAIM#PLAN#")}
-        wanted = {
-            (ident, str(plan_id))
-            for ident, row in self.holdings.items()
-            if ident in self.invoices
-            for plan_id in claimed_plans(_holding(row))
-        }
+        live = [(ident, row) for ident, row in self.holdings.items() if ident in self.invoices]
+        wanted = {(ident, str(plan)) for ident, row in live for plan in claimed_plans(read_holding(row).holding)}
         wrong = [f"the claim of {plan} by {ident} has no subscription" for ident, plan in claimed - wanted]
         wrong += [f"the subscription {ident} has no claim of {plan}" for ident, plan in wanted - claimed]
         held = set(self.holdings)  # a trial is had once, also when it is over
@@ -400,7 +395,3 @@ def _untouched(entry: Entry, invoice: Invoice) -> bool:
     if not times:
         return False
     return entry.at >= max(times) or all(end is not None and end <= min(times) for end in ends)
-
-
-def _holding(row: Row) -> Subscription | Financing:
-    return load(Subscription, row) if row.key.sk.startswith("SUB#") else load(Financing, row)

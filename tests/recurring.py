@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.model import Customer
 from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions.model import Financing, Subscription
-from tests.world import Person, World
+from chalicelib.dynamo.rows import load
+from chalicelib.dynamo.writes import commit
+from tests.world import Person, Reply, World
 
 
 def run(world: World) -> None:
-    """Everything that is due now."""
+    """Everything that is due now, with the minute's tick."""
     world.settle()
+    if not world.resting():
+        world.sweep()
+        world.settle()
 
 
 def live(world: World, days: int) -> None:
@@ -66,3 +73,22 @@ def paid(person: Person) -> list[float]:
 def mails(world: World, words: str) -> list[str]:
     """To whom mails went whose subject has these words."""
     return [mail.to for mail, _ in world.mailer.sent if words in mail.subject]
+
+
+def ask(person: Person, verb: str, body: Any = None, **headers: str) -> Reply:
+    """One of the customer's verbs, of the only holding that the person has."""
+    return person.put(f"{path_of(holding(person))}/{verb}", body, **headers)
+
+
+def path_of(found: Subscription | Financing) -> str:
+    kind = "subscription" if isinstance(found, Subscription) else "planfinancing"
+    return f"/v1/payments/me/{kind}/{found.id}"
+
+
+def forget_card(person: Person) -> None:
+    """The person has no card any more, as where the processor deleted its customer."""
+    world = person.world
+    row = world.table.get(billing.customer_key(person.user_id, world.runtime.gateway.account))
+    assert row is not None
+    customer = load(Customer, row).model_copy(update={"card": None})
+    commit(world.table, [billing.put_customer(customer, version=row.version)])

@@ -29,7 +29,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(Bearer|Token|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
     # Our own tokens and keys, wherever they stand.
-    (re.compile(r"\bpurser_(?:token|key|invite)_[\w-]+"), MASK),
+    (re.compile(r"\bpurser_(?:token|key|invite|recover)_[\w.-]+"), MASK),
     # Stripe's keys, signing secrets and client secrets.
     (re.compile(r"\b(?:sk|rk)_[A-Za-z0-9_]{4,}"), MASK),
     (re.compile(r"\bwhsec_[A-Za-z0-9+/=_]+"), MASK),

@@ -4,52 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
+from chalicelib.books.catalog import operations, queries
 from chalicelib.books.catalog.model import CountryPrice, Period, PlanItem
+from chalicelib.dynamo.writes import commit
 from tests.books import check_books
-from tests.recurring import holding, paid, run, shown, subscribed, until
-from tests.shop import CHAT, MENTORING, a_plan, an_item, put
-from tests.world import START, Person, Reply, World
-
-PRO, MAX = 1100, 1101
-MONTH_END = START.replace(month=12)
-HALF = START + timedelta(days=15)
+from tests.changing import HALF, MONTH_END, change, changed, further_plans, preview
+from tests.recurring import paid, run, shown, subscribed, until
+from tests.shop import MENTORING, a_plan, an_item, put
+from tests.world import START, World
 
 
 @pytest.fixture(autouse=True)
-def further_plans(world: World) -> None:
-    """Pro costs twice what basic does and grants other units; max is a further step up."""
-    put(world.table, an_item(id=11, how_many=20_000), an_item(id=12, how_many=90_000))
-    for ident, slug, month, item in ((PRO, "pro", "119.99", 11), (MAX, "max", "299.99", 12)):
-        prices = {Period.MONTH: Decimal(month), Period.YEAR: Decimal(month) * 10}
-        items = (PlanItem(link_id=ident * 10, item_id=item, service_id=CHAT),)
-        changes = {"id": ident, "slug": slug, "title": slug.title(), "prices": prices, "items": items}
-        put(world.table, a_plan(world.now, world.academy_id, **changes))
-
-
-def path_of(person: Person) -> str:
-    return f"/v1/payments/me/subscription/{holding(person).id}/change"
-
-
-def change(person: Person, plan: str, period: str | None = None) -> Reply:
-    body = {"plan": plan} if period is None else {"plan": plan, "chosen_period": period}
-    return person.put(path_of(person), body)
-
-
-def changed(world: World, person: Person, plan: str, period: str | None = None) -> Any:
-    answer = change(person, plan, period)
-    assert answer.status == 200, answer.text
-    run(world)
-    return answer.json
-
-
-def preview(person: Person, plan: str, period: str = "MONTH") -> Any:
-    answer = person.get(f"{path_of(person)}/preview?plan={plan}&chosen_period={period}")
-    assert answer.status == 200, answer.text
-    return answer.json
+def plans(world: World) -> None:
+    further_plans(world)
 
 
 class TestAnUpgrade:
@@ -249,6 +219,14 @@ class TestAPeriod:
         assert person.put("/v1/payments/me/service/mentorship-service/consumptionsession/one").status == 201
         changed(world, person, "lasting", "YEAR")
         assert person.units("mentorship-service") == 1
+        check_books(world)
+
+    def test_that_is_longer_grants_what_was_agreed(self, world: World) -> None:
+        person = subscribed(world)
+        plan = queries.plan(world.table, "basic", now=world.now)
+        commit(world.table, operations.change(plan, plan.model_copy(update={"items": plan.items[:1]}), version=1))
+        changed(world, person, "basic", "YEAR")
+        assert [person.units(slug) for slug in ("ai-chat", "mentorship-service", "all-courses")] == [5000, 2, -1]
         check_books(world)
 
     def test_that_is_shorter_waits_for_the_end_and_keeps_the_day(self, world: World) -> None:

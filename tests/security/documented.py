@@ -30,6 +30,11 @@ class Operation:
         return list(self.described["security"]) == []
 
     @property
+    def is_ever_done(self) -> bool:
+        """Whether it answers anything but a refusal."""
+        return any(status.startswith("2") for status in self.described["responses"])
+
+    @property
     def is_for_operators(self) -> bool:
         return "For operators of this deployment." in str(self.described["description"])
 

@@ -20,6 +20,7 @@ from chalicelib.books.identity.model import Person as Named
 from chalicelib.entrypoints._auth import mint_jwt
 from tests.journeys.test_webhooks import an_event, signed
 from tests.security.documented import Operation
+from tests.security.held import in_each_state
 from tests.security.team_examples import of_teams
 from tests.shop import BASIC, COURSES, MENTORING, TEAM
 from tests.world import Person, Reply, World
@@ -131,6 +132,7 @@ def two_tenants(world: World) -> Tenants:
         "academy_id": world.academy_id,
         "asset": "docs.css",
         "bag_id": bag["id"],
+        "days": 10,
         "coupon_slug": a_coupon_of(world, staff, owner),
         "email": owner.email,
         "event_id": "evt_of_the_owner",
@@ -258,10 +260,11 @@ def an_invitation(world: World, staff: Person) -> tuple[int, str]:
 
 def _special(
     world: World, owner: Person, bag_token: str, email: str, staff_id: int, invited: tuple[int, str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Mapping[str, Any]]:
     (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
     return {
         **of_teams(world, owner),
+        **in_each_state(world, owner),
         "POST /stripe/webhook": {"raw": _a_webhook(world, "evt_new")[0]},
         "POST /v1/auth/login": {"email": email},
         "POST /v1/auth/academy/student": {
@@ -271,6 +274,7 @@ def _special(
         },
         "POST /v1/auth/invite/{token}/accept": {"token": invited[1]},
         "POST /v2/payments/card": {"body": (*CARD, "academy")},
+        "PUT /v1/payments/me/subscription/{subscription_id}/change": {"plan": "free"},
         "POST /v2/payments/pay": {"body": ("token", "chosen_period"), "token": bag_token, "chosen_period": "MONTH"},
         "DELETE /v1/payments/academy/plan/{plan_ref}": {"plan_ref": "pro-trial"},
         "PUT /v2/payments/checking": {"body": ("plans", "academy")},

@@ -27,6 +27,7 @@ class TestScrubbed:
             ("LookupError: purser_token_7NfMC05cbqvSpYP-Bh_oNqUVB6sT3oe", "Bh_oNq"),
             ("'purser_key_wHiK04mrfk9rA'", "wHiK"),
             ("GET /v1/auth/invite/purser_invite_00dded0ca00b6dCtSlQ-I7W/accept", "CtSlQ"),
+            ("GET /v1/payments/recover/purser_recover_5.12.dCtSlQ-I7W_x", "CtSlQ"),
             ("key sk_test_4eC39HqLyjWDarjtT1zdp7dc", "4eC39"),
             ("key rk_live_abc123", "abc123"),
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9"),

@@ -119,6 +119,11 @@ def end_at(holding: Holding) -> datetime | None:
     return None if renews(holding) else holding.access_until
 
 
+def is_over_by(holding: Holding, now: datetime) -> bool:
+    """Whether it is over by its dates, and only nobody has come to say so."""
+    return any(step is Step.END and at <= now for step, at in _steps(holding))
+
+
 def anchor(holding: Holding) -> datetime:
     """From where its items' own calendars count: the origin of the periods, and in a trial its beginning.
 

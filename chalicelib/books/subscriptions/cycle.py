@@ -112,9 +112,12 @@ def fated(holding: Holding, invoice_id: int, fate: Fate, now: datetime) -> Holdi
 
 
 def held_back(free: Holding, fates: Mapping[str, Fate], before: HeldBack | None, now: datetime) -> Holding:
-    """A holding that nothing holds back, under what its invoices say. `before`: how it was held back until now."""
+    """A holding that nothing holds back, under what its invoices say. `before`: how it was held back until now.
+
+    One that is over is not held back; a refund still says when what it gave has ended.
+    """
     fate = max(fates.values(), key=SEVERITY.index, default=Fate.LIVE)
-    if fate is Fate.LIVE:
+    if fate is Fate.LIVE or (free.ended_at is not None and fate is not Fate.ENDED):
         return free
     paid = free.paid_until if isinstance(free, Subscription) else free.plan_expires_at
     since = before.since if before is not None and before.fate is fate else now

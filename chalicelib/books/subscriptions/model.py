@@ -179,7 +179,8 @@ class Subscription(Document):
     `open_invoice_id` is the invoice of a payment that is under way or was refused, `retry_at` before when it is not
     looked at again; `refills` are the latest refills, by item, in unix seconds; `lots_until` is the end that its open
     lots have (None: as they were granted); `told` names the notices that were sent; `ended_at`: it is over, and what
-    was claimed for it is free.
+    was claimed for it is free; `recovered` is the digest of the link by which its latest refused payment could be
+    finished, which says afterwards that it is paid.
 
     `planned`: the terms that the next payment brings. `credit`: minor units that the next invoices take off first.
     `change_invoice_id`: the invoice of a change that is being paid; `changes` counts those that were begun.
@@ -210,6 +211,7 @@ class Subscription(Document):
     cancel_reason: str | None = None
     ended_at: datetime | None = None
     seats_told: str | None = None
+    recovered: str | None = None
     pause: Pause | None = None
     planned: Terms | None = None
     credit: int = 0
@@ -256,6 +258,7 @@ class Financing(Document):
     cancel_reason: str | None = None
     ended_at: datetime | None = None
     seats_told: str | None = None
+    recovered: str | None = None
 
     @property
     def paid_through(self) -> datetime | None:
@@ -280,12 +283,16 @@ GRACE_DAYS = 8
 
 
 def _access(holding: Holding, paid: datetime | None) -> datetime | None:
-    """When access ends: what is paid, or the grace of a refused payment; at once while a payment is disputed."""
+    """When access ends: what is paid, or the grace of a refused payment; at once while a payment is disputed.
+
+    A payment that is refused after a pause has no grace: there was no access that could go on.
+    """
     if holding.ended_at is not None:
         return holding.ended_at if paid is None else min(paid, holding.ended_at)
     if holding.held_back is not None and holding.held_back.fate is Fate.SUSPENDED:
         since = holding.held_back.since.replace(microsecond=0)
         return since if paid is None else min(paid, since)
-    if holding.status is Status.PAYMENT_ISSUE and holding.dunning is not None and paid is not None:
+    was_paused = isinstance(holding, Subscription) and holding.pause is not None
+    if holding.status is Status.PAYMENT_ISSUE and holding.dunning is not None and paid is not None and not was_paused:
         return max(holding.paid_through or paid, holding.dunning.since + timedelta(days=GRACE_DAYS))
     return paid

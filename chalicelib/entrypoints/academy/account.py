@@ -92,8 +92,8 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
         return shown(status, until, call.now) if query.status is None else status is query.status
 
     seen = seen_by(call.runtime.table, call.person.user_id)
-    held = [s for s in seen.subscriptions if wanted(s.status, s.terms, s.paid_until)]
-    financed = [f for f in seen.financings if wanted(f.status, f.terms, f.plan_expires_at)]
+    held = [s for s in seen.subscriptions if wanted(s.status, s.terms, s.access_until)]
+    financed = [f for f in seen.financings if wanted(f.status, f.terms, f.access_until)]
     answer = HoldingsOut(
         subscriptions=[subscription_out(found) for found in held],
         plan_financings=[financing_out(found) for found in financed],

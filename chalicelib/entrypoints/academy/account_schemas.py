@@ -9,9 +9,12 @@ from msgspec.structs import asdict
 
 from chalicelib.books.ledger.burn import available
 from chalicelib.books.ledger.model import Balance, Lot, Unit
-from chalicelib.books.subscriptions.model import Financing, Subscription, Terms
+from chalicelib.books.subscriptions.course import charge_at
+from chalicelib.books.subscriptions.cycle import lifted
+from chalicelib.books.subscriptions.model import Financing, Pause, Status, Subscription, Terms
 from chalicelib.entrypoints._http import Instant, Output
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major
+from chalicelib.flows.fulfillment.renewal import AUTHENTICATION
 
 GROUPS = {
     "MENTORSHIP_SERVICE_SET": "mentorship_service_sets",
@@ -74,8 +77,34 @@ class PlanRefOut(Output):
     version: int
 
 
+class PaymentIssueOut(Output):
+    """A payment that was refused: what its holder can do, and what happens if they do nothing.
+
+    `next_attempt_at` null: none is made until another card is saved (`card_needed`). `authentication_needed`: the bank
+    wants its customer to confirm, which paying now or the link of the mail does.
+    """
+
+    since: Instant
+    next_attempt_at: Instant | None
+    card_needed: bool
+    authentication_needed: bool
+    access_until: Instant | None
+
+
+class PauseOut(Output):
+    """Neither payment nor access between these two; then a new period begins."""
+
+    days: int
+    begins_at: Instant
+    until: Instant
+
+
 class HoldingOut(Output):
-    """What subscriptions and financings have in common: what was agreed, as it was agreed."""
+    """What subscriptions and financings have in common: what was agreed, as it was agreed.
+
+    `cancel_at_period_end`: cancelled, with time left that is paid: it can be reactivated. `ended_at`: it is over, and
+    the plan can be bought again.
+    """
 
     id: int
     status: str
@@ -88,6 +117,10 @@ class HoldingOut(Output):
     country_code: str | None
     coupons: list[str]
     invoices: list[int]
+    cancel_at_period_end: bool
+    cancel_reason: str | None
+    ended_at: Instant | None
+    payment_issue: PaymentIssueOut | None
 
 
 class PlannedOut(Output):
@@ -114,10 +147,11 @@ class SubscriptionOut(HoldingOut):
     seats: int
     planned: PlannedOut | None
     credit: float
+    pause: PauseOut | None
 
 
 class FinancingOut(HoldingOut):
-    """A plan paid by instalments; `monthly_price` is each one's amount."""
+    """A plan paid by instalments; `monthly_price` is each one's amount. `plan_expires_at` is when access ends."""
 
     plan_expires_at: Instant
     how_many_installments: int
@@ -134,7 +168,7 @@ def subscription_out(found: Subscription) -> SubscriptionOut:
     terms = found.terms
     return SubscriptionOut(
         **asdict(_holding(found)),
-        valid_until=found.paid_until,
+        valid_until=found.paid_until if found.ended_at is None else found.access_until,
         trial_ends_at=found.trial_ends_at,
         pay_every=terms.pay_every,
         pay_every_unit=terms.pay_every_unit,
@@ -142,6 +176,7 @@ def subscription_out(found: Subscription) -> SubscriptionOut:
         seats=terms.seats,
         planned=None if found.planned is None else _planned(found, found.planned),
         credit=major(found.credit, terms.currency),
+        pause=None if found.pause is None else _pause(found.pause),
     )
 
 
@@ -162,10 +197,34 @@ def _plan(terms: Terms) -> PlanRefOut:
 def financing_out(found: Financing) -> FinancingOut:
     return FinancingOut(
         **asdict(_holding(found)),
-        plan_expires_at=found.plan_expires_at,
+        plan_expires_at=_expires_at(found),
         how_many_installments=found.how_many_installments,
         installments_paid=found.installments_paid,
         monthly_price=major(found.monthly_amount, found.terms.currency),
+    )
+
+
+def _pause(pause: Pause) -> PauseOut:
+    return PauseOut(days=pause.days, begins_at=pause.begins_at, until=pause.until)
+
+
+def _expires_at(found: Financing) -> datetime:
+    """When its access ends: as agreed, or as its cancellation left it."""
+    cut = found.ended_at is not None or found.status is Status.CANCELLED
+    return (found.access_until if cut else None) or found.plan_expires_at
+
+
+def _payment_issue(found: Subscription | Financing) -> PaymentIssueOut | None:
+    dunning = found.dunning
+    if dunning is None:
+        return None
+    waits_for_card = dunning.hard and dunning.card_saved_at is None
+    return PaymentIssueOut(
+        since=dunning.since,
+        next_attempt_at=None if waits_for_card else charge_at(found),
+        card_needed=waits_for_card,
+        authentication_needed=dunning.code == AUTHENTICATION,
+        access_until=found.access_until,
     )
 
 
@@ -183,6 +242,10 @@ def _holding(found: Subscription | Financing) -> HoldingOut:
         country_code=terms.country,
         coupons=[coupon.slug for coupon in terms.coupons],
         invoices=list(found.invoice_ids),
+        cancel_at_period_end=lifted(found).status is Status.CANCELLED and found.ended_at is None,
+        cancel_reason=found.cancel_reason,
+        ended_at=found.ended_at,
+        payment_issue=_payment_issue(found),
     )
 
 

@@ -8,27 +8,23 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from chalicelib.books.billing import queries as billing
-from chalicelib.books.billing.gateway import PaymentDeclined
 from chalicelib.books.billing.model import BagKind
-from chalicelib.books.billing.queries import BadReputation, BagNotFound, InvoiceNotFound
-from chalicelib.books.billing.store import PurchaseInFlight
+from chalicelib.books.billing.queries import BagNotFound, InvoiceNotFound
 from chalicelib.books.catalog.coupon_store import CouponUsedUp
 from chalicelib.books.catalog.model import Period
 from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
-from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
 from chalicelib.books.waiting.model import PlanAtCapacity
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
 from chalicelib.entrypoints._bodies import Input
-from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
-from chalicelib.entrypoints._keyed import keyed, played_back
+from chalicelib.entrypoints._http import Access, Answer, Call, route
+from chalicelib.entrypoints._keyed import keyed
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
 from chalicelib.entrypoints.academy.inputs import Country, Ref, Slug
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, answer_of, paid_answer
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
-from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired
-from chalicelib.flows.checkout.charge import PurchaseGivenUp
 from chalicelib.flows.checkout.check import Check, check
 from chalicelib.flows.checkout.coupons import TooManyCoupons
 from chalicelib.flows.checkout.pay import (
@@ -38,12 +34,9 @@ from chalicelib.flows.checkout.pay import (
     MissingChosenPeriod,
     Pay,
     PeriodDisabled,
-    Replayed,
     pay,
 )
 from chalicelib.flows.checkout.quote import Content, PlanNotReady
-from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
-from chalicelib.kernel.errors import DomainError
 
 ADD_ONS_MAX = 20
 
@@ -131,28 +124,6 @@ class PayBody(Input):
         return Period.__members__.get(value.upper(), value) if isinstance(value, str) else value
 
 
-class WaitingOut(Output):
-    """A payment that is not decided yet. With `requires_action` the front end confirms with `client_secret`."""
-
-    status: str
-    client_secret: str | None
-    id: int
-    amount: float
-    created_at: Instant
-
-
-REFUSALS_OF_PAYMENT: tuple[type[DomainError], ...] = (
-    AmountTooLow,
-    BadReputation,
-    CardRequired,
-    PaymentDeclined,
-    PurchaseInFlight,
-    PurchaseGivenUp,
-    RequestInFlight,
-    KeyReused,
-)
-
-
 @route(
     "PUT",
     "/v2/payments/checking",
@@ -222,7 +193,7 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
         whence=whence_of(call),
     )
     key = keyed(call, "pay", lambda result: paid_answer(result, 200, invoice_out))
-    return bought_answer(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
+    return answer_of(pay(call.runtime.context(call.now), buyer_of(call.person), command, key), 200, invoice_out)
 
 
 @route(
@@ -243,25 +214,3 @@ def get_quote(call: Call, bag_id: int) -> Answer:
         except InvoiceNotFound as error:
             raise BagNotFound from error
     return Answer(200, quote_out(stored.bag, Content.model_validate_json(stored.content)))
-
-
-def bought_answer(outcome: Outcome | Replayed, status: int, render: Any) -> Answer:
-    if isinstance(outcome, Replayed):
-        return played_back(outcome.answer)
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    return paid_answer(outcome, status, render)
-
-
-def paid_answer(outcome: Settled | Waiting, status: int, render: Any) -> Answer:
-    if isinstance(outcome, Settled):
-        return Answer(status, render(outcome.invoice))
-    invoice = outcome.invoice
-    waiting = WaitingOut(
-        status=outcome.status,
-        client_secret=outcome.client_secret,
-        id=invoice.id,
-        amount=invoice_out(invoice).amount,
-        created_at=invoice.created_at,
-    )
-    return Answer(202, waiting)

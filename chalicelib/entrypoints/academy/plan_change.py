@@ -19,8 +19,8 @@ from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, Query, route
 from chalicelib.entrypoints.academy.account_schemas import SubscriptionOut, subscription_out
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.checkout import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
 from chalicelib.entrypoints.academy.inputs import Ref
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
 from chalicelib.entrypoints.academy.queries import ref_of
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, invoice_out, major
 from chalicelib.flows.checkout.check import PlanNotSupportTeams

@@ -8,7 +8,7 @@ from chalicelib.books.teams import queries
 from chalicelib.books.teams.queries import SeatNotFound
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.checkout import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
 from chalicelib.entrypoints.academy.plan_change import REFUSALS
 from chalicelib.entrypoints.academy.schemas import invoice_out
 from chalicelib.entrypoints.academy.team_schemas import (

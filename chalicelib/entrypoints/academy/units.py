@@ -20,8 +20,8 @@ from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.entrypoints._keyed import keyed
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.checkout import REFUSALS_OF_PAYMENT, WaitingOut, bought_answer, paid_answer
 from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, answer_of, paid_answer
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout.buy_consumables import (
     BothSets,
@@ -119,7 +119,7 @@ def buy(call: Call, body: UnitsBody) -> Answer:
     that was agreed.
     """
     if body.subscription is not None:
-        return bought_answer(_seats_bought(call, body, body.subscription), 201, units_out)
+        return answer_of(_seats_bought(call, body, body.subscription), 201, units_out)
     academy_id = academy_id_of(call, body)
     if academy_id is None:
         raise AcademyIsRequired
@@ -131,7 +131,7 @@ def buy(call: Call, body: UnitsBody) -> Answer:
         sets=_sets(body),
         whence=whence_of(call),
     )
-    return bought_answer(_bought(call, command), 201, units_out)
+    return answer_of(_bought(call, command), 201, units_out)
 
 
 def units_out(invoice: Invoice) -> UnitsInvoiceOut:

@@ -13,12 +13,15 @@ from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.gateway import Payment, PaymentRefused, PaymentStatus
 from chalicelib.books.billing.model import PENDING_SWEEP_AFTER, Customer, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.subscriptions.course import is_over_by
 from chalicelib.dynamo.rows import Row
 from chalicelib.flows.checkout.charge import find_payment, in_flight
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.reject import void
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Waiting, settle
+from chalicelib.flows.recurring.tend import tend
 from chalicelib.kernel.ids import derived
 
 REPLACED = "replaced"
@@ -50,11 +53,14 @@ class Claimed:
 def claimed(context: Context, user_id: int, claim: Row | None) -> Claimed:
     """Who holds a plan's claim, as it was read, and what has become of that purchase.
 
-    A plan that an invitation promised is claimed before there is an invoice, and counts as bought.
+    A plan that an invitation promised is claimed before there is an invoice, and counts as bought. What is over by its
+    dates, and only nobody has come to say so, gives its claim back here.
     """
     if claim is None:
         return Claimed()
     invoice_id = subscriptions.claimed_by(claim)
+    if invoice_id is not None and _ends(context, user_id, invoice_id, financed=subscriptions.is_financed(claim)):
+        return claimed(context, user_id, context.table.get(claim.key))
     row = context.table.get(billing.invoice_key(user_id, invoice_id)) if invoice_id is not None else None
     if row is None:
         return Claimed(bought=True)
@@ -62,6 +68,16 @@ def claimed(context: Context, user_id: int, claim: Row | None) -> Claimed:
     if stored.invoice.status is InvoiceStatus.PENDING:
         return Claimed(pending=stored)
     return Claimed(bought=stored.invoice.status not in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED))
+
+
+def _ends(context: Context, user_id: int, holding_id: int, *, financed: bool) -> bool:
+    """Whether what was bought is over by its dates; then it is made so."""
+    key = (subscriptions.financing_key if financed else subscriptions.subscription_key)(user_id, holding_id)
+    held = subscription_queries.held(context.table, key)
+    if held is None or held.holding.ended_at is not None or not is_over_by(held.holding, context.now):
+        return False
+    tend(context, key)
+    return True
 
 
 def give_way(context: Context, user_id: int, plan_id: int) -> bool:

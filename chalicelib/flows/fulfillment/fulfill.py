@@ -41,6 +41,7 @@ from chalicelib.flows.fulfillment.renew import (
     paid,
     paid_messages,
     places_now,
+    pool_writes,
 )
 from chalicelib.flows.fulfillment.renewal import can_be_renewed
 from chalicelib.flows.fulfillment.rewards import rewards
@@ -139,7 +140,8 @@ def _go_on(
         messages = paid_messages(invoice, held.holding, after, context.now)
         messages += [receipt(invoice, context.now)] if invoice.amount or invoice.is_purchase else []
         writes = [
-            *changed_writes(held, after),
+            *changed_writes(held, after),  # first: whoever is slower is told so
+            *pool_writes(context, held.holding, after),
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),
             *grant_writes(

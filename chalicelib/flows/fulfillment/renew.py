@@ -8,6 +8,7 @@ from datetime import datetime
 from chalicelib.books.billing.model import Invoice, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.identity.credentials import new_secret, secret_digest
+from chalicelib.books.ledger import pool_store
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.entries import grant_entry_id
 from chalicelib.books.ledger.model import Holder
@@ -51,7 +52,7 @@ def with_arrivals(before: Holding, after: Holding, now: datetime, invoice_id: in
     """As `with_refills`; where other terms came, with the units that they begin with, and the old ones to be ended."""
     if after.terms == before.terms:
         return with_refills(after, now, invoice_id)
-    arrivals = [] if after.terms.since == before.terms.since else arriving(after, now)
+    arrivals = [] if after.terms.plan_id == before.terms.plan_id else arriving(after, now)
     given = [*arrivals, *due_refills(after, now)]
     looked_at = None if after.access_until is not None else now
     changes = {"refills": refills_after(after, now), "lots_until": looked_at}
@@ -140,6 +141,15 @@ def changed_writes(held: Held, after: Holding) -> list[Write]:
         subscriptions.changed_holding(after, version=held.version),
         *subscriptions.claims_moved(held.holding, after),
     ]
+
+
+def pool_writes(context: Context, before: Holding, after: Holding) -> list[Write]:
+    """The pool of a plan that has one, where the holding never had any."""
+    if before.terms == after.terms or not any(item.pooled for item in after.terms.items):
+        return []
+    owner, team = Holder.person(after.user_id), Holder.team(after.id)
+    has_one = context.table.get(pool_store.pool_key(owner, team)) is not None
+    return [] if has_one else [pool_store.pool_write(owner, team)]
 
 
 def _refused(context: Context, holding: Holding, invoice: Invoice, reason: str, secret: str | None) -> Holding:

@@ -80,6 +80,7 @@ def renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery, now: da
             "dunning": None,
             "retry_at": None,
             "status_message": None,
+            "recovered": free.recovered if free.dunning is None else free.dunning.recovery,
             "invoice_ids": with_invoice(free.invoice_ids, invoice_id),
         }
     )
@@ -108,7 +109,7 @@ def _next_periods(holding: Subscription, count: int) -> Subscription:
             "paid_until": until,
             "next_payment_at": None if cancelled else until,
             "status": Status.CANCELLED if cancelled else Status.ACTIVE,
-            "pause": None if holding.status is Status.PAUSED else holding.pause,
+            "pause": holding.pause if holding.status is Status.ACTIVE else None,
         }
     )
 
@@ -178,8 +179,8 @@ def not_asked(holding: Holding, now: datetime) -> Holding:
 
 
 def over(holding: Holding, status: Status, message: str | None, now: datetime) -> Holding:
-    """The holding once it is over for good."""
-    return holding.model_copy(
+    """The holding once it is over for good: what refunds and disputes did to it before changes nothing any more."""
+    return lifted(holding).model_copy(
         update={
             "status": status,
             "status_message": message,

@@ -29,10 +29,17 @@ from chalicelib.flows.checkout.take_over import take_over, with_another_card
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import ChangeDelivery, Delivery
 from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
-from chalicelib.flows.fulfillment.renew import Places, changed_writes, grant_writes, places_now, with_arrivals
+from chalicelib.flows.fulfillment.renew import (
+    Places,
+    changed_writes,
+    grant_writes,
+    places_now,
+    pool_writes,
+    with_arrivals,
+)
 from chalicelib.flows.fulfillment.renewal import digest
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
-from chalicelib.flows.recurring.collect import closes
+from chalicelib.flows.recurring.collect import closed
 from chalicelib.flows.recurring.proposal import (
     Kept,
     Proposal,
@@ -136,7 +143,7 @@ def _changed(
     if proposal.kind is Kept.SAME:
         return _planned(context, proposal) if holding.planned is not None else Changed(holding)
     following = open_renewal(holding, proposal.rows)
-    if following is not None and not following.invoice.is_paid and closes(context, following):
+    if following is not None and not following.invoice.is_paid and closed(context, following) is not None:
         return None
     if proposal.kind is When.AT_END:
         return _planned(context, proposal, buyer)
@@ -175,6 +182,7 @@ def _tried(context: Context, proposal: Proposal, buyer: Buyer) -> Changed:
     for _ in range(PAGES_TRIED_MAX):
         writes = [
             *changed_writes(proposal.held, after),
+            *pool_writes(context, holding, after),
             *claims,
             *_room(context, proposal, buyer),
             *grant_writes(grantings, places, invoice_id=holding.id, cause=f"invoice:{holding.id}", now=at),

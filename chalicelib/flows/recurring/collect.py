@@ -6,14 +6,18 @@ its own and is closed before the next one begins, so that two can never both tak
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.gateway import PaymentRefused, PaymentServiceBusy, PaymentStatus, PaymentUnauthorized
+from chalicelib.books.billing.gateway import PaymentRefused, PaymentStatus
 from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind, InvoiceStatus, PaymentRef, Whence
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.billing.store import PurchaseInFlight
+from chalicelib.books.idempotency import store as idempotency
+from chalicelib.books.idempotency.model import Keyed, RequestInFlight
 from chalicelib.books.identity import store as identity
 from chalicelib.books.identity.model import User
 from chalicelib.books.outbox import store as outbox
@@ -40,7 +44,7 @@ from chalicelib.flows.fulfillment.renewal import (
     over,
     refused,
 )
-from chalicelib.flows.fulfillment.settle import Outcome, Settled, Waiting, settle
+from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting, settle
 from chalicelib.flows.recurring.price import applied, chargeable, credit_in, less_credit, next_price, waived
 from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.ids import derived
@@ -83,12 +87,23 @@ def find(context: Context, holding: Holding) -> Found:
     buyer = Buyer(user_id=person.id, email=person.email, first_name=person.first_name, last_name=person.last_name)
     customer = billing_queries.read_customer(rows.get(keys[1]), user_id, account, context.now).customer
     stored = billing_queries.read_invoice(rows[invoice_key]) if invoice_key in rows else None
+    if stored is not None and holding.id not in (stored.invoice.subscription_id, stored.invoice.financing_id):
+        raise Defect(f"invoice {stored.invoice.id} is of another holding than {holding.id}")
     return Found(buyer, customer, stored)
 
 
-def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whence | None = None) -> Outcome | None:
+def collect(
+    context: Context,
+    held: Held,
+    *,
+    by: By,
+    count: int = 1,
+    whence: Whence | None = None,
+    keyed: Keyed | None = None,
+) -> Outcome | None:
     """Ask for what is to be paid next: `count` instalments of a financing, one period of a subscription.
 
+    The answer of a `keyed` request is kept with what it says, also where another call's attempt is what it found.
     None where nothing was asked of the processor: there is no card that could be charged, or another call was first.
     Raises HoldingMoved where the holding was changed since it was read, and of a customer's own attempt what refuses
     for another reason than the card.
@@ -96,31 +111,21 @@ def collect(context: Context, held: Held, *, by: By, count: int = 1, whence: Whe
     holding = held.holding
     found = find(context, holding)
     if found.stored is not None:
-        if holding.id not in (found.stored.invoice.subscription_id, found.stored.invoice.financing_id):
-            raise Defect(f"invoice {found.stored.invoice.id} is of another holding than {holding.id}")
-        if found.stored.invoice.is_paid:
-            return Settled(found.stored.invoice)
-        if found.stored.invoice.status is InvoiceStatus.PENDING:
-            return _resumed(context, held, found.stored)
-        if closes(context, found.stored):
-            return Settled(found.stored.invoice)
+        before = _before(context, held, found.stored)
+        if before is not None:
+            return kept_late(context, before, keyed)
     if isinstance(holding, Subscription) and holding.planned is not None and context.now < expected_start(holding):
         raise ChangeIsPlanned
     price = less_credit(next_price(holding, count=count), holding)
     if chargeable(price) == 0:
-        return _free(context, held, found, price)
+        return _free(context, held, found, _Asked(price, count, whence, keyed))
     card = found.customer.card
     if by is By.SCHEDULE and (card is None or _is_hopeless(holding, card.payment_method_id)):
         _without_card(context, held, found, price)
         return None
     attempt = _attempt(context, holding, found, by, price, whence)
-    stored = _begin(context, held, found, attempt, count=count)
-    try:
-        return charge(context, stored)
-    except (PaymentRefused, PaymentServiceBusy, PaymentUnauthorized):
-        if by is By.CUSTOMER:
-            raise
-        return None
+    stored = _begin(context, held, found, attempt, count=count, keyed=keyed)
+    return charge(context, stored, keyed=keyed)
 
 
 def _is_hopeless(holding: Holding, payment_method_id: str) -> bool:
@@ -137,14 +142,34 @@ def _resumed(context: Context, held: Held, stored: StoredInvoice) -> Outcome:
     return outcome
 
 
-def closes(context: Context, stored: StoredInvoice) -> bool:
-    """Close the attempt before this one at the processor, which its customer might still confirm.
+def _before(context: Context, held: Held, stored: StoredInvoice) -> Outcome | None:
+    """What has become of the attempt before this one; None where it can take no money any more."""
+    if stored.invoice.is_paid:
+        return Settled(stored.invoice)
+    if stored.invoice.status is InvoiceStatus.PENDING:
+        return _resumed(context, held, stored)
+    return closed(context, stored)
 
-    True where they just did: then it is settled, and nothing is asked for again.
+
+def kept_late(context: Context, outcome: Outcome, keyed: Keyed | None) -> Outcome:
+    """A key that comes to another call's attempt keeps the same answer, also a decline."""
+    if keyed is not None and not isinstance(outcome, Waiting):
+        answer = keyed.render(outcome.error if isinstance(outcome, Refused) else outcome)
+        kept = idempotency.answered_at_once(keyed, answer, subject=outcome.invoice.id, now=context.now)
+        with suppress(RequestInFlight):  # the same key was faster
+            commit(context.table, [kept])
+    return outcome
+
+
+def closed(context: Context, stored: StoredInvoice) -> Settled | None:
+    """Close a refused attempt at the processor, which its customer might still confirm.
+
+    An answer where they just did: then it is settled, and nothing is asked for again. Raises PurchaseInFlight where
+    they are doing so right now.
     """
     reference = stored.invoice.payment
     if reference is None or reference.payment_id is None:
-        return False
+        return None
     payment = find_payment(context, stored.invoice)
     if payment is not None and payment.status in (PaymentStatus.FAILED, PaymentStatus.REQUIRES_ACTION):
         try:
@@ -152,8 +177,11 @@ def closes(context: Context, stored: StoredInvoice) -> bool:
         except PaymentRefused:
             payment = context.gateway.payment(payment.id)
     if payment is None or payment.status in (PaymentStatus.CANCELED, PaymentStatus.FAILED):
-        return False
-    return isinstance(settle(context, stored, payment), Settled)
+        return None
+    outcome = settle(context, stored, payment)
+    if not isinstance(outcome, Settled):
+        raise PurchaseInFlight
+    return outcome
 
 
 def _attempt(context: Context, holding: Holding, found: Found, by: By, price: Priced, whence: Whence | None) -> Invoice:
@@ -223,7 +251,9 @@ def _delivery(holding: Holding, invoice: Invoice, count: int) -> Delivery:
     )
 
 
-def _begin(context: Context, held: Held, found: Found, invoice: Invoice, *, count: int) -> StoredInvoice:
+def _begin(
+    context: Context, held: Held, found: Found, invoice: Invoice, *, count: int, keyed: Keyed | None
+) -> StoredInvoice:
     """Write the attempt down: on its invoice, and on the holding, so that of two that begin at once one is refused."""
     delivery = _delivery(held.holding, invoice, count).model_dump_json()
     trying = held.holding.model_copy(
@@ -231,24 +261,41 @@ def _begin(context: Context, held: Held, found: Found, invoice: Invoice, *, coun
     )
     before = found.stored
     writes: list[Write] = [
+        subscriptions.changed_holding(trying, version=held.version),  # first: the slower of two is told that it moved
         billing.new_invoice(invoice, delivery)
         if before is None
         else billing.changed_invoice(invoice, version=before.version, delivery=delivery),
-        subscriptions.changed_holding(trying, version=held.version),
     ]
+    if keyed is not None:
+        writes.append(idempotency.opened(keyed, subject=invoice.id, now=context.now))
     commit(context.table, writes)
     return StoredInvoice(invoice, delivery, 1 if before is None else before.version + 1)
 
 
-def _free(context: Context, held: Held, found: Found, price: Priced) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for: so many instalments or a period, for how much, from where, under which key."""
+
+    price: Priced
+    count: int
+    whence: Whence | None
+    keyed: Keyed | None
+
+
+def _free(context: Context, held: Held, found: Found, asked: _Asked) -> Outcome:
     """What costs nothing never meets the processor: it begins and ends in one transaction."""
-    invoice = _invoice(context, held.holding, found, price)
-    delivery = _delivery(held.holding, invoice, 1).model_dump_json()
+    invoice = _invoice(context, held.holding, found, asked.price).model_copy(update={"whence": asked.whence})
+    delivery = _delivery(held.holding, invoice, asked.count).model_dump_json()
     before = found.stored
     begun = Begun(()) if before is None else None
     stored = StoredInvoice(invoice, delivery, 0 if before is None else before.version)
+    beside: list[Write] = []
+    if asked.keyed is not None:
+        paid = invoice.model_copy(update={"status": InvoiceStatus.FULFILLED, "paid_at": context.now})
+        answer = asked.keyed.render(Settled(paid))
+        beside.append(idempotency.answered_at_once(asked.keyed, answer, subject=invoice.id, now=context.now))
     try:
-        return Settled(fulfill(context, stored, None, begun=begun))
+        return Settled(fulfill(context, stored, None, begun=begun, beside=beside))
     except NotDeliverable as moved:
         raise subscriptions.HoldingMoved from moved
 

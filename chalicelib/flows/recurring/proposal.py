@@ -239,17 +239,19 @@ def _add_ons(holding: Subscription, plan: Plan) -> dict[int, int]:
 def _terms(
     context: Context, holding: Subscription, offer: Offer, wish: Wish, coupons: tuple[CountedCoupon, ...]
 ) -> Terms:
-    """The terms that are wished for, at today's price in the country of the purchase, with the seats that it has.
+    """The terms that are wished for, at today's price in the country of the purchase.
 
-    Of the plan that it has only price and period are new: what it grants stays as agreed.
+    Where further seats were bought it has as many seats as before, and else those that the plan includes. Of the plan
+    that it has only price and period are new: what it grants stays as agreed.
     """
     plan, old = offer.plan, holding.terms
-    extra = max(0, old.seats - plan.seats_included)
+    bought = any(line.id == "seats" for line in old.lines)
+    extra = max(0, old.seats - plan.seats_included) if bought else 0
     if extra and offer.seat_price is None:
         raise PlanNotSupportTeams
     wanted = Wanted(
         country=old.country,
-        seats=max(old.seats, plan.seats_included),
+        seats=plan.seats_included + extra,
         extra_seats=extra,
         add_ons=_add_ons(holding, plan),
     )

@@ -7,8 +7,15 @@ parallel with itself and with the customer; a process that dies leaves a row fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from chalicelib.books.billing import store as billing
+from chalicelib.books.billing.gateway import (
+    PaymentRefused,
+    PaymentServiceBusy,
+    PaymentServiceDown,
+    PaymentUnauthorized,
+)
 from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.ledger import queries as ledger_queries
@@ -28,19 +35,18 @@ from chalicelib.books.subscriptions.course import (
 )
 from chalicelib.books.subscriptions.model import Holding, Status, Subscription
 from chalicelib.books.subscriptions.queries import Held
-from chalicelib.books.timeline import store as timeline
-from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.context import Context
-from chalicelib.flows.fulfillment.renew import Places, changed_writes, grant_writes, places_now, with_refills
-from chalicelib.flows.fulfillment.renewal import over
+from chalicelib.flows.fulfillment.renew import Places, grant_writes, places_now, with_refills
+from chalicelib.flows.fulfillment.renewal import not_asked, over
 from chalicelib.flows.recurring.collect import By, collect
 from chalicelib.flows.recurring.notices import dearer, trial_ends
 from chalicelib.flows.recurring.price import chargeable, next_price, period_price
+from chalicelib.flows.recurring.rewrite import rewrite
+from chalicelib.flows.recurring.wishes import paused
 from chalicelib.flows.teams.wake import wake_seats
 from chalicelib.kernel.errors import Defect
-from chalicelib.kernel.ids import derived
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.periods import boundary
 
@@ -48,6 +54,8 @@ STEPS_MAX = 20
 COLLISIONS_MAX = 5
 TOLD_KEPT = 4
 PAGES_TRIED_MAX = 5
+AWAY = (PaymentRefused, PaymentServiceBusy, PaymentServiceDown, PaymentUnauthorized)
+"""What the processor says when it did not look at a payment, or cannot be asked about one."""
 MOVED = (subscriptions.HoldingMoved, billing.InvoiceMoved, ledger.Moved)
 
 
@@ -72,7 +80,12 @@ def tend(context: Context, key: Key) -> None:
 
 
 def _charge(context: Context, held: Held) -> None:
-    collect(context, held, by=By.SCHEDULE)
+    try:
+        collect(context, held, by=By.SCHEDULE)
+    except AWAY:
+        with suppress(subscriptions.HoldingMoved):  # where the attempt was written down, so was when to ask again
+            later = not_asked(held.holding, context.now)
+            commit(context.table, [subscriptions.changed_holding(later, version=held.version)])
 
 
 def _pause(context: Context, held: Held) -> None:
@@ -80,11 +93,7 @@ def _pause(context: Context, held: Held) -> None:
     holding = held.holding
     if not isinstance(holding, Subscription) or holding.pause is None:
         raise Defect(f"holding {holding.id} has no pause")
-    until = holding.pause.until
-    after = holding.model_copy(
-        update={"status": Status.PAUSED, "origin": until, "periods_paid": 0, "next_payment_at": until}
-    )
-    _commit(context, held, after, "paused")
+    rewrite(context, held, paused(holding, holding.pause), "paused")
 
 
 def _end(context: Context, held: Held) -> None:
@@ -92,7 +101,7 @@ def _end(context: Context, held: Held) -> None:
     holding = held.holding
     stays = holding.status in (Status.CANCELLED, Status.FULLY_PAID)
     status = holding.status if stays else Status.EXPIRED
-    _commit(context, held, over(holding, status, holding.status_message, context.now), "ended")
+    rewrite(context, held, over(holding, status, holding.status_message, context.now), "ended")
 
 
 def _refill(context: Context, held: Held) -> None:
@@ -117,7 +126,7 @@ def _retime(context: Context, held: Held) -> None:
     holding = held.holding
     ends = current_lots(holding)
     holders = [Holder.person(holding.user_id)]
-    if any(item.pooled for item in holding.terms.items):
+    if holding.terms.since or any(item.pooled for item in holding.terms.items):  # an earlier plan may have had a pool
         holders.append(Holder.team(holding.id))
     writes: list[Write] = []
     for holder in holders:
@@ -183,18 +192,6 @@ def _subscription(held: Held) -> Subscription:
     if not isinstance(held.holding, Subscription):
         raise Defect(f"holding {held.holding.id} is no subscription")
     return held.holding
-
-
-def _commit(context: Context, held: Held, after: Holding, what: str) -> None:
-    activity = Activity(
-        id=derived(what, after.id, held.version),
-        user_id=after.user_id,
-        academy_id=after.terms.academy_id,
-        kind=f"plan-{what}",
-        at=context.now,
-        facts={"holding": after.id, "plan": after.terms.plan_slug, "status": after.status},
-    )
-    commit(context.table, [*changed_writes(held, after), timeline.new(activity)])
 
 
 STEPS: Mapping[Step, Callable[[Context, Held], None]] = {
