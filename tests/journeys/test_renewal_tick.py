@@ -68,7 +68,7 @@ class TestTheTick:
             assert world.renew() == {"holdings": 3}
         finally:
             usage.reset(token)
-        assert spent.operations == ["Query"] * keys.DUE_SHARDS
+        assert spent.operations == ["Query"] * keys.DUE_SHARDS * 2  # of holdings, and of seats
 
 
 class TestTheWorker:
