@@ -263,8 +263,8 @@ def _special(
 ) -> dict[str, Mapping[str, Any]]:
     (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
     return {
-        **of_teams(world, owner),
         **in_each_state(world, owner),
+        **of_teams(world, owner),
         "POST /stripe/webhook": {"raw": _a_webhook(world, "evt_new")[0]},
         "POST /v1/auth/login": {"email": email},
         "POST /v1/auth/academy/student": {
