@@ -15,6 +15,7 @@ SWITCHES = {
     EntryKind.REVERSE: -1,
     EntryKind.RESTORE: 1,
     EntryKind.REVOKE: -1,
+    EntryKind.MOVE: -1,
     EntryKind.EXPIRE: -1,
 }
 """What opens an unlimited lot, and what closes it."""

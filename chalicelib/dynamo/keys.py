@@ -1,7 +1,9 @@
 """Key builders. Every partition names its tenant or its person, so that a caller cannot name another's row.
 
 - `USER#{user}`: a person's own rows: `USER`, `CUSTOMER#{account}`, `BAG#{id}`, `INVOICE#{id}`, `SUB#{id}`,
-  `FIN#{id}`, `CLAIM#...`, `RATE#...`, `SESSION#...`, `ACT#{id}`
+  `FIN#{id}`, `CLAIM#...`, `RATE#...`, `SESSION#...`, `ACT#{id}`, `MEMBER#{team}`
+- `TEAM#{subscription or financing}`: `TEAM`, `SEAT#{id}`, `EMAIL#{hash of the e-mail}`, `USED#{user}#{period}`; found
+  through its owner's row
 - `LEDGER#{holder}`: what a person or a team pool owns: `BAL#{academy}#{service}#{set}#{page}` (lots, and
   the heads of its entries' hashes), `ENTRY#...`
 - `ACADEMY#{id}`: an academy's catalog: `ACADEMY`, `PLAN#{id}`, `PRICE#{service}`, `OPTION#{id}`, `SET#{kind}#{id}`,
@@ -32,6 +34,10 @@ def user(user_id: int) -> str:
 
 def academy(academy_id: int) -> str:
     return f"ACADEMY#{academy_id}"
+
+
+def team(team_id: int) -> str:
+    return f"TEAM#{team_id}"
 
 
 def waiting(plan_id: int) -> str:

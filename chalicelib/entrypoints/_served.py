@@ -47,7 +47,6 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "academy.checkout": {
         "/v2/payments/checking": "PUT",
         "/v2/payments/pay": "POST",
-        "/v1/payments/consumable/checkout": "POST",
         "/v1/payments/me/bag/{bag_id}/quote": "GET",
     },
     "academy.coupons": {
@@ -81,6 +80,17 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/auth/invite/{token}/accept": "POST",
         "/v1/auth/login": "POST",
         "/v1/auth/logout": "POST",
+    },
+    "academy.teams": {
+        "/v2/payments/subscription/{subscription_id}/billing-team": "GET PUT",
+        "/v2/payments/subscription/{subscription_id}/billing-team/seat": "GET PUT",
+        "/v2/payments/subscription/{subscription_id}/billing-team/seat/{seat_id}": "DELETE GET",
+        "/v2/payments/plan-financing/{financing_id}/team": "GET",
+        "/v2/payments/plan-financing/{financing_id}/team/seat": "GET PUT",
+        "/v2/payments/plan-financing/{financing_id}/team/seat/{seat_id}": "DELETE GET",
+    },
+    "academy.units": {
+        "/v1/payments/consumable/checkout": "POST",
     },
     "academy.refunds": {
         "/v1/payments/academy/invoice/{invoice_id}/refund": "POST",

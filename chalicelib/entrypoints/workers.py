@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.adapters.stripe.events import TOPICS
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.inbox.queries import EventNotFound
+from chalicelib.books.teams.store import SEAT_PREFIX
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
@@ -19,6 +20,7 @@ from chalicelib.flows.reconcile.handle_event import fail_event, handle_event
 from chalicelib.flows.reconcile.keep import OUTAGES
 from chalicelib.flows.recurring.put_off import put_off
 from chalicelib.flows.recurring.tend import tend
+from chalicelib.flows.teams.tend_seat import tend_seat
 from chalicelib.flows.telling.send import send
 from chalicelib.kernel.errors import TryLater
 
@@ -62,10 +64,10 @@ def work_message(found: Runtime, message_id: str) -> None:
 
 
 def work_holding(found: Runtime, key: Key) -> None:
-    """Do everything that is due about one subscription or financing. Where we have a defect, it is put off."""
+    """Do everything that is due about one subscription or financing, or a seat of one; a defect of ours puts it off."""
     context = found.context(found.clock())
     try:
-        tend(context, key)
+        (tend_seat if key.sk.startswith(SEAT_PREFIX) else tend)(context, key)
     except OUTAGES:
         raise
     except Exception:  # noqa: BLE001  # the edge: whatever broke is logged and counted; others must have their turn

@@ -11,6 +11,7 @@ from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
 from chalicelib.books.catalog.model import PlanStatus, ResourceSet, SetKind
 from chalicelib.books.catalog.operations import creation
+from chalicelib.books.ledger import pool_store
 from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger import store as ledger_store
 from chalicelib.books.subscriptions import queries as subscriptions
@@ -291,7 +292,7 @@ def _entries() -> list[Write]:
 
 
 OWN: Rows = {PAGE: page(a=lot(5)), ledger_store.balance_key(HOLDER, UNIT, 1): page(b=lot(2))}
-SHARED = {**OWN, **rows_of(ledger_store.pool_write(HOLDER, TEAM)), **_pool_page(), **rows_of(*_entries())}
+SHARED = {**OWN, **rows_of(pool_store.pool_write(HOLDER, TEAM)), **_pool_page(), **rows_of(*_entries())}
 
 LEDGER = (
     Asked(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.books.ledger import store
+from chalicelib.books.ledger import pool_store, store
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.chain import PARENTS_MAX, seal
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Portion
@@ -92,7 +92,7 @@ def passing(
 
 
 FULL = page(LOTS_PER_PAGE_MAX, a=lot(5))
-POOL = store.pool_write(HOLDER, TEAM)
+POOL = pool_store.pool_write(HOLDER, TEAM)
 ONE, TWO, THREE = ("1" * 64, "2" * 64, "3" * 64)
 MANY = tuple(f"{number:064x}" for number in range(PARENTS_MAX + 2))
 
@@ -328,8 +328,8 @@ RETURNS = (
         before={PAGE: page(a=lot(1))},
         refused=store.Moved,
     ),
-    Case(of=store.pool_write, name="the first", writes=[POOL]),
-    Case(of=store.pool_write, name="again", writes=[POOL], before=rows_of(POOL), refused=Unexpected),
+    Case(of=pool_store.pool_write, name="the first", writes=[POOL]),
+    Case(of=pool_store.pool_write, name="again", writes=[POOL], before=rows_of(POOL), refused=Unexpected),
     passing(
         store.give_back_writes,
         "what was taken of an unlimited lot, in place of the heads that were read",

@@ -25,6 +25,7 @@ from tests.conformance import (
     set_cases,
     staff_cases,
     staff_query_cases,
+    team_cases,
     waiting_cases,
 )
 from tests.conformance.cases import everything, fill
@@ -42,6 +43,7 @@ ASKED: tuple[Asked, ...] = (
     *service_query_cases.ASKED,
     *set_cases.ASKED,
     *staff_cases.ASKED,
+    *team_cases.ASKED,
     *waiting_cases.ASKED,
 )
 

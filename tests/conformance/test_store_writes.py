@@ -32,6 +32,7 @@ from tests.conformance import (
     refund_cases,
     set_cases,
     staff_cases,
+    team_cases,
     waiting_cases,
     work_cases,
 )
@@ -50,6 +51,7 @@ CASES: tuple[Case, ...] = (
     *refund_cases.CASES,
     *set_cases.CASES,
     *staff_cases.CASES,
+    *team_cases.CASES,
     *waiting_cases.CASES,
     *work_cases.CASES,
 )

@@ -52,7 +52,7 @@ class TestUnits:
             ({"how_many": -1}, 400, "how-many-is-not-valid"),
             ({"service": "nothing"}, 404, "service-not-found"),
             ({"service": "all-courses"}, 404, "academy-service-not-found"),
-            ({"service": "seat"}, 404, "academy-service-not-found"),
+            ({"service": "seat"}, 400, "subscription-is-required"),
             ({"mentorship_service_set": 9}, 400, "service-set-not-offered"),
             (
                 {"mentorship_service_set": 1, "event_type_set": 1},

@@ -21,6 +21,7 @@ from chalicelib.entrypoints._auth import mint_jwt
 from tests.journeys.test_webhooks import an_event, signed
 from tests.security.documented import Operation
 from tests.security.held import in_each_state
+from tests.security.team_examples import of_teams
 from tests.shop import BASIC, COURSES, MENTORING, TEAM
 from tests.world import Person, Reply, World
 
@@ -263,6 +264,7 @@ def _special(
     (listed, *_) = queries.tokens_of(world.table, owner.user_id, world.now)
     return {
         **in_each_state(world, owner),
+        **of_teams(world, owner),
         "POST /stripe/webhook": {"raw": _a_webhook(world, "evt_new")[0]},
         "POST /v1/auth/login": {"email": email},
         "POST /v1/auth/academy/student": {

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec import to_builtins
 
-from chalicelib.books.ledger import chain, queries, store
+from chalicelib.books.ledger import chain, pool_store, queries, store
 from chalicelib.books.ledger.burn import Take, choose
 from chalicelib.books.ledger.entries import portion_of
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, EntryKind, Grant, Holder, SetRef
@@ -266,13 +266,13 @@ class TestPools:
         grant(table, a_grant("mine", 1))
         commit(table, store.grant_writes(TEAM, UNIT, (a_grant("ours", 2),), page=0, now=NOW, cause="x"))
         assert [page.holder for page in queries.balances(table, ADA)] == [ADA]
-        commit(table, [store.pool_write(ADA, TEAM)])
+        commit(table, [pool_store.pool_write(ADA, TEAM)])
         assert [page.holder for page in queries.balances(table, ADA)] == [ADA, TEAM]
         assert [page.holder for page in queries.own_balances(table, ADA)] == [ADA]
 
     def test_are_opened_once(self, table: Table) -> None:
-        commit(table, [store.pool_write(ADA, TEAM)])
-        assert_refused(table, [store.pool_write(ADA, TEAM)], Unexpected, "opened with its subscription")
+        commit(table, [pool_store.pool_write(ADA, TEAM)])
+        assert_refused(table, [pool_store.pool_write(ADA, TEAM)], Unexpected, "opened with its subscription")
 
 
 class TestEntries:

@@ -18,7 +18,8 @@ class Session(Document):
     """One use of a service's units by a person.
 
     `takings` name the ledger entries that took them: kind and id of the holder, and the entry's id. `ip` and
-    `user_agent` say from where it was asked for, should the payment be disputed.
+    `user_agent` say from where it was asked for, should the payment be disputed. `pool_uses` are what was counted of
+    pools of which the person may use only so much: the team, the period's beginning in unix seconds, the units.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Session(Document):
     hash: str | None
     how_many: int
     takings: tuple[tuple[str, int, str], ...]
+    pool_uses: tuple[tuple[int, int, int], ...] = ()
     created_at: datetime
     eta: datetime
     cancelled_at: datetime | None = None

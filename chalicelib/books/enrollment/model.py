@@ -29,11 +29,18 @@ class Owed(Document):
     invoice_id: int
 
 
+class SeatRef(Document):
+    """A seat of a team that waits for whoever accepts."""
+
+    team_id: int
+    seat_id: int
+
+
 class Invitation(Document):
     """Somebody without an account is asked to make one. `currency`: of the invoices of what it promises.
 
-    `mails` counts the mails with a link; only the last link serves. `owed` is not empty only between its acceptance and
-    the last delivery.
+    `seats` are theirs from its acceptance on, where they still wait for this invitation. `mails` counts the mails with
+    a link; only the last link serves. `owed` is not empty only between its acceptance and the last delivery.
     """
 
     id: int
@@ -54,6 +61,7 @@ class Invitation(Document):
     user_id: int | None = None
     accepted_at: datetime | None = None
     owed: tuple[Owed, ...] = ()
+    seats: tuple[SeatRef, ...] = ()
 
     def is_open(self, now: datetime) -> bool:
         """It can be accepted until, and no longer at, `expires_at`."""

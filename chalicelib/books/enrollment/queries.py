@@ -40,6 +40,12 @@ def invitation(table: Table, academy_id: int, invitation_id: int) -> StoredInvit
     return read_invitation(row)
 
 
+def invitation_to(table: Table, academy_id: int, email_digest: str) -> StoredInvitation | None:
+    """The invitation that has claimed an e-mail at an academy: the open one, or one that has expired since."""
+    row = table.get(store.claim_key(academy_id, email_digest))
+    return None if row is None else invitation(table, academy_id, int(str(row.values["id"])))
+
+
 def open_invitations(table: Table, academy_id: int, *, limit: int, cursor: str | None = None) -> Page[Invitation]:
     """A page of an academy's invitations that were neither accepted nor taken back, newest first; some have expired.
 

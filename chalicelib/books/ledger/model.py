@@ -14,7 +14,7 @@ LOTS_PER_PAGE_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who owns units: a person, or the pool of a team (named by its subscription)."""
+    """Who owns units: a person, the pool of a team (named by its subscription), or an empty seat of one."""
 
     kind: str
     id: int
@@ -26,6 +26,10 @@ class Holder:
     @classmethod
     def team(cls, subscription_id: int) -> Holder:
         return cls("TEAM", subscription_id)
+
+    @classmethod
+    def seat(cls, seat_id: int) -> Holder:
+        return cls("SEAT", seat_id)
 
     @property
     def partition(self) -> str:
@@ -76,6 +80,7 @@ class Origin(Document):
     subscription_id: int | None = None
     financing_id: int | None = None
     team_id: int | None = None
+    seat_id: int | None = None
 
 
 class Grant(Document):
@@ -167,6 +172,7 @@ class EntryKind(StrEnum):
     RESTORE = "restore"
     REVOKE = "revoke"
     RETIME = "retime"
+    MOVE = "move"
     EXPIRE = "expire"
 
 
@@ -178,11 +184,13 @@ SIGNS = {
     EntryKind.RESTORE: 1,
     EntryKind.REVOKE: -1,
     EntryKind.RETIME: 0,
+    EntryKind.MOVE: -1,
     EntryKind.EXPIRE: -1,
 }
 """Into the account or out of it. A reversal takes back what a refund returned the money for; a restore undoes it. Staff
-revoke units with no money going back. A retiming moves none: its portions say when their lots end from then on.
-What has expired goes out when its lot is cleared away.
+revoke units with no money going back. A retiming moves none: its portions say when their lots end from then on. A move
+takes the units of a seat to whoever sits there next, who is granted them. What has expired goes out when its lot is
+cleared away.
 """
 
 

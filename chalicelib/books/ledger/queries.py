@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.books.ledger import store
+from chalicelib.books.ledger import pool_store, store
 from chalicelib.books.ledger.chain import Recorded
 from chalicelib.books.ledger.model import LOTS_PER_PAGE_MAX, Balance, Entry, Holder, Unit
 from chalicelib.books.ledger.rows import DUE, read_balance, read_recorded
@@ -30,7 +30,7 @@ def balances(table: Table, holder: Holder) -> list[Balance]:
     """All open pages of a holder, and of the team pools that it may use: one Query, and one more for each pool."""
     rows = table.query_all(holder.partition, prefix=store.BALANCES_PREFIX)
     own = [read_balance(holder, row) for row in rows if row.key.sk.startswith(store.BALANCE_PREFIX)]
-    teams = [row.values["team"] for row in rows if row.key.sk.startswith(store.POOL_PREFIX)]
+    teams = [row.values["team"] for row in rows if row.key.sk.startswith(pool_store.POOL_PREFIX)]
     for team_id in teams:
         if isinstance(team_id, int):
             own += own_balances(table, Holder.team(team_id))

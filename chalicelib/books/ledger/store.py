@@ -41,7 +41,6 @@ from chalicelib.dynamo.writes import Put, Update, Write, absent, anyway, never, 
 from chalicelib.kernel.errors import Defect
 
 BALANCE_PREFIX = "BAL#"
-POOL_PREFIX = "BAL_POOL#"
 BALANCES_PREFIX = "BAL"
 ENTRY_PREFIX = "ENTRY#"
 PAID_BY_KEPT_SECONDS = 200 * 86_400
@@ -88,11 +87,6 @@ def paid_by(holder: Holder, invoice_id: int, entry_ids: Sequence[str], *, at: da
         condition=absent,
         refused=never("a refill is given once, with its holding's row"),
     )
-
-
-def pool_key(holder: Holder, team: Holder) -> Key:
-    """The row in a member's partition that says which pool it may use."""
-    return Key(holder.partition, f"{POOL_PREFIX}{team.id}")
 
 
 def grant_writes(
@@ -347,16 +341,6 @@ def _all_of(conditions: Sequence[Condition]) -> Condition:
     for further in conditions[1:]:
         condition &= further
     return condition
-
-
-def pool_write(holder: Holder, team: Holder) -> Put:
-    """Let a member use a team's pool."""
-    return Put(
-        key=pool_key(holder, team),
-        values={"team": team.id},
-        condition=absent,
-        refused=never("a pool is opened with its subscription"),
-    )
 
 
 def _linked(holder: Holder, heads: Collection[str], *entries: Entry) -> tuple[list[Put], list[Action]]:

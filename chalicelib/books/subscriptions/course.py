@@ -27,6 +27,7 @@ class Step(StrEnum):
     """In the order in which they are done where several are due."""
 
     RETIME = "retime"
+    SEATS = "seats"
     PAUSE = "pause"
     CHARGE = "charge"
     END = "end"
@@ -58,7 +59,9 @@ def due_step(holding: Holding, now: datetime) -> Step | None:
 def _steps(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     if holding.lots_until != holding.access_until:
         yield Step.RETIME, holding.created_at
-    if holding.ended_at is not None or _is_stopped(holding):
+    if holding.seats_told not in (None, seats_mark(holding)):
+        yield Step.SEATS, holding.created_at
+    if holding.ended_at is not None or is_stopped(holding):
         return
     charge = charge_at(holding)
     if charge is not None:
@@ -72,9 +75,16 @@ def _steps(holding: Holding) -> Iterator[tuple[Step, datetime]]:
     yield from _notices(holding)
 
 
-def _is_stopped(holding: Holding) -> bool:
+def is_stopped(holding: Holding) -> bool:
     """A payment of it is disputed, or was refunded for good: its claim went with the refund."""
     return holding.held_back is not None and holding.held_back.fate in (Fate.SUSPENDED, Fate.ENDED)
+
+
+def seats_mark(holding: Holding) -> str:
+    """What the units of further seats follow: when it changes, each of them is looked at."""
+    instants = (holding.access_until, holding.paid_through, anchor(holding))
+    seconds = ["-" if at is None else str(int(at.timestamp())) for at in instants]
+    return ".".join([*seconds, str(holding.terms.since)])
 
 
 def _is_pausing(holding: Holding) -> bool:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.model import (
+    ADD_ON_PREFIX,
+    PER_TEAM,
     Fate,
     HeldBack,
     Holding,
+    SeatsChange,
     Status,
     Subscription,
     TermItem,
@@ -29,6 +32,7 @@ FATED_MESSAGES = {
 }
 SEVERITY = (Fate.LIVE, Fate.ENDING, Fate.SUSPENDED, Fate.ENDED)
 LIVE = frozenset({Status.FREE_TRIAL, Status.ACTIVE, Status.CANCELLED, Status.PAYMENT_ISSUE, Status.ERROR})
+SEATS_CHANGES_KEPT = 20
 HIDDEN = frozenset({Status.EXPIRED, Status.DEPRECATED})
 
 
@@ -45,6 +49,13 @@ def financing_access_end(origin: datetime, *, life: Span | None, instalments: in
 def is_metered(item: TermItem) -> bool:
     """Whether its units are counted and come again; what is not is one lot for as long as access lasts."""
     return item.is_renewable and item.how_many >= 0
+
+
+def copied(terms: Terms) -> tuple[TermItem, ...]:
+    """The items of which each further seat gets its own units (D31, D77). Add-ons are bought once, for the owner."""
+    if terms.strategy == PER_TEAM:
+        return ()
+    return tuple(item for item in terms.items if not item.pooled and not item.link_id.startswith(ADD_ON_PREFIX))
 
 
 def units_expire_at(item: TermItem, origin: datetime, access_until: datetime | None) -> datetime | None:
@@ -169,6 +180,9 @@ def with_planned(holding: Subscription) -> Subscription:
 
 def arrived(holding: Subscription, terms: Terms, at: datetime) -> Subscription:
     """The subscription under other terms: another plan's units begin anew, and those that it gave are looked at."""
+    if terms.seats != holding.terms.seats:
+        change = SeatsChange(before=holding.terms.seats, after=terms.seats, at=at)
+        holding = holding.model_copy(update={"seats_log": (*holding.seats_log, change)[-SEATS_CHANGES_KEPT:]})
     if terms.plan_id == holding.terms.plan_id:
         return holding.model_copy(update={"terms": terms.model_copy(update={"since": holding.terms.since})})
     since = int(at.timestamp())

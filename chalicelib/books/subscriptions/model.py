@@ -11,6 +11,10 @@ from chalicelib.kernel.documents import Document
 from chalicelib.kernel.periods import Span, Unit, boundary
 from chalicelib.kernel.quotes import Line
 
+ADD_ON_PREFIX = "add_on_"
+"""What the link of an item begins with that was bought beside the plan."""
+PER_TEAM = "PER_TEAM"
+
 
 class Status(StrEnum):
     FREE_TRIAL = "FREE_TRIAL"
@@ -159,6 +163,14 @@ class Prorated(Document):
     invoice_ids: tuple[int, ...] = ()
 
 
+class SeatsChange(Document):
+    """How many seats there were, and how many there are from then on."""
+
+    before: int
+    after: int
+    at: datetime
+
+
 class Subscription(Document):
     """A plan paid by the period, a free one, or a trial. Access lasts until `paid_until`; None: without end.
 
@@ -172,6 +184,7 @@ class Subscription(Document):
 
     `planned`: the terms that the next payment brings. `credit`: minor units that the next invoices take off first.
     `change_invoice_id`: the invoice of a change that is being paid; `changes` counts those that were begun.
+    `seats_log`: the latest changes of the number of its seats.
     """
 
     id: int
@@ -197,6 +210,7 @@ class Subscription(Document):
     told: tuple[str, ...] = ()
     cancel_reason: str | None = None
     ended_at: datetime | None = None
+    seats_told: str | None = None
     recovered: str | None = None
     pause: Pause | None = None
     planned: Terms | None = None
@@ -204,6 +218,7 @@ class Subscription(Document):
     prorated: Prorated | None = None
     changes: int = 0
     change_invoice_id: int | None = None
+    seats_log: tuple[SeatsChange, ...] = ()
 
     @property
     def paid_through(self) -> datetime | None:
@@ -242,6 +257,7 @@ class Financing(Document):
     told: tuple[str, ...] = ()
     cancel_reason: str | None = None
     ended_at: datetime | None = None
+    seats_told: str | None = None
     recovered: str | None = None
 
     @property

@@ -10,7 +10,7 @@ from chalicelib.books.subscriptions.model import Financing, Holding, Subscriptio
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, Value
-from chalicelib.dynamo.writes import Delete, Put, Update, Write, absent, at_version, never
+from chalicelib.dynamo.writes import Check, Delete, Put, Update, Write, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import sortable
 
@@ -100,6 +100,11 @@ def changed_holding(holding: Holding, *, version: int) -> Put:
         condition=at_version(version),
         refused=lambda old: HoldingMoved(),
     )
+
+
+def unchanged_holding(holding: Holding, *, version: int) -> Check:
+    """It is as it was read at `version`. Raises HoldingMoved."""
+    return Check(key=holding_key(holding), condition=at_version(version), refused=lambda old: HoldingMoved())
 
 
 def put_off(key: Key, *, now: datetime, until: datetime) -> Update:

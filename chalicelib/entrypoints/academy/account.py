@@ -8,7 +8,6 @@ from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.queries import InvoiceNotFound
 from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger.model import Holder
-from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions.cycle import shown
 from chalicelib.books.subscriptions.model import Status, Terms
 from chalicelib.entrypoints._auth import academy_id_of
@@ -23,6 +22,7 @@ from chalicelib.entrypoints.academy.account_schemas import (
 )
 from chalicelib.entrypoints.academy.queries import Ident, InvoicesQuery, invoice_statuses
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
+from chalicelib.flows.teams.shared import seen_by
 
 
 class ConsumablesQuery(Query):
@@ -80,8 +80,10 @@ def get_invoice(call: Call, invoice_id: int) -> Answer:
 
 @route("GET", "/v1/payments/me/subscription", access=Access.PERSON, answers={200: HoldingsOut})
 def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
-    """Subscriptions and financings: those that are not over, or those of one status."""
-    table, user_id = call.runtime.table, call.person.user_id
+    """Subscriptions and financings: those that are not over, or those of one status.
+
+    Also those of others in whose teams the person sits: these can be seen, and changed by their owner alone.
+    """
     academy_id = academy_id_of(call, None)
 
     def wanted(status: Status, terms: Terms, until: datetime | None) -> bool:
@@ -89,8 +91,9 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
             return False
         return shown(status, until, call.now) if query.status is None else status is query.status
 
-    held = [s for s in subscriptions.subscriptions(table, user_id) if wanted(s.status, s.terms, s.access_until)]
-    financed = [f for f in subscriptions.financings(table, user_id) if wanted(f.status, f.terms, f.access_until)]
+    seen = seen_by(call.runtime.table, call.person.user_id)
+    held = [s for s in seen.subscriptions if wanted(s.status, s.terms, s.access_until)]
+    financed = [f for f in seen.financings if wanted(f.status, f.terms, f.access_until)]
     answer = HoldingsOut(
         subscriptions=[subscription_out(found) for found in held],
         plan_financings=[financing_out(found) for found in financed],

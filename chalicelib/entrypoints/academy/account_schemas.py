@@ -287,7 +287,7 @@ def _lot_out(balance: Balance, lot: Lot, user_id: int) -> LotOut:
         how_many=lot.remaining,
         unit_type="UNIT",
         valid_until=lot.expires_at,
-        subscription_seat=None,
+        subscription_seat=origin.seat_id,
         subscription_billing_team=origin.team_id,
         user=None if pooled else user_id,
         subscription=origin.subscription_id,

@@ -1,41 +1,30 @@
-"""From looking to paying, over HTTP: bags, payments, units."""
+"""From looking to paying, over HTTP: bags and their payments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from msgspec.structs import asdict
 from pydantic import Field, field_validator
 
 from chalicelib.books.billing import queries as billing
-from chalicelib.books.billing.model import BagKind, Invoice
+from chalicelib.books.billing.model import BagKind
 from chalicelib.books.billing.queries import BagNotFound, InvoiceNotFound
 from chalicelib.books.catalog.coupon_store import CouponUsedUp
-from chalicelib.books.catalog.model import Period, SetKind
+from chalicelib.books.catalog.model import Period
 from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
-from chalicelib.books.catalog.queries import PriceNotFound, ServiceNotFound
-from chalicelib.books.identity.queries import academy as read_academy
-from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
 from chalicelib.books.waiting.model import PlanAtCapacity
 from chalicelib.entrypoints._auth import AcademyMismatch, academy_id_of
 from chalicelib.entrypoints._bodies import Input
-from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints._http import Access, Answer, Call, route
 from chalicelib.entrypoints._keyed import keyed
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.inputs import Country, Ident, Ref, Slug
+from chalicelib.entrypoints.academy.inputs import Country, Ref, Slug
 from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, answer_of, paid_answer
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
-from chalicelib.flows.checkout.buy_consumables import (
-    BothSets,
-    BuyUnits,
-    ServiceSetNotOffered,
-    ServiceSetRequired,
-    buy_units,
-)
 from chalicelib.flows.checkout.check import Check, check
 from chalicelib.flows.checkout.coupons import TooManyCoupons
 from chalicelib.flows.checkout.pay import (
@@ -45,12 +34,9 @@ from chalicelib.flows.checkout.pay import (
     MissingChosenPeriod,
     Pay,
     PeriodDisabled,
-    Replayed,
     pay,
 )
 from chalicelib.flows.checkout.quote import Content, PlanNotReady
-from chalicelib.flows.fulfillment.settle import Outcome
-from chalicelib.kernel.errors import DomainError
 
 ADD_ONS_MAX = 20
 
@@ -138,45 +124,6 @@ class PayBody(Input):
         return Period.__members__.get(value.upper(), value) if isinstance(value, str) else value
 
 
-class UnitsBody(Input):
-    slugs: ClassVar[Mapping[str, str]] = {
-        "how_many": "how-many-is-not-valid",
-        "is_team_allowed": "is_team_allowed-must-be-a-boolean",
-    }
-    missing_slugs: ClassVar[Mapping[str, str]] = {
-        "service": "service-is-required",
-        "how_many": "how-many-is-required",
-    }
-
-    service: Ref
-    how_many: int = Field(ge=1, le=1_000_000_000)
-    academy: Ref | None = None
-    academy_id: Ref | None = None
-    country_code: Country | None = None
-    is_team_allowed: bool = True
-    mentorship_service_set: Ident | None = None
-    event_type_set: Ident | None = None
-    cohort_set: Ident | None = None
-
-
-class ChargeBagOut(Output):
-    """The bag of a direct purchase: it was never checked, so it has no token."""
-
-    id: int
-    type: str
-    status: str
-    was_delivered: bool
-
-
-class UnitsInvoiceOut(InvoiceOut):
-    bag: ChargeBagOut
-
-
-class AcademyIsRequired(DomainError):
-    slug = "academy-is-required"
-    detail = "Say at which academy."
-
-
 @route(
     "PUT",
     "/v2/payments/checking",
@@ -250,42 +197,6 @@ def pay_bag(call: Call, body: PayBody) -> Answer:
 
 
 @route(
-    "POST",
-    "/v1/payments/consumable/checkout",
-    access=Access.PERSON,
-    keyed=True,
-    answers={201: UnitsInvoiceOut, 202: WaitingOut},
-    errors=(
-        *REFUSALS_OF_PAYMENT,
-        AcademyIsRequired,
-        AcademyNotFound,
-        ServiceNotFound,
-        PriceNotFound,
-        ServiceSetRequired,
-        ServiceSetNotOffered,
-        BothSets,
-        TooFewItems,
-        TooManyItems,
-        AmountTooHigh,
-    ),
-)
-def buy(call: Call, body: UnitsBody) -> Answer:
-    """Buy units of a service with the saved card."""
-    academy_id = academy_id_of(call, body)
-    if academy_id is None:
-        raise AcademyIsRequired
-    command = BuyUnits(
-        service=body.service,
-        how_many=body.how_many,
-        academy_id=academy_id,
-        country=body.country_code,
-        sets=_sets(body),
-        whence=whence_of(call),
-    )
-    return answer_of(_bought(call, command), 201, units_out)
-
-
-@route(
     "GET",
     "/v1/payments/me/bag/{bag_id}/quote",
     access=Access.PERSON,
@@ -303,26 +214,3 @@ def get_quote(call: Call, bag_id: int) -> Answer:
         except InvoiceNotFound as error:
             raise BagNotFound from error
     return Answer(200, quote_out(stored.bag, Content.model_validate_json(stored.content)))
-
-
-def units_out(invoice: Invoice) -> UnitsInvoiceOut:
-    bag = ChargeBagOut(id=invoice.bag_id, type=BagKind.CHARGE, status="PAID", was_delivered=True)
-    return UnitsInvoiceOut(**asdict(invoice_out(invoice)), bag=bag)
-
-
-def _bought(call: Call, command: BuyUnits) -> Outcome | Replayed:
-    key = keyed(call, "units", lambda result: paid_answer(result, 201, units_out))
-    try:
-        return buy_units(call.runtime.context(call.now), buyer_of(call.person), command, key)
-    except PriceNotFound:
-        read_academy(call.runtime.table, command.academy_id)  # an unknown academy is said to be that
-        raise
-
-
-def _sets(body: UnitsBody) -> tuple[tuple[SetKind, int], ...]:
-    given = (
-        (SetKind.MENTORSHIP_SERVICE, body.mentorship_service_set),
-        (SetKind.EVENT_TYPE, body.event_type_set),
-        (SetKind.COHORT, body.cohort_set),
-    )
-    return tuple((kind, ident) for kind, ident in given if ident is not None)

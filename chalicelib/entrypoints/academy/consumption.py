@@ -10,6 +10,7 @@ from chalicelib.books.consumption import queries as consumption
 from chalicelib.books.consumption.model import Session, SessionStatus
 from chalicelib.books.consumption.queries import SessionNotFound
 from chalicelib.books.ledger.burn import InsufficientCredits
+from chalicelib.books.teams.store import MemberCapReached
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._pages import link_headers, read_page
@@ -52,7 +53,7 @@ class SessionsQuery(ListQuery):
     "/v1/payments/me/service/{service_slug}/consumptionsession",
     access=Access.PERSON,
     answers={201: SessionMadeOut},
-    errors=(InsufficientCredits, InvalidServiceSlug, ServiceNotFound),
+    errors=(InsufficientCredits, MemberCapReached, InvalidServiceSlug, ServiceNotFound),
 )
 def use(call: Call, service_slug: str, query: CountryQuery) -> Answer:
     """Use one unit. Each call is another use."""
@@ -64,7 +65,7 @@ def use(call: Call, service_slug: str, query: CountryQuery) -> Answer:
     "/v1/payments/me/service/{service_slug}/consumptionsession/{session_ref}",
     access=Access.PERSON,
     answers={201: SessionMadeOut, 200: SessionMadeOut},
-    errors=(InsufficientCredits, InvalidServiceSlug, InvalidHash, ServiceNotFound, SessionCancelled),
+    errors=(InsufficientCredits, MemberCapReached, InvalidServiceSlug, InvalidHash, ServiceNotFound, SessionCancelled),
 )
 def use_once(call: Call, service_slug: str, session_ref: str, query: CountryQuery) -> Answer:
     """Use one unit under a hash: 201, and 200 with the same id for the same hash again."""

@@ -25,6 +25,7 @@ from chalicelib.flows.enrollment.accept import (
 )
 from chalicelib.flows.enrollment.deliver import deliver
 from chalicelib.flows.enrollment.promise import PlanOutgrown
+from chalicelib.flows.teams.tend_seat import tend_seat
 from chalicelib.kernel.errors import DomainError
 
 _log = logging.getLogger(__name__)
@@ -110,8 +111,11 @@ def accept_invitation(call: Call, token: str, body: AcceptBody) -> Answer:
 
 
 def _deliver(call: Call, accepted: Accepted) -> None:
-    """What fails here stays on the invitation, and the sweep finishes it; the account is made all the same."""
+    """What fails here stays on its rows, and is finished within minutes; the account is made all the same."""
+    context = call.runtime.context(call.now)
     try:
-        deliver(call.runtime.context(call.now), accepted.key)
+        deliver(context, accepted.key)
+        for key in accepted.seats:
+            tend_seat(context, key)
     except Exception:  # noqa: BLE001  # the edge: whoever has an account now must be told so
         _log.exception("the delivery of an invitation is left to the sweep")

@@ -11,7 +11,7 @@ from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.model import Buyer, InvoiceKind, Whence
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
-from chalicelib.books.catalog.model import SET_KIND_OF, ResourceSet, Service, ServicePrice, SetKind
+from chalicelib.books.catalog.model import SET_KIND_OF, ResourceSet, Service, ServicePrice, ServiceType, SetKind
 from chalicelib.books.catalog.pricing import check_limits, priced, units_price
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, RequestInFlight
@@ -31,6 +31,11 @@ from chalicelib.kernel.ids import new_id
 class ServiceSetRequired(DomainError):
     slug = "service-set-required"
     detail = "The service is sold for several sets: say which ({offered})."
+
+
+class SubscriptionRequired(DomainError):
+    slug = "subscription-is-required"
+    detail = "Seats are bought for a subscription: say for which."
 
 
 class ServiceSetNotOffered(DomainError):
@@ -58,9 +63,9 @@ class BuyUnits:
 def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | None = None) -> Outcome | Replayed:
     """Charge the saved card and deliver the units.
 
-    Raises BadReputation, ServiceNotFound, PriceNotFound, ServiceSetRequired, ServiceSetNotOffered, BothSets, what
-    limits a purchase of units, AmountTooLow, CardRequired, TooManyAttempts, KeyReused, RequestInFlight, and what the
-    processor refuses (never a decline: that is an outcome).
+    Raises BadReputation, ServiceNotFound, PriceNotFound, SubscriptionRequired, ServiceSetRequired,
+    ServiceSetNotOffered, BothSets, what limits a purchase of units, AmountTooLow, CardRequired, TooManyAttempts,
+    KeyReused, RequestInFlight, and what the processor refuses (never a decline: that is an outcome).
     """
     service_id = catalog.service_id(context.table, command.service)
     for attempt in range(BEGIN_TRIES_MAX):
@@ -101,6 +106,9 @@ def _read(context: Context, buyer: Buyer, service_id: int, command: BuyUnits, ke
 
 
 def _purchase(context: Context, buyer: Buyer, command: BuyUnits, rows: dict[Key, Row], service_id: int) -> Purchase:
+    row = rows.get(catalog_store.service_key(service_id))
+    if row is not None and load(Service, row).type is ServiceType.SEAT:
+        raise SubscriptionRequired
     service, price = catalog.priced_service(rows, service_id, command.academy_id, command.service)
     of_set = _set_of(context, command, rows, service, price)
     draft = units_price(price, how_many=command.how_many, country=command.country)

@@ -266,11 +266,15 @@ def _free(
     room: Sequence[Write],
 ) -> Invoice:
     """What costs nothing begins and ends in one transaction, and never meets the processor."""
-    beside: list[Write] = []
-    if keyed is not None:
-        paid = invoice.model_copy(update={"status": "FULFILLED", "paid_at": context.now})
-        answer = keyed.render(Settled(paid))
-        beside.append(idempotency.answered_at_once(keyed, answer, subject=invoice.id, now=context.now))
+    beside = kept_at_once(context, keyed, invoice)
     stored = StoredInvoice(invoice, delivery.model_dump_json(), 0)
     begun = begun_free(context, invoice, delivery, rows=rows, beside=room)
     return fulfill(context, stored, None, begun=begun, beside=beside)
+
+
+def kept_at_once(context: Context, keyed: Keyed | None, invoice: Invoice) -> list[Write]:
+    """Keep the answer to what is delivered in the transaction that it begins in."""
+    if keyed is None:
+        return []
+    paid = invoice.model_copy(update={"status": "FULFILLED", "paid_at": context.now})
+    return [idempotency.answered_at_once(keyed, keyed.render(Settled(paid)), subject=invoice.id, now=context.now)]

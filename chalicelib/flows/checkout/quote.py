@@ -18,7 +18,7 @@ from chalicelib.books.catalog.model import (
     Strategy,
 )
 from chalicelib.books.catalog.pricing import DraftLine, MultipleCurrenciesFound, instalment_lines, period_lines, priced
-from chalicelib.books.subscriptions.model import TermCoupon, TermItem, Terms, TermSet
+from chalicelib.books.subscriptions.model import ADD_ON_PREFIX, TermCoupon, TermItem, Terms, TermSet
 from chalicelib.kernel.documents import Document
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.periods import Span, Unit, after
@@ -250,7 +250,7 @@ def _add_on_items(content: Content) -> list[TermItem]:
         _frozen(
             content.offer,
             services[service_id],
-            link_id=f"add_on_{service_id}",
+            link_id=f"{ADD_ON_PREFIX}{service_id}",
             how_many=how_many,
             renewal=(True, 1, Unit.MONTH),
             pooled=False,

@@ -16,6 +16,7 @@ from chalicelib.books.identity.credentials import email_digest
 from chalicelib.books.identity.model import NewUser, User
 from chalicelib.books.identity.store import IdTaken
 from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.teams.store import SeatMoved
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Key
@@ -24,6 +25,7 @@ from chalicelib.flows.checkout.check import bag_token
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.link import invitation_of
 from chalicelib.flows.enrollment.promise import gift
+from chalicelib.flows.teams.sit import seated
 from chalicelib.flows.waiting.room import given_writes
 from chalicelib.kernel.errors import Defect, DomainError, Kind, TryLater
 from chalicelib.kernel.ids import derived, new_id
@@ -47,11 +49,14 @@ class InvitationOver(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The new account with its session; `key` is the invitation's, which may owe plans yet."""
+    """The new account with its session; `key` is the invitation's, which may owe plans yet, and `seats` are those of
+    the teams that it sits in, whose units have yet to come.
+    """
 
     user: User
     expires_at: datetime
     key: Key
+    seats: tuple[Key, ...]
     secret: str = field(repr=False)
 
 
@@ -77,7 +82,7 @@ def accept(context: Context, acceptance: Acceptance) -> Accepted:
         _check_open(stored.invitation, context.now)
         try:
             return _accepted(context, stored, acceptance.password)
-        except (store.InvitationMoved, IdTaken):
+        except (store.InvitationMoved, IdTaken, SeatMoved):
             backoff.wait(attempt)
             stored = invitation_of(context.table, acceptance.secret)
     raise TryLater
@@ -97,6 +102,7 @@ def _accepted(context: Context, stored: StoredInvitation, password: str) -> Acce
     )
     admission = identity.admission(new, now=context.now)
     owed, promised = _promised(context, invitation, admission.user)
+    seats, sitting = seated(context, invitation, admission.user)
     accepted = invitation.model_copy(
         update={
             "status": InvitationStatus.ACCEPTED,
@@ -111,11 +117,12 @@ def _accepted(context: Context, stored: StoredInvitation, password: str) -> Acce
         *admission.writes,
         store.new_student(_student(accepted, admission.user), refused=never("a new person is no student yet")),
         *promised,
+        *sitting,
         timeline.new(_activity(accepted, admission.user, context.now)),
     ]
     commit(context.table, writes)
     key = store.invitation_key(invitation.academy_id, invitation.id)
-    return Accepted(admission.user, admission.expires_at, key, admission.secret)
+    return Accepted(admission.user, admission.expires_at, key, seats, admission.secret)
 
 
 def _promised(context: Context, invitation: Invitation, user: User) -> tuple[tuple[Owed, ...], list[Write]]:

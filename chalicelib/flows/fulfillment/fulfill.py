@@ -16,6 +16,7 @@ from chalicelib.books.catalog.model import Coupon
 from chalicelib.books.catalog.operations import creation
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.store import UserNotFound
+from chalicelib.books.ledger import pool_store
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Holder
 from chalicelib.books.ledger.queries import FIRST_PAGE
@@ -243,7 +244,7 @@ def _holdings(invoice: Invoice, done: Fulfillment) -> list[Write]:
     if done.financing is not None:
         writes.append(subscriptions.new_financing(done.financing))
     person = Holder.person(invoice.buyer.user_id)
-    return writes + [ledger.pool_write(person, pool) for pool in done.pools]
+    return writes + [pool_store.pool_write(person, pool) for pool in done.pools]
 
 
 def _earned(context: Context, invoice: Invoice, delivery: Delivery) -> list[tuple[Coupon, Message]]:

@@ -118,7 +118,13 @@ def payment_failed(buyer: Recipient, holding: Holding, amount: Money, now: datet
             "Your card cannot be charged any more. Your access continues for some days; please save another card."
         )
     subject = f"Your payment of {amount} was refused"
-    return mail(derived("refused", holding.id, int(now.timestamp())), buyer, subject, sentence, facts, now)
+    ident = derived("refused", holding.id, *_try_of(dunning), int(now.timestamp()))
+    return mail(ident, buyer, subject, sentence, facts, now)
+
+
+def _try_of(dunning: Dunning | None) -> tuple[object, ...]:
+    """Two tries may be refused within a second: by the schedule, and with a card that was saved meanwhile."""
+    return () if dunning is None else (dunning.failures, dunning.payment_method_id)
 
 
 def finish_payment(invoice: Invoice, dunning: Dunning, link: str, now: datetime) -> Message:
@@ -127,7 +133,8 @@ def finish_payment(invoice: Invoice, dunning: Dunning, link: str, now: datetime)
     facts = [("Invoice", str(invoice.id)), ("Amount", str(invoice.total))]
     facts.append(("We try again", dunning.next_attempt_at.strftime("%Y-%m-%d %H:%M UTC")))
     subject = f"Please confirm your payment of {invoice.total}"
-    ident = derived("confirm", invoice.id, int(now.timestamp()))
+    attempt = 0 if invoice.payment is None else invoice.payment.attempt
+    ident = derived("confirm", invoice.id, attempt, int(now.timestamp()))
     return mail(ident, invoice.buyer, subject, sentence, facts, now, link=link)
 
 

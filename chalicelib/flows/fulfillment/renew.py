@@ -8,6 +8,7 @@ from datetime import datetime
 from chalicelib.books.billing.model import Invoice, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.identity.credentials import new_secret, secret_digest
+from chalicelib.books.ledger import pool_store
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.entries import grant_entry_id
 from chalicelib.books.ledger.model import Holder
@@ -71,21 +72,29 @@ def grant_writes(
     grantings: Sequence[Granting], places: Places, *, invoice_id: int, cause: str, now: datetime
 ) -> list[Write]:
     """Put units that come again, and say which invoice paid for them."""
-    writes: list[Write] = []
+    writes = lot_writes(grantings, places, cause=cause, now=now)
     at = now.replace(microsecond=0)
     by_holder: dict[Holder, list[Granting]] = {}
     for granting in grantings:
         by_holder.setdefault(granting.holder, []).append(granting)
-        where = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
-        writes += ledger.grant_writes(
-            granting.holder, granting.unit, granting.grants, page=where.page, now=at, cause=cause, owing=where.owing
-        )
     for holder, given in by_holder.items():
         ends = [grant.expires_at for granting in given for grant in granting.grants]
         known = [end for end in ends if end is not None]
         until = max(known) if len(known) == len(ends) else None
         entry_ids = [grant_entry_id(granting.grants) for granting in given]
         writes.append(ledger.paid_by(holder, invoice_id, entry_ids, at=at, until=until))
+    return writes
+
+
+def lot_writes(grantings: Sequence[Granting], places: Places, *, cause: str, now: datetime) -> list[Write]:
+    """Put units, each where there is room."""
+    writes: list[Write] = []
+    at = now.replace(microsecond=0)
+    for granting in grantings:
+        where = places.get((granting.holder, granting.unit.name), FIRST_PAGE)
+        writes += ledger.grant_writes(
+            granting.holder, granting.unit, granting.grants, page=where.page, now=at, cause=cause, owing=where.owing
+        )
     return writes
 
 
@@ -141,8 +150,8 @@ def pool_writes(context: Context, before: Holding, after: Holding) -> list[Write
     if before.terms == after.terms or not any(item.pooled for item in after.terms.items):
         return []
     owner, team = Holder.person(after.user_id), Holder.team(after.id)
-    has_one = context.table.get(ledger.pool_key(owner, team)) is not None
-    return [] if has_one else [ledger.pool_write(owner, team)]
+    has_one = context.table.get(pool_store.pool_key(owner, team)) is not None
+    return [] if has_one else [pool_store.pool_write(owner, team)]
 
 
 def _refused(context: Context, holding: Holding, invoice: Invoice, reason: str, secret: str | None) -> Holding:

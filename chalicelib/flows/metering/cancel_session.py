@@ -9,6 +9,7 @@ from chalicelib.books.idempotency.model import RequestInFlight
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Entry, EntryKind, Holder
+from chalicelib.books.teams import store as teams
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.kernel.errors import Defect, DomainError, Kind
@@ -43,6 +44,10 @@ def cancel_session(context: Context, user_id: int, session_id: int, *, service_s
         writes: list[Write] = [consumption.changed(cancelled, version=version)]
         for kind, holder_id, entry_id in session.takings:
             writes += _give_back(context, Holder(kind, holder_id), entry_id, session)
+        writes += [
+            teams.pool_use_back(team_id, user_id, since=since, units=units)
+            for team_id, since, units in session.pool_uses
+        ]
         try:
             commit(context.table, writes)
         except (ledger.Moved, consumption.SessionChanged):

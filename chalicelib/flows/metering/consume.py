@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,14 +17,18 @@ from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.burn import InsufficientCredits, Take, by_page, choose
 from chalicelib.books.ledger.entries import portion_of
 from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
+from chalicelib.books.teams import store as teams
+from chalicelib.books.teams.store import MemberCapReached
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.metering.cancel_session import SessionCancelled
+from chalicelib.flows.teams.allowance import allowance
 from chalicelib.kernel.errors import Defect, DomainError
 from chalicelib.kernel.ids import new_id
 
 SESSION_SECONDS_DEFAULT = 60
 TRIES_MAX = 25
+POOL = Holder.team(0).kind
 
 
 class InvalidHash(DomainError):
@@ -55,25 +60,37 @@ def consume(context: Context, user_id: int, command: Consume) -> Consumed:
     """Take the units.
 
     Raises InvalidHash, InsufficientCredits, ServiceNotFound, SessionCancelled for the hash of a use that was cancelled,
-    RequestInFlight where others use them too fast.
+    MemberCapReached where only a pool has them of which the person may use no more, RequestInFlight where others use
+    them too fast.
     """
     if command.hash is not None and command.hash.isdigit():
         raise InvalidHash
+    reached: dict[int, MemberCapReached] = {}
     for _ in range(TRIES_MAX):
-        balances = _of_service(context, user_id, command)
+        balances = [one for one in _of_service(context, user_id, command) if _pool(one) not in reached]
         try:
             takes = choose(balances, units=command.how_many, service=command.service_slug, now=context.now)
         except InsufficientCredits:
             repeated = _made_before(context, user_id, command)
             if repeated is not None:
                 return repeated
+            for refusal in reached.values():
+                raise refusal from None
             if not balances:
                 catalog.service_id(context.table, command.service_slug)
             raise
-        session = _session(context, user_id, command, takes)
+        counted = _counted(context, user_id, takes)
+        session = _session(context, user_id, command, takes, tuple(counted))
+        uses = [
+            teams.use_pool(team_id, user_id, since=since, units=units, cap=cap)
+            for (team_id, since, units), cap in counted.items()
+        ]
         try:
-            commit(context.table, [*consumption.new(session), *_take_writes(context, takes, session)])
+            commit(context.table, [*consumption.new(session), *_take_writes(context, takes, session), *uses])
         except (ledger.Moved, consumption.SessionIdTaken):
+            continue
+        except MemberCapReached as error:
+            reached |= {team_id: error for team_id, _, _ in counted}
             continue
         except consumption.SessionMade:
             return Consumed(session, repeated=False)
@@ -94,6 +111,26 @@ def _of_service(context: Context, user_id: int, command: Consume) -> list[Balanc
     ]
 
 
+def _pool(balance: Balance) -> int | None:
+    """The team whose pool a page is of."""
+    return balance.holder_id if balance.holder_kind == POOL else None
+
+
+def _counted(context: Context, user_id: int, takes: Sequence[Take]) -> dict[tuple[int, int, int], int]:
+    """What is taken of pools of which a member may use only so much: the team, the period, the units; and the cap."""
+    units: Counter[int] = Counter()
+    for take in takes:
+        team_id = _pool(take.balance)
+        if team_id is not None:
+            units[team_id] += take.units
+    found = {}
+    for team_id, count in units.items():
+        allowed = allowance(context.table, user_id, team_id)
+        if allowed is not None:
+            found[team_id, allowed.since, count] = allowed.cap
+    return found
+
+
 def _made_before(context: Context, user_id: int, command: Consume) -> Consumed | None:
     if command.hash is None:
         return None
@@ -103,7 +140,13 @@ def _made_before(context: Context, user_id: int, command: Consume) -> Consumed |
     return None if session is None else Consumed(session, repeated=True)
 
 
-def _session(context: Context, user_id: int, command: Consume, takes: Sequence[Take]) -> Session:
+def _session(
+    context: Context,
+    user_id: int,
+    command: Consume,
+    takes: Sequence[Take],
+    pool_uses: tuple[tuple[int, int, int], ...],
+) -> Session:
     unit = takes[0].balance.unit
     ident = new_id(context.now, context.random_bits)
     seconds = unit.session_seconds or SESSION_SECONDS_DEFAULT
@@ -120,6 +163,7 @@ def _session(context: Context, user_id: int, command: Consume, takes: Sequence[T
             (balance.holder.kind, balance.holder.id, _entry_id(ident, number))
             for number, (balance, _) in enumerate(pages)
         ),
+        pool_uses=pool_uses,
         created_at=context.now,
         eta=context.now + timedelta(seconds=seconds),
         ip=command.ip,

@@ -18,9 +18,13 @@ from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.subscriptions.course import current_lots
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.books.subscriptions.queries import FinancingNotFound, SubscriptionNotFound
+from chalicelib.books.teams import queries as teams
+from chalicelib.books.teams.store import seat_key
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.teams import seats
+from chalicelib.flows.teams.seats import holder_of
 from chalicelib.kernel.errors import TryLater
 
 TRIES_MAX = 3
@@ -39,7 +43,7 @@ def expire_page(context: Context, key: Key) -> int:
             return 0
         holdings = _holdings(context, balance)
         over = expired(balance, context.now)
-        kept = {lot.id for lot in over if _may_last(holdings.get(_holding_id(lot.origin)), lot)}
+        kept = {lot.id for lot in over if _may_last(context, holdings.get(_holding_id(lot.origin)), balance, lot)}
         found = look(balance, context.now, kept=kept)
         writes = [
             *ledger.expire_writes(balance.holder, balance, found, now=context.now),
@@ -54,11 +58,18 @@ def expire_page(context: Context, key: Key) -> int:
     raise TryLater
 
 
-def _may_last(holding: Holding | None, lot: Lot) -> bool:
+def _may_last(context: Context, holding: Holding | None, balance: Balance, lot: Lot) -> bool:
     """Whether a payment could still make the lot end later: while what it belongs to is not over, and it is the
-    latest of its item.
+    latest of its item, or of its seat's.
     """
-    return holding is not None and holding.ended_at is None and lot.id in current_lots(holding)
+    if holding is None or holding.ended_at is not None:
+        return False
+    if lot.origin.seat_id is None:
+        return lot.id in current_lots(holding)
+    stored = teams.seat_of(context.table, seat_key(holding.id, lot.origin.seat_id))
+    if stored is None or not stored.seat.is_live or holder_of(stored.seat) != balance.holder:
+        return False
+    return lot.id in seats.current_lots(holding, stored.seat)
 
 
 def _holding_id(origin: Origin) -> int | None:

@@ -12,6 +12,7 @@ from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import Buyer, Invoice, InvoiceKind, InvoiceStatus, Whence
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.idempotency.model import Keyed
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.cycle import arrived
@@ -23,6 +24,7 @@ from chalicelib.books.waiting.store import PlacesMoved
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import Purchase, begin, begun_free, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
+from chalicelib.flows.checkout.pay import kept_at_once
 from chalicelib.flows.checkout.take_over import take_over, with_another_card
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import ChangeDelivery, Delivery
@@ -74,9 +76,10 @@ class ChangedMeanwhile(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The subscription as it is now: under other terms, or with them planned."""
+    """The subscription as it is now: under other terms, which an invoice paid for, or with them planned."""
 
     subscription: Subscription
+    invoice: Invoice | None = None
 
 
 def preview(context: Context, user_id: int, wish: Wish) -> Proposal:
@@ -84,8 +87,12 @@ def preview(context: Context, user_id: int, wish: Wish) -> Proposal:
     return propose(context, find(context, user_id, wish.subscription_id), wish)
 
 
-def change(context: Context, buyer: Buyer, wish: Wish, whence: Whence | None = None) -> Changed | Waiting | Refused:
+def change(
+    context: Context, buyer: Buyer, wish: Wish, whence: Whence | None = None, keyed: Keyed | None = None
+) -> Changed | Waiting | Refused:
     """Change the plan, reckoned anew at this instant. To what it is already: that takes back what was planned.
+
+    `keyed`: a key that is new, under which the answer is kept with the payment.
 
     Raises as `preview`, ChangedMeanwhile, BadReputation, CardRequired, TooManyAttempts, PlanAtCapacity,
     PurchaseInFlight, TrialAlreadyTaken, and what the processor refuses (never a decline: that is an outcome).
@@ -93,9 +100,9 @@ def change(context: Context, buyer: Buyer, wish: Wish, whence: Whence | None = N
     for attempt in range(TRIES_MAX):
         try:
             held = find(context, buyer.user_id, wish.subscription_id)
-            outcome = _paid_before(context, held, wish)
+            outcome = _paid_before(context, held, wish, keyed)
             if outcome is None:
-                outcome = _changed(context, buyer, propose(context, held, wish), whence)
+                outcome = _changed(context, buyer, propose(context, held, wish), whence, keyed)
         except MOVED:
             backoff.wait(attempt)
             continue
@@ -104,7 +111,7 @@ def change(context: Context, buyer: Buyer, wish: Wish, whence: Whence | None = N
     raise billing.PurchaseInFlight
 
 
-def _paid_before(context: Context, held: Held, wish: Wish) -> Changed | Waiting | Refused | None:
+def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) -> Changed | Waiting | Refused | None:
     """Take up the change that is being paid, where it is this one; else it is given up, and this one begins."""
     holding = subscription_of(held)
     if holding.change_invoice_id is None:
@@ -116,6 +123,8 @@ def _paid_before(context: Context, held: Held, wish: Wish) -> Changed | Waiting 
     if delivery is None:
         raise Defect(f"invoice {stored.invoice.id} is no change")
     if is_of(delivery.terms, wish, holding):
+        if keyed is not None:
+            raise billing.PurchaseInFlight  # it was begun without this key, or under another
         outcome = resume(context, stored)
         account = context.gateway.account
         customer = billing_queries.customer(context.table, holding.user_id, account, context.now).customer
@@ -127,7 +136,7 @@ def _paid_before(context: Context, held: Held, wish: Wish) -> Changed | Waiting 
 
 
 def _changed(
-    context: Context, buyer: Buyer, proposal: Proposal, whence: Whence | None
+    context: Context, buyer: Buyer, proposal: Proposal, whence: Whence | None, keyed: Keyed | None
 ) -> Changed | Waiting | Refused | None:
     """Do what is proposed; None where it is to be looked at again."""
     holding = proposal.subscription
@@ -140,7 +149,7 @@ def _changed(
         return _planned(context, proposal, buyer)
     if proposal.kind is Kept.TRIAL:
         return _tried(context, proposal, buyer)
-    return _told(context, holding, _bought(context, buyer, proposal, whence))
+    return _told(context, holding, _bought(context, buyer, proposal, whence, keyed))
 
 
 def _told(context: Context, holding: Subscription, outcome: Outcome) -> Changed | Waiting | Refused:
@@ -148,7 +157,7 @@ def _told(context: Context, holding: Subscription, outcome: Outcome) -> Changed 
         return outcome
     if outcome.invoice.undelivered:
         raise ChangedMeanwhile
-    return Changed(subscription_of(find(context, holding.user_id, holding.id)))
+    return Changed(subscription_of(find(context, holding.user_id, holding.id)), outcome.invoice)
 
 
 def _planned(context: Context, proposal: Proposal, buyer: Buyer | None = None) -> Changed:
@@ -158,7 +167,7 @@ def _planned(context: Context, proposal: Proposal, buyer: Buyer | None = None) -
     )
     what = "change-withdrawn" if after.planned is None else "change-planned"
     room, told = _room(context, proposal, buyer), _activity(context, proposal, what)
-    commit(context.table, [*changed_writes(proposal.held, after), *room, told])
+    commit(context.table, [*changed_writes(proposal.held, after), *room, told, *proposal.beside])
     return Changed(after)
 
 
@@ -189,7 +198,7 @@ def _tried(context: Context, proposal: Proposal, buyer: Buyer) -> Changed:
     raise Defect(f"no balance page has room for the change of {holding.id}")
 
 
-def _bought(context: Context, buyer: Buyer, proposal: Proposal, whence: Whence | None) -> Outcome:
+def _bought(context: Context, buyer: Buyer, proposal: Proposal, whence: Whence | None, keyed: Keyed | None) -> Outcome:
     """Pay for the change now, or just make it where nothing is to be paid."""
     held, holding = proposal.held, proposal.subscription
     billing_queries.check_standing(proposal.rows.get(billing.reputation_key(holding.user_id)))
@@ -199,13 +208,14 @@ def _bought(context: Context, buyer: Buyer, proposal: Proposal, whence: Whence |
         invoice = _of(holding, invoice_of(context, purchase, None))
         begun = begun_free(context, invoice, purchase.delivery, rows=rows, beside=room)
         stored = StoredInvoice(invoice, purchase.delivery.model_dump_json(), 0)
-        return Settled(fulfill(context, stored, None, begun=begun))
+        return Settled(fulfill(context, stored, None, begun=begun, beside=kept_at_once(context, keyed, invoice)))
     invoice = _of(holding, invoice_of(context, purchase, proposal.customer))
     paying = holding.model_copy(
         update={"change_invoice_id": invoice.id, "changes": holding.changes + 1, "open_invoice_id": None}
     )
     beside: list[Write] = [subscriptions.changed_holding(paying, version=held.version), *room]
-    return charge(context, begin(context, invoice, purchase.delivery, rows=rows, keyed=None, beside=beside))
+    stored = begin(context, invoice, purchase.delivery, rows=rows, keyed=keyed, beside=beside)
+    return charge(context, stored, keyed=keyed)
 
 
 def _purchase(buyer: Buyer, proposal: Proposal, whence: Whence | None) -> Purchase:

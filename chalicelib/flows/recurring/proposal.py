@@ -24,6 +24,7 @@ from chalicelib.books.subscriptions.course import paying_invoice_id
 from chalicelib.books.subscriptions.model import Status, Subscription, TermCoupon, Terms
 from chalicelib.books.subscriptions.queries import Held, SubscriptionNotFound
 from chalicelib.dynamo.rows import Key, Row
+from chalicelib.dynamo.writes import Write
 from chalicelib.flows.checkout.check import PlanNotSupportTeams
 from chalicelib.flows.checkout.quote import Wanted, currency_of, quote, terms_of
 from chalicelib.flows.context import Context
@@ -39,6 +40,7 @@ from chalicelib.flows.recurring.proration import (
     when,
     within,
 )
+from chalicelib.flows.recurring.resizing import included_seats, resized, seat_price, seat_price_now
 from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.ids import derived_id, new_id
 
@@ -69,11 +71,16 @@ class PeriodNotOffered(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Which subscription is to have which plan (id or slug), paid by which period; None: the one that it has."""
+    """Which subscription is to have which plan (id or slug), paid by which period; None: the one that it has.
+
+    `seats`: its plan and its period stay, and it is to have so many seats; that is planned only with what is `beside`.
+    """
 
     subscription_id: int
     plan: int | str
     period: Period | None = None
+    seats: int | None = None
+    beside: tuple[Write, ...] = ()
 
 
 class Kept(StrEnum):
@@ -97,6 +104,7 @@ class Proposal:
     customer: Customer
     rows: Mapping[Key, Row]
     trial_claims: tuple[Key, ...] = ()
+    beside: tuple[Write, ...] = ()
 
     @property
     def subscription(self) -> Subscription:
@@ -132,9 +140,13 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
         raise billing.PurchaseInFlight  # its payment is being asked for
     if is_of(holding.terms, wish, holding):
         return _same(context, held)
+    if wish.seats is not None:
+        rows = context.table.get_many(_keys(context, holding, holding.terms.plan_id))
+        _check_open(holding, rows)
+        return _proposal(context, held, None, _resized(context, holding, wish.seats), rows, beside=wish.beside)
     plan, coupons = _plan_and_coupons(context, holding, wish)
     offer, rows = catalog.offer_and_rows(
-        context.table, plan, add_ons=_add_ons(holding, plan), beside=_keys(context, holding, plan)
+        context.table, plan, add_ons=_add_ons(holding, plan), beside=_keys(context, holding, plan.id)
     )
     _check_claim(holding, plan, rows)
     _check_open(holding, rows)
@@ -145,7 +157,8 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
 def is_of(terms: Terms, wish: Wish, holding: Subscription) -> bool:
     """Whether terms are those that are wished for."""
     span = holding.terms.period if wish.period is None else wish.period.span
-    return wish.plan in (terms.plan_id, terms.plan_slug) and terms.period.months == span.months
+    named = wish.plan in (terms.plan_id, terms.plan_slug) and terms.period.months == span.months
+    return named and wish.seats in (None, terms.seats)
 
 
 def check_changeable(holding: Subscription) -> None:
@@ -175,13 +188,13 @@ def _plan_and_coupons(context: Context, holding: Subscription, wish: Wish) -> tu
     return plan, coupons
 
 
-def _keys(context: Context, holding: Subscription, plan: Plan) -> list[Key]:
+def _keys(context: Context, holding: Subscription, plan_id: int) -> list[Key]:
     """What a change depends on beside the plan, read in one go with it."""
     user_id = holding.user_id
     changes = () if holding.prorated is None else holding.prorated.invoice_ids
     return [
-        subscriptions.plan_claim_key(user_id, plan.id),
-        subscriptions.trial_claim_key(user_id, plan.id),
+        subscriptions.plan_claim_key(user_id, plan_id),
+        subscriptions.trial_claim_key(user_id, plan_id),
         billing.customer_key(user_id, context.gateway.account),
         billing.attempts_key(user_id, AttemptKind.PAYMENT),
         billing.reputation_key(user_id),
@@ -258,6 +271,16 @@ def _terms(
     return old.model_copy(update={name: getattr(new, name) for name in kept})
 
 
+def _resized(context: Context, holding: Subscription, seats: int) -> Terms:
+    """The terms with another number of seats, at the price that was agreed; where there was none, at today's."""
+    terms = holding.terms
+    price = seat_price(terms)
+    if price is None and seats > included_seats(terms):
+        plan = catalog.plan(context.table, terms.plan_id, now=context.now)
+        price = seat_price_now(catalog.offer(context.table, plan).seat_price, terms)
+    return resized(terms, seats, price)
+
+
 def _following(old: Terms, plan: Plan, coupons: tuple[CountedCoupon, ...]) -> tuple[TermCoupon, ...]:
     """The coupons of the purchase that serve the other plan too: they go on by their own limits."""
     serving = {
@@ -268,7 +291,14 @@ def _following(old: Terms, plan: Plan, coupons: tuple[CountedCoupon, ...]) -> tu
     return tuple(coupon for coupon in old.coupons if coupon.slug in serving)
 
 
-def _proposal(context: Context, held: Held, plan: Plan, terms: Terms, rows: Mapping[Key, Row]) -> Proposal:
+def _proposal(
+    context: Context,
+    held: Held,
+    plan: Plan | None,
+    terms: Terms,
+    rows: Mapping[Key, Row],
+    beside: tuple[Write, ...] = (),
+) -> Proposal:
     holding, at = subscription_of(held), context.now.replace(microsecond=0)
     account = context.gateway.account
     row = rows.get(billing.customer_key(holding.user_id, account))
@@ -277,7 +307,7 @@ def _proposal(context: Context, held: Held, plan: Plan, terms: Terms, rows: Mapp
     trial_claims: tuple[Key, ...] = ()
     kind: When | Kept
     if holding.status is Status.FREE_TRIAL:
-        trial_claims = _trial_claims(context, holding, plan, customer)
+        trial_claims = _trial_claims(context, holding, terms.plan_id, customer)
         kind = When.AT_END if _had_trial(context, holding, trial_claims) else Kept.TRIAL
         reckoned = coming(holding, terms) if kind is When.AT_END else Reckoned((), 0)
     else:
@@ -291,10 +321,11 @@ def _proposal(context: Context, held: Held, plan: Plan, terms: Terms, rows: Mapp
         reckoned=reckoned,
         applies_at=applies_at(holding) if kind is When.AT_END else at,
         invoice_id=invoice_id,
-        plan=None if plan.id == holding.terms.plan_id else plan,
+        plan=None if terms.plan_id == holding.terms.plan_id else plan,
         customer=customer,
         rows=rows,
         trial_claims=trial_claims,
+        beside=beside,
     )
 
 
@@ -317,14 +348,14 @@ def _reckoned(
     return anew(holding, terms, stretch, context.now.replace(microsecond=0), invoices)
 
 
-def _trial_claims(context: Context, holding: Subscription, plan: Plan, customer: Customer) -> tuple[Key, ...]:
+def _trial_claims(context: Context, holding: Subscription, plan_id: int, customer: Customer) -> tuple[Key, ...]:
     """What the trial of another plan claims: one for each person and plan, and for each card where that counts."""
-    if plan.id == holding.terms.plan_id:
+    if plan_id == holding.terms.plan_id:
         return ()
-    keys = [subscriptions.trial_claim_key(holding.user_id, plan.id)]
+    keys = [subscriptions.trial_claim_key(holding.user_id, plan_id)]
     fingerprint = None if customer.card is None else customer.card.fingerprint
     if fingerprint is not None and context.limits.one_trial_per_card:
-        keys.append(subscriptions.card_trial_claim_key(fingerprint, plan.id))
+        keys.append(subscriptions.card_trial_claim_key(fingerprint, plan_id))
     return tuple(keys)
 
 

@@ -78,7 +78,8 @@ def when(holding: Subscription, new: Terms, stretch: Stretch) -> When:
     months, before = new.period.months, old.period.months
     dearer = new.full_amount * before > old.full_amount * months
     if months == before:
-        return When.NOW if dearer else When.AT_END
+        more = new.plan_id == old.plan_id and new.seats > old.seats
+        return When.NOW if dearer or more else When.AT_END
     longer = months > before and not stretch.ahead
     return When.RESTART if longer and (dearer or new.plan_id == old.plan_id) else When.AT_END
 

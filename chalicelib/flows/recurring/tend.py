@@ -45,6 +45,7 @@ from chalicelib.flows.recurring.notices import dearer, trial_ends
 from chalicelib.flows.recurring.price import chargeable, next_price, period_price
 from chalicelib.flows.recurring.rewrite import rewrite
 from chalicelib.flows.recurring.wishes import paused
+from chalicelib.flows.teams.wake import wake_seats
 from chalicelib.kernel.errors import Defect, TryLater
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.periods import boundary
@@ -200,6 +201,7 @@ def _subscription(held: Held) -> Subscription:
 
 STEPS: Mapping[Step, Callable[[Context, Held], None]] = {
     Step.RETIME: _retime,
+    Step.SEATS: wake_seats,
     Step.PAUSE: _pause,
     Step.CHARGE: _charge,
     Step.END: _end,

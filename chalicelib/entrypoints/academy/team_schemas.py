@@ -1,0 +1,218 @@
+"""Teams as their owner sends and sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX
+from chalicelib.books.identity.model import NAME_CHARACTERS_MAX, InvalidName, User, checked_name
+from chalicelib.books.subscriptions.cycle import coming_terms
+from chalicelib.books.subscriptions.model import Financing
+from chalicelib.books.teams.model import Seat, SeatStatus
+from chalicelib.entrypoints._bodies import Input
+from chalicelib.entrypoints._http import Instant, Output
+from chalicelib.entrypoints.academy.inputs import Ident
+from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out
+from chalicelib.flows.checkout.check import SEATS_MAX
+from chalicelib.flows.recurring.resizing import included_seats
+from chalicelib.flows.teams.allowance import period_of
+from chalicelib.flows.teams.fill_seats import Filled, FillSeats, Replacement, Sitter
+from chalicelib.flows.teams.find import OwnTeam
+
+SEATS_AT_ONCE_MAX = 20
+
+
+def _name(text: str) -> str:
+    try:
+        return checked_name(text) if text.strip() else ""
+    except InvalidName as error:
+        raise ValueError(error.sentence) from None
+
+
+Email = Annotated[str, Field(max_length=EMAIL_CHARACTERS_MAX)]
+Name = Annotated[str, Field(max_length=NAME_CHARACTERS_MAX), AfterValidator(_name)]
+
+
+class AddSeatBody(Input):
+    """Whoever has this e-mail; somebody without an account is invited."""
+
+    email: Email
+    user: Ident | None = None
+    first_name: Name = ""
+    last_name: Name = ""
+
+
+class ReplaceSeatBody(Input):
+    """Somebody's seat goes to somebody else, with what is left of its units."""
+
+    from_email: Email
+    to_email: Email
+    to_user: Ident | None = None
+    first_name: Name = ""
+    last_name: Name = ""
+
+
+class SeatsBody(Input):
+    """At most 20 of each at once; first all that are added, then all that are replaced."""
+
+    add_seats: list[AddSeatBody] = Field(default_factory=list, max_length=SEATS_AT_ONCE_MAX)
+    replace_seats: list[ReplaceSeatBody] = Field(default_factory=list, max_length=SEATS_AT_ONCE_MAX)
+
+
+class SeatEventOut(Output):
+    """ADDED, ACCEPTED (by whoever was invited), REPLACED or REMOVED."""
+
+    action: str
+    email: str
+    created_at: Instant
+
+
+class SeatOut(Output):
+    """A seat. `user` is null until whoever is invited has accepted; one that is not active is free for others.
+
+    The owner's own has the id of what they pay for.
+    """
+
+    id: int
+    email: str
+    user: int | None
+    first_name: str
+    last_name: str
+    is_active: bool
+    seat_log: list[SeatEventOut]
+
+
+class SeatErrorOut(Output):
+    """What was refused of the list, and why: `code` is the slug."""
+
+    email: str
+    message: str
+    code: str
+
+
+class SeatsOut(Output):
+    """The seats that were filled, and what was refused."""
+
+    data: list[SeatOut]
+    errors: list[SeatErrorOut]
+
+
+class TeamBody(Input):
+    """`seats`: the new total, the owner's included: more are paid for now, fewer come with the next payment.
+
+    `per_member_cap`: how many units of the pool each of the others may use in a period; null: as many as there are.
+    """
+
+    seats: int | None = Field(default=None, ge=1, le=SEATS_MAX)
+    per_member_cap: int | None = Field(default=None, ge=0, le=1_000_000_000)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> TeamBody:
+        if self.seats is None and "per_member_cap" not in self.model_fields_set:
+            raise ValueError("give `seats`, `per_member_cap`, or both")
+        return self
+
+
+class LimitEventOut(Output):
+    """How many seats there were, and how many there are from then on."""
+
+    action: str
+    before: int
+    after: int
+    created_at: Instant
+
+
+class TeamOut(Output):
+    """A team. `seats_limit`: how many seats are paid for, of which `additional_seats` beyond those of the plan;
+    `seats_count`: how many are in use, the owner's and those of the invited included. `planned_seats`: how many there
+    are from the next payment on.
+    """
+
+    id: int
+    subscription: int | None
+    plan_financing: int | None
+    name: str
+    seats_limit: int
+    additional_seats: int
+    planned_seats: int
+    seats_count: int
+    seats_log: list[LimitEventOut]
+    consumption_strategy: str
+    per_member_cap: int | None
+    period_start: Instant
+    period_end: Instant | None
+    currency: CurrencyOut
+
+
+def command_of(body: SeatsBody) -> FillSeats:
+    adding = [
+        Sitter(email=one.email, user_id=one.user, first_name=one.first_name, last_name=one.last_name)
+        for one in body.add_seats
+    ]
+    replacing = [
+        Replacement(
+            one.from_email,
+            Sitter(email=one.to_email, user_id=one.to_user, first_name=one.first_name, last_name=one.last_name),
+        )
+        for one in body.replace_seats
+    ]
+    return FillSeats(adding, replacing)
+
+
+def team_out(found: OwnTeam) -> TeamOut:
+    holding, team = found.holding, found.team
+    terms = holding.terms
+    financed = isinstance(holding, Financing)
+    starts, ends = period_of(holding)
+    return TeamOut(
+        id=team.id,
+        subscription=None if financed else holding.id,
+        plan_financing=holding.id if financed else None,
+        name=f"Team {team.id}",
+        seats_limit=terms.seats,
+        additional_seats=terms.seats - included_seats(terms),
+        planned_seats=coming_terms(holding).seats,
+        seats_count=team.seats,
+        seats_log=[
+            LimitEventOut(action="LIMIT_UPDATED", before=one.before, after=one.after, created_at=one.at)
+            for one in (() if isinstance(holding, Financing) else holding.seats_log)
+        ],
+        consumption_strategy=terms.strategy,
+        per_member_cap=team.per_member_cap,
+        period_start=starts,
+        period_end=ends,
+        currency=currency_out(terms.currency),
+    )
+
+
+def seat_out(seat: Seat) -> SeatOut:
+    return SeatOut(
+        id=seat.id,
+        email=seat.email,
+        user=seat.user_id if seat.is_live else None,
+        first_name=seat.first_name,
+        last_name=seat.last_name,
+        is_active=seat.status is not SeatStatus.REMOVED,
+        seat_log=[SeatEventOut(action=one.action, email=one.email, created_at=one.at) for one in seat.log],
+    )
+
+
+def owner_seat_out(found: OwnTeam, owner: User) -> SeatOut:
+    return SeatOut(
+        id=found.team.id,
+        email=owner.email,
+        user=owner.id,
+        first_name=owner.first_name,
+        last_name=owner.last_name,
+        is_active=True,
+        seat_log=[],
+    )
+
+
+def seats_out(filled: Filled) -> SeatsOut:
+    return SeatsOut(
+        data=[seat_out(seat) for seat in filled.seats],
+        errors=[SeatErrorOut(email=email, message=error.sentence, code=error.slug) for email, error in filled.refused],
+    )

@@ -1,0 +1,93 @@
+"""Invite: somebody without an account is promised a seat of a team, by the invitation that they have or a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.books.enrollment import queries, store
+from chalicelib.books.enrollment.model import INVITATION_LIVES, Invitation, SeatRef
+from chalicelib.books.enrollment.queries import StoredInvitation
+from chalicelib.books.enrollment.store import InvitationMoved
+from chalicelib.books.identity import queries as identity
+from chalicelib.books.identity.credentials import email_digest, secret_digest
+from chalicelib.books.identity.model import Academy
+from chalicelib.books.outbox import store as outbox
+from chalicelib.books.outbox.model import Message
+from chalicelib.books.teams.model import Seat
+from chalicelib.dynamo.writes import Write
+from chalicelib.flows.context import Context
+from chalicelib.flows.enrollment.link import address_of, new_link_secret
+from chalicelib.flows.enrollment.notices import invited
+from chalicelib.kernel.errors import DomainError, Kind
+from chalicelib.kernel.periods import after
+
+SEATS_PROMISED_MAX = 10
+"""Three writes for each when it is accepted, beside those of its plans, in one transaction of a hundred."""
+
+
+class TooManyInvitedTo(DomainError):
+    kind = Kind.CONFLICT
+    slug = "invited-to-too-many-seats"
+    detail = f"Somebody with this e-mail is invited to {SEATS_PROMISED_MAX} seats already, and has accepted none."
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """The invitation, what is mailed, and what is written: refused as InvitationMoved."""
+
+    invitation: Invitation
+    message: Message
+    writes: tuple[Write, ...]
+
+
+def invite_to_seat(context: Context, seat: Seat, *, ident: int, invited_by: str) -> Invited:
+    """Promise the seat. Of somebody's links only the last one serves, and it serves for all that they are promised.
+
+    Raises TooManyInvitedTo.
+    """
+    academy = identity.academy(context.table, seat.academy_id)
+    digest = email_digest(seat.email)
+    found = queries.invitation_to(context.table, academy.id, digest)
+    ref = SeatRef(team_id=seat.team_id, seat_id=seat.id)
+    if found is not None and found.invitation.is_open(context.now):
+        return _promised_too(context, academy, found, ref, digest)
+    invitation = Invitation(
+        id=ident,
+        academy_id=academy.id,
+        email=seat.email,
+        first_name=seat.first_name or seat.email.partition("@")[0],
+        last_name=seat.last_name,
+        currency=academy.main_currency,
+        invited_by=invited_by,
+        created_at=context.now,
+        expires_at=after(context.now, INVITATION_LIVES),
+        seats=(ref,),
+    )
+    secret = new_link_secret(invitation)
+    message = invited(invitation, academy, address_of(context.front_end, secret), context.now)
+    writes = (
+        store.claim_email(invitation, digest, now=context.now, refused=lambda old: InvitationMoved()),
+        store.new_invitation(invitation, digest=secret_digest(secret)),
+        outbox.new(message),
+    )
+    return Invited(invitation, message, writes)
+
+
+def _promised_too(context: Context, academy: Academy, found: StoredInvitation, ref: SeatRef, digest: str) -> Invited:
+    before = found.invitation
+    if len(before.seats) >= SEATS_PROMISED_MAX:
+        raise TooManyInvitedTo
+    changes = {
+        "seats": (*before.seats, ref),
+        "mails": before.mails + 1,
+        "expires_at": after(context.now, INVITATION_LIVES),
+    }
+    invitation = before.model_copy(update=changes)
+    secret = new_link_secret(invitation)
+    message = invited(invitation, academy, address_of(context.front_end, secret), context.now)
+    writes = (
+        store.claim_email(invitation, digest, now=context.now, refused=lambda old: InvitationMoved()),
+        store.changed_invitation(invitation, digest=secret_digest(secret), version=found.version),
+        outbox.new(message),
+    )
+    return Invited(invitation, message, writes)

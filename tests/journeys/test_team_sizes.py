@@ -1,0 +1,182 @@
+"""The number of seats: more are paid for now, for the rest of the period; fewer come with the next payment (D31)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib.books.catalog.model import ServicePrice
+from chalicelib.books.catalog.store import price_key
+from chalicelib.dynamo.writes import backoff
+from chalicelib.dynamo.writes import commit as really_commit
+from chalicelib.flows.recurring import change as changing
+from tests.books import check_books
+from tests.enrolling import change
+from tests.recurring import holding, live, paid, run, subscribed
+from tests.shop import SEAT
+from tests.staffing import refused
+from tests.teams import CHAT, an_owner, codes, fill, path_of, seated, team
+from tests.world import Person, Reply, World
+
+
+@pytest.fixture
+def owner(world: World) -> Person:
+    """Seven seats, of which two are beyond those of the plan, at 199 a month each; November 21 to December 21."""
+    return an_owner(world, checking={"team_seats": 7})
+
+
+def buy(owner: Person, how_many: int, *, service: str = "seat", **headers: str) -> Reply:
+    body = {"service": service, "how_many": how_many, "subscription": holding(owner).id}
+    return owner.post("/v1/payments/consumable/checkout", body, **headers)
+
+
+def resize(owner: Person, seats: int) -> Reply:
+    return owner.put(path_of(owner), {"seats": seats})
+
+
+class TestBuyingSeats:
+    def test_costs_what_is_left_of_the_period(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        answer = buy(owner, 3)
+        assert answer.status == 201, answer.text
+        assert (answer.json["amount"], answer.json["status"]) == (398.0, "FULFILLED")  # 3 x 199 x 20 of 30 days
+        found = team(owner)
+        assert (found["seats_limit"], found["additional_seats"], found["planned_seats"]) == (10, 5, 10)
+        assert [(one["before"], one["after"]) for one in found["seats_log"]] == [(7, 10)]
+        world.settle()
+        assert owner.units(CHAT) == 5000
+        check_books(world)
+
+    def test_is_in_what_the_next_period_costs(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        buy(owner, 3)
+        live(world, 21)
+        assert paid(owner) == [2999.0 + 2 * 199, 398.0, 2999.0 + 5 * 199]
+
+    def test_is_at_the_price_that_was_agreed(self, owner: Person, world: World) -> None:
+        change(world, ServicePrice, price_key(world.academy_id, SEAT), price_per_unit=Decimal(1000))
+        world.advance(days=15)
+        assert buy(owner, 1).json["amount"] == 99.5
+
+    def test_is_at_todays_price_where_none_was_agreed(self, world: World) -> None:
+        owner = an_owner(world)
+        world.advance(days=15)
+        assert buy(owner, 2).json["amount"] == 199.0
+        live(world, 16)
+        assert paid(owner) == [2999.0, 199.0, 2999.0 + 2 * 199]
+
+    def test_lets_them_be_filled(self, world: World) -> None:
+        owner = an_owner(world)
+        people = [world.person() for _ in range(5)]
+        seated(owner, *people[:4])
+        refused(fill(owner, people[4].email), 400, "seats-limit-exceeded")
+        buy(owner, 1)
+        assert codes(fill(owner, people[4].email)) == []
+        assert people[4].units(CHAT) == 5000
+
+    def test_is_charged_once_under_a_key(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        first, again = (buy(owner, 3, Idempotency_Key="seats") for _ in range(2))
+        assert (first.status, again.status, first.json["id"]) == (201, 201, again.json["id"])
+        assert team(owner)["seats_limit"] == 10
+        assert len(world.charges(first.json["id"])) == 1
+        refused(buy(owner, 4, Idempotency_Key="seats"), 422, "idempotency-key-reused")
+
+    def test_changes_nothing_where_the_card_is_declined(self, owner: Person, world: World) -> None:
+        owner.save_card("4000000000000341")
+        world.advance(days=10)
+        assert buy(owner, 3).status == 402
+        assert team(owner)["seats_limit"] == 7
+        owner.save_card()
+        assert buy(owner, 3).status == 201
+        assert team(owner)["seats_limit"] == 10
+
+    def test_is_refused_to_others_and_for_what_it_is_not(self, owner: Person, world: World) -> None:
+        member, stranger, alone = world.paying(), world.paying(), subscribed(world, "basic")
+        seated(owner, member)
+        body = {"service": "seat", "how_many": 1, "subscription": holding(owner).id}
+        path = "/v1/payments/consumable/checkout"
+        refused(member.post(path, body), 403, "only-owner-allowed")
+        refused(stranger.post(path, body), 404, "subscription-not-found")
+        refused(stranger.buy("seat", 1), 400, "subscription-is-required")
+        refused(buy(owner, 1, service=CHAT), 400, "plan-does-not-support-team-seats")
+        refused(buy(alone, 1), 400, "plan-does-not-support-team-seats")
+        refused(buy(owner, 9_994), 400, "the-amount-of-items-is-too-high")
+        assert paid(owner) == [3397.0]
+
+
+class TestANewTotal:
+    def test_that_is_larger_is_paid_for_now(self, owner: Person, world: World) -> None:
+        world.advance(days=15)
+        answer = resize(owner, 9)
+        assert (answer.status, answer.json["seats_limit"]) == (200, 9), answer.text
+        assert resize(owner, 9).status == 200
+        assert paid(owner) == [3397.0, 199.0]
+
+    def test_that_is_smaller_comes_with_the_next_payment(self, owner: Person, world: World) -> None:
+        world.advance(days=15)
+        answer = resize(owner, 6)
+        assert (answer.json["seats_limit"], answer.json["planned_seats"]) == (7, 6), answer.text
+        live(world, 16)
+        assert paid(owner) == [3397.0, 3198.0]
+        found = team(owner)
+        assert (found["seats_limit"], found["additional_seats"]) == (6, 1)
+        assert [(one["before"], one["after"]) for one in found["seats_log"]] == [(7, 6)]
+        check_books(world)
+
+    def test_is_taken_back_for_nothing(self, owner: Person, world: World) -> None:
+        resize(owner, 5)
+        assert resize(owner, 7).json["planned_seats"] == 7
+        live(world, 31)
+        assert paid(owner) == [3397.0, 3397.0]
+
+    def test_keeps_the_units_of_the_seats(self, owner: Person, world: World) -> None:
+        member = world.person()
+        seated(owner, member)
+        member.put(f"/v1/payments/me/service/{CHAT}/consumptionsession/one")
+        resize(owner, 9)
+        run(world)
+        assert (owner.units(CHAT), member.units(CHAT)) == (5000, 4999)
+        resize(owner, 5)
+        live(world, 31)
+        assert (owner.units(CHAT), member.units(CHAT)) == (5000, 5000)
+
+    def test_is_never_below_the_seats_in_use_or_those_of_the_plan(self, owner: Person, world: World) -> None:
+        seated(owner, *(world.person() for _ in range(5)))
+        refused(resize(owner, 5), 409, "seats-in-use")
+        assert resize(owner, 6).status == 200
+        refused(fill(owner, "new@example.org"), 400, "seats-limit-exceeded")
+        refused(resize(an_owner(world), 4), 400, "seats-included-in-plan")
+        assert resize(owner, 0).status == 400
+
+    def test_and_a_new_seat_at_once_never_leave_more_in_use(self, owner: Person, world: World) -> None:
+        seated(owner, *(world.person() for _ in range(5)))
+        raced: list[Reply] = []
+
+        def late(*args: Any) -> None:
+            if not raced:
+                raced.append(fill(owner, "new@example.org"))
+            really_commit(*args)
+
+        with patch.object(changing, "commit", late), patch.object(backoff, "sleep", lambda seconds: None):
+            answer = resize(owner, 6)
+        assert codes(raced[0]) == []
+        refused(answer, 409, "seats-in-use")
+        assert team(owner)["planned_seats"] == 7
+
+    def test_costs_what_the_last_one_costs(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        for seats in (8, 9, 10):
+            assert resize(owner, seats).status == 200
+        assert sum(paid(owner)) == 3397.0 + 398.0
+
+    def test_is_the_owners_alone(self, owner: Person, world: World) -> None:
+        member, stranger = world.person(), world.paying()
+        seated(owner, member)
+        before = world.rows_as_text()
+        refused(member.put(path_of(owner), {"seats": 9}), 403, "only-owner-allowed")
+        refused(stranger.put(path_of(owner), {"seats": 9}), 404, "subscription-not-found")
+        assert world.rows_as_text() == before
