@@ -121,6 +121,8 @@ def _renew(
     places: Places = {}
     for _ in range(RENEWALS_TRIED_MAX):
         held = held_of(context, invoice, delivery)
+        if held is not None and invoice.id in held.holding.invoice_ids:
+            raise billing.InvoiceMoved  # another was faster: it is delivered, and its money stays
         if held is None or not can_be_renewed(held.holding, invoice.id, delivery):
             raise NotDeliverable
         after, grantings = paid(context, invoice, delivery, held)
