@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from app import app
 from chalicelib.adapters.stripe.gateway import StripeGateway
@@ -24,6 +25,7 @@ from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.table import Table
 from chalicelib.entrypoints import _wiring, schedules, workers
 from chalicelib.entrypoints._wiring import Runtime
+from chalicelib.flows.context import Context
 from chalicelib.settings import Settings
 from local.stripe_standin.inprocess import InProcessClient
 from local.stripe_standin.machine import Standin
@@ -350,7 +352,7 @@ def a_world(
     _open(world, load_catalog)
     _wiring.install(world.runtime)
     try:
-        with a_process():
+        with a_process(), patch.object(workers, "put_off", not_put_off):
             yield world
     finally:
         _wiring.install(None)
@@ -377,6 +379,11 @@ def _open(world: World, load_catalog: Callable[[Table, int, datetime], None]) ->
 def batch(bodies: Iterable[dict[str, str]]) -> dict[str, Any]:
     """Nudges as SQS hands them over."""
     return {"Records": [{"messageId": f"m{number}", "body": json.dumps(body)} for number, body in enumerate(bodies)]}
+
+
+def not_put_off(context: Context, key: Key) -> None:
+    """A defect must not hide until an hour has passed: here its row stays due."""
+    raise AssertionError(f"put off: {key.sk}")
 
 
 def _counting() -> Callable[[int], int]:

@@ -186,27 +186,42 @@ class Table:
         request["ExpressionAttributeValues"] |= {":first": {"S": first}, ":last": {"S": last}}
         return self._page(request, limit, False, cursor, _List("ref", ref, "ref_sk", ""))
 
-    def due(self, kind: str, now: datetime) -> list[Due]:
-        """The rows of a kind whose time has come, the oldest first, at most a hundred of each shard."""
+    def due(self, kind: str, now: datetime, *, enough: int = 1) -> list[Due]:
+        """The rows of a kind whose time has come, the oldest first.
+
+        The oldest hundred of each shard, and on by as many of each until there are `enough` or no more.
+        """
         until = int(now.timestamp())
-        found = [
-            due
-            for shard in keys.due_shards(kind)
-            for due in self.query_due(shard, until=until, limit=DUE_PER_SHARD_MAX)
-        ]
+        places: dict[str, Encoded | None] = dict.fromkeys(keys.due_shards(kind))
+        found: list[Due] = []
+        while places and len(found) < enough:
+            for shard, after in list(places.items()):
+                page, places[shard] = self._page_of_due(shard, until, DUE_PER_SHARD_MAX, after)
+                found += page
+            places = {shard: after for shard, after in places.items() if after is not None}
         return sorted(found, key=lambda due: due.at)
 
     def query_due(self, shard: str, *, until: int, limit: int) -> list[Due]:
         """The rows of a shard that are due at or before `until` (unix seconds), the oldest first."""
-        request = {
+        return self._page_of_due(shard, until, limit, None)[0]
+
+    def _page_of_due(
+        self, shard: str, until: int, limit: int, after: Encoded | None
+    ) -> tuple[list[Due], Encoded | None]:
+        """A page of what is due of a shard, and the place in the index after which the next one begins."""
+        request: Encoded = {
             "TableName": self.name,
             "IndexName": "due",
             "KeyConditionExpression": "due_shard = :shard AND due_at <= :until",
             "ExpressionAttributeValues": {":shard": {"S": shard}, ":until": {"N": str(until)}},
             "Limit": limit,
         }
-        rows = (decode(item) for item in self.call("Query", request)["Items"])
-        return [Due(row.key, datetime.fromtimestamp(int(str(row.values["due_at"])), UTC)) for row in rows]
+        if after is not None:
+            request["ExclusiveStartKey"] = after
+        answer = self.call("Query", request)
+        rows = (decode(item) for item in answer["Items"])
+        page = [Due(row.key, datetime.fromtimestamp(int(str(row.values["due_at"])), UTC)) for row in rows]
+        return page, answer.get("LastEvaluatedKey")
 
     def call(self, operation: str, request: Encoded) -> Any:
         """One round trip. Raises TryLater where the table is busy or away, ClientError for all else."""

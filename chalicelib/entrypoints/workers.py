@@ -16,6 +16,8 @@ from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
 from chalicelib.flows.reconcile.handle_event import fail_event, handle_event
+from chalicelib.flows.reconcile.keep import OUTAGES
+from chalicelib.flows.recurring.put_off import put_off
 from chalicelib.flows.recurring.tend import tend
 from chalicelib.flows.telling.send import send
 from chalicelib.kernel.errors import TryLater
@@ -60,8 +62,16 @@ def work_message(found: Runtime, message_id: str) -> None:
 
 
 def work_holding(found: Runtime, key: Key) -> None:
-    """Do everything that is due about one subscription or financing."""
-    tend(found.context(found.clock()), key)
+    """Do everything that is due about one subscription or financing. Where we have a defect, it is put off."""
+    context = found.context(found.clock())
+    try:
+        tend(context, key)
+    except OUTAGES:
+        raise
+    except Exception:  # noqa: BLE001  # the edge: whatever broke is logged and counted; others must have their turn
+        _log.exception("tending to a holding failed", extra={"fields": {"holding": key.sk}})
+        _observe.count("HoldingsPutOff")
+        put_off(context, key)
 
 
 def _report(event: Event) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from chalicelib.books.billing.gateway import Gateway
+from chalicelib.books.subscriptions.queries import Held
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.table import Table
 from chalicelib.kernel.ids import RandomBits
@@ -54,7 +55,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`now` is the one instant of the request or event: aware UTC. `front_end` is where links in mails lead."""
+    """`now` is the one instant of the request or event: aware UTC. `front_end` is where links in mails lead.
+
+    `holdings` are those that this very call has written last (`flows/fulfillment/latest.py`).
+    """
 
     table: Table
     gateway: Gateway
@@ -63,3 +67,4 @@ class Context:
     limits: Limits
     front_end: str = "http://127.0.0.1:8000"
     random_bits: RandomBits = field(default=secrets.randbits)
+    holdings: dict[Key, Held] = field(default_factory=dict)

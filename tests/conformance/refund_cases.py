@@ -19,6 +19,7 @@ from chalicelib.books.timeline import queries as timeline_queries
 from chalicelib.books.timeline import store as timeline
 from chalicelib.dynamo.rows import Values
 from chalicelib.dynamo.writes import Put, Write
+from chalicelib.kernel.periods import utc
 from tests.conformance.cases import Case, rows_of
 from tests.conformance.ledger_cases import PAGE, balance, given_back, headed, lot, page, passing, portion
 from tests.conformance.queries import Asked, by_page
@@ -75,7 +76,7 @@ def collected(read: Values, *lots: tuple[str, int]) -> list[Write]:
     return store.grant_writes(HOLDER, UNIT, grants, page=0, now=NOW, cause="invoice:101", owing=balance(read))
 
 
-def _changed(held: Holding, put: Put) -> tuple[Case, Case]:
+def _changed(held: Holding, put: Put) -> tuple[Case, ...]:
     ended = held.model_copy(update={"status": Status.CANCELLED})
     changed = subscriptions.changed_holding(ended, version=1)
     name = type(held).__name__
@@ -94,6 +95,31 @@ def _changed(held: Holding, put: Put) -> tuple[Case, Case]:
             before=rows_of(put),
             refused=subscriptions.HoldingMoved,
         ),
+        *_put_off(name, put),
+    )
+
+
+def _put_off(name: str, put: Put) -> tuple[Case, Case, Case]:
+    """From the second in which it is due."""
+    due = int(str(put.values["due_at"]))
+    later = utc(due + 3600)
+    off, early = (subscriptions.put_off(put.key, now=utc(at), until=later) for at in (due, due - 1))
+    return (
+        Case(
+            of=subscriptions.put_off,
+            name=f"a {name} that is due",
+            writes=[off],
+            before=rows_of(put),
+            after={put.key: {**put.values, "due_at": due + 3600}},
+        ),
+        Case(
+            of=subscriptions.put_off,
+            name=f"a {name} that is not due",
+            writes=[early],
+            before=rows_of(put),
+            refused=subscriptions.NotDue,
+        ),
+        Case(of=subscriptions.put_off, name=f"no {name}", writes=[off], refused=subscriptions.NotDue),
     )
 
 

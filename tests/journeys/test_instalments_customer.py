@@ -13,6 +13,7 @@ from tests.journeys.test_catalog import staff
 from tests.journeys.test_declines import authenticate, refused
 from tests.journeys.test_staff_refunds import refund
 from tests.recurring import ask, holding, live, paid, path_of, run, shown, subscribed
+from tests.shop import BOOTCAMP, a_coupon, put
 from tests.world import Person, Reply, World
 
 KEY = {"Idempotency_Key": "a-click"}
@@ -117,6 +118,16 @@ class TestTheRest:
         run(world)
         assert (shown(person)["status"], paid(person)) == ("ACTIVE", [299.0, 299.0])
         live(world, 31)
+        check_books(world)
+
+    def test_that_costs_nothing_is_done_with_at_once(self, world: World) -> None:
+        gift = a_coupon(world.now, world.academy_id, slug="gift", discount_value=1, plan_ids=(BOOTCAMP,))
+        put(world.table, gift)
+        person = subscribed(world, "bootcamp", checking={"coupons": ["gift"]}, **TWELVE)
+        assert ask(person, "pay", ALL).json["amount"] == 0
+        assert (shown(person)["status"], shown(person)["installments_paid"]) == ("FULLY_PAID", 12)
+        assert (paid(person), intents(world)) == ([0.0, 0.0], [])
+        world.settle()
         check_books(world)
 
     def test_of_what_is_cancelled_is_not_paid(self, world: World) -> None:

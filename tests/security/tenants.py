@@ -131,7 +131,6 @@ def two_tenants(world: World) -> Tenants:
         "academy_id": world.academy_id,
         "asset": "docs.css",
         "bag_id": bag["id"],
-        "days": 10,
         "coupon_slug": a_coupon_of(world, staff, owner),
         "email": owner.email,
         "event_id": "evt_of_the_owner",
@@ -182,6 +181,7 @@ def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:
     financed = owner.pay(owner.check("bootcamp").json, how_many_installments=12).json
     reason = "They waited for a mentor who never came."
     return {
+        "days": 10,
         "financing_id": financed["id"],
         "invoice_id": subscription_id,
         "reason": reason,

@@ -246,7 +246,8 @@ class TestAlarms:
         alarms = of_type(resources, "AWS::CloudWatch::Alarm")
         own = {one["MetricName"]: one for one in alarms.values() if one.get("Namespace") == "Purser"}
         events = {"EventsParked", "EventsNotListedAnyMore"}
-        assert set(own) == {*events, "InvoicesPendingTooLong", "DriftOpen", "DriftNotCompared", "HoldingsLateSeconds"}
+        holdings = {"HoldingsLateSeconds", "HoldingsPutOff"}
+        assert set(own) == {*events, *holdings, "InvoicesPendingTooLong", "DriftOpen", "DriftNotCompared"}
         for name, alarm in own.items():
             threshold = 3600 if name == "HoldingsLateSeconds" else 0
             assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (threshold, "GreaterThanThreshold")

@@ -57,9 +57,9 @@ def held(table: Table, key: Key) -> Held | None:
     return None if row is None else read_holding(row)
 
 
-def due_holdings(table: Table, now: datetime) -> list[Due]:
-    """The holdings about which something must be done, the oldest first, at most a hundred a shard."""
-    return table.due(store.HOLDINGS_DUE, now)
+def due_holdings(table: Table, now: datetime, *, enough: int = 1) -> list[Due]:
+    """The holdings about which something must be done, the oldest first: a hundred a shard, or on to `enough`."""
+    return table.due(store.HOLDINGS_DUE, now, enough=enough)
 
 
 def refused_holdings(table: Table, user_id: int) -> list[Held]:

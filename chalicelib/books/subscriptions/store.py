@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from chalicelib.books.subscriptions.course import next_due
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.expressions import Path
 from chalicelib.dynamo.rows import Key, Row, Value
-from chalicelib.dynamo.writes import Delete, Put, absent, at_version, never
+from chalicelib.dynamo.writes import Delete, Put, Update, absent, at_version, never
 from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.ids import sortable
 
@@ -27,6 +29,10 @@ class PlanAlreadyFinanced(DomainError):
 class TrialAlreadyTaken(DomainError):
     slug = "your-free-trial-was-already-took"
     detail = "You have had the free trial of this plan."
+
+
+class NotDue(Exception):
+    """Nothing is due about the subscription or financing any more."""
 
 
 class HoldingMoved(Exception):
@@ -92,6 +98,16 @@ def changed_holding(holding: Holding, *, version: int) -> Put:
         values=_values(holding, version + 1),
         condition=at_version(version),
         refused=lambda old: HoldingMoved(),
+    )
+
+
+def put_off(key: Key, *, now: datetime, until: datetime) -> Update:
+    """Let a row that is due wait until then. Whatever changes it puts it where it belongs. Raises NotDue."""
+    return Update(
+        key=key,
+        actions=(Path("due_at").set(int(until.timestamp())),),
+        condition=Path("due_at") <= int(now.timestamp()),
+        refused=lambda old: NotDue(),
     )
 
 

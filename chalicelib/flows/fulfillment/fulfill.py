@@ -27,6 +27,7 @@ from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Access, Delivery, RenewalDelivery
+from chalicelib.flows.fulfillment.latest import wrote
 from chalicelib.flows.fulfillment.notices import receipt, reward_earned
 from chalicelib.flows.fulfillment.plan import Fulfillment, fulfillment
 from chalicelib.flows.fulfillment.renew import Places, grant_writes, held_of, paid, paid_messages, places_now
@@ -150,6 +151,7 @@ def _renew(
         except (ledger.PageFull, ledger.OwesUnits):
             places = places_now(context, grantings)
             continue
+        wrote(context, after, version=held.version + 1)
         for message in messages:
             context.queue.nudge_outbox(message.id)
         return invoice

@@ -18,6 +18,7 @@ from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
+from chalicelib.flows.fulfillment.latest import wrote
 from chalicelib.flows.fulfillment.renew import refusal_writes
 from chalicelib.kernel.errors import TryLater
 from chalicelib.kernel.ids import derived
@@ -74,8 +75,9 @@ def _ended(
         writes.append(billing.bag_reopens(user_id, invoice.bag_id, invoice_id=invoice.id))
     delivery = Delivery.model_validate_json(stored.delivery)
     messages: list[Message] = []
+    after = None
     if delivery.renewal is not None:
-        of_holding, messages = refusal_writes(context, stored, delivery.renewal, status, reason)
+        of_holding, messages, after = refusal_writes(context, stored, delivery.renewal, status, reason)
         writes += [*of_holding, *(outbox.new(message) for message in messages)]
     if delivery.plan is not None:
         plan_id = delivery.plan.terms.plan_id
@@ -91,6 +93,8 @@ def _ended(
         facts={"invoice": invoice.id, "amount": invoice.amount, "currency": invoice.currency, "reason": reason},
     )
     commit(context.table, [*writes, timeline.new(activity), *beside])
+    if after is not None:
+        wrote(context, after.holding, version=after.version)
     for message in messages:
         context.queue.nudge_outbox(message.id)
     return invoice

@@ -13,7 +13,6 @@ from chalicelib.books.ledger.entries import grant_entry_id
 from chalicelib.books.ledger.model import Holder
 from chalicelib.books.ledger.queries import FIRST_PAGE, Place, place
 from chalicelib.books.outbox.model import Message
-from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.course import due_refills, ends_moved, refills_after
 from chalicelib.books.subscriptions.model import Financing, Holding, Status
@@ -23,6 +22,7 @@ from chalicelib.dynamo.writes import Write
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment import renewal as rules
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
+from chalicelib.flows.fulfillment.latest import latest
 from chalicelib.flows.fulfillment.notices import finish_payment, fully_paid, holding_over, payment_failed
 from chalicelib.flows.fulfillment.plan import Granting, refill_grantings
 
@@ -38,7 +38,7 @@ def key_of(user_id: int, renewal: RenewalDelivery) -> Key:
 
 def held_of(context: Context, invoice: Invoice, renewal: RenewalDelivery) -> Held | None:
     """The holding that a renewal is of, as it is now."""
-    return subscription_queries.held(context.table, key_of(invoice.buyer.user_id, renewal))
+    return latest(context, key_of(invoice.buyer.user_id, renewal))
 
 
 def paid(context: Context, invoice: Invoice, renewal: RenewalDelivery, held: Held) -> tuple[Holding, list[Granting]]:
@@ -95,23 +95,25 @@ def paid_messages(invoice: Invoice, before: Holding, after: Holding, now: dateti
 
 def refusal_writes(
     context: Context, stored: StoredInvoice, renewal: RenewalDelivery, status: InvoiceStatus, reason: str
-) -> tuple[list[Write], list[Message]]:
+) -> tuple[list[Write], list[Message], Held | None]:
     """What a refused payment (REJECTED), or one that was never looked at (VOIDED), does to its holding.
 
-    The writes raise HoldingMoved. A holding that waits for another payment by now is left alone.
+    With it comes the holding as the writes make it; they raise HoldingMoved. One that waits for another payment by now
+    is left alone.
     """
     invoice = stored.invoice
     held = held_of(context, invoice, renewal)
     if held is None or held.holding.open_invoice_id != invoice.id:
-        return [], []
+        return [], [], None
     if status is InvoiceStatus.VOIDED:
-        return [subscriptions.changed_holding(rules.not_asked(held.holding, context.now), version=held.version)], []
+        after = rules.not_asked(held.holding, context.now)
+        return changed_writes(held, after), [], Held(after, held.version + 1)
     secret = None
     if reason == rules.AUTHENTICATION:
         secret = new_secret(f"{RECOVERY_PREFIX}{invoice.buyer.user_id}.{invoice.id}.")
     after = _refused(context, held.holding, invoice, reason, secret)
-    writes = changed_writes(held, after)
-    return writes, refusal_messages(context, invoice, held.holding, after, secret)
+    messages = refusal_messages(context, invoice, held.holding, after, secret)
+    return changed_writes(held, after), messages, Held(after, held.version + 1)
 
 
 def changed_writes(held: Held, after: Holding) -> list[Write]:

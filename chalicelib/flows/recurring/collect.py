@@ -31,6 +31,7 @@ from chalicelib.flows.checkout.charge import charge, find_payment, resume
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery, RenewalDelivery
 from chalicelib.flows.fulfillment.fulfill import Begun, NotDeliverable, fulfill
+from chalicelib.flows.fulfillment.latest import wrote
 from chalicelib.flows.fulfillment.notices import holding_over, payment_failed
 from chalicelib.flows.fulfillment.renew import changed_writes
 from chalicelib.flows.fulfillment.renewal import (
@@ -277,6 +278,7 @@ def _begin(
     if keyed is not None:
         writes.append(idempotency.opened(keyed, subject=invoice.id, now=context.now))
     commit(context.table, writes)
+    wrote(context, trying, version=held.version + 1)
     return StoredInvoice(invoice, delivery, 1 if before is None else before.version + 1)
 
 

@@ -23,7 +23,6 @@ from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Balance, Holder
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
-from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.course import (
     Step,
@@ -38,6 +37,7 @@ from chalicelib.books.subscriptions.queries import Held
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment.latest import latest, wrote
 from chalicelib.flows.fulfillment.renew import Places, grant_writes, places_now, with_refills
 from chalicelib.flows.fulfillment.renewal import not_asked, over
 from chalicelib.flows.recurring.collect import By, chargeable, collect
@@ -45,7 +45,7 @@ from chalicelib.flows.recurring.notices import dearer, trial_ends
 from chalicelib.flows.recurring.price import next_price, period_price
 from chalicelib.flows.recurring.rewrite import rewrite
 from chalicelib.flows.recurring.wishes import paused
-from chalicelib.kernel.errors import Defect
+from chalicelib.kernel.errors import Defect, TryLater
 from chalicelib.kernel.money import Money
 from chalicelib.kernel.periods import boundary
 
@@ -59,10 +59,13 @@ MOVED = (subscriptions.HoldingMoved, billing.InvoiceMoved, ledger.Moved)
 
 
 def tend(context: Context, key: Key) -> None:
-    """Do everything that is due about the holding of this key. Raises TryLater on an outage: it stays due."""
+    """Do everything that is due about the holding of this key.
+
+    Raises TryLater on an outage, or where others change it faster than we do: it stays due.
+    """
     collisions = 0
     for _ in range(STEPS_MAX):
-        held = subscription_queries.held(context.table, key)
+        held = latest(context, key)
         step = None if held is None else due_step(held.holding, context.now)
         if held is None or step is None:
             return
@@ -70,10 +73,11 @@ def tend(context: Context, key: Key) -> None:
             STEPS[step](context, held)
         except PurchaseInFlight:
             return  # somebody is paying it right now, or died doing so: the row is looked at again in some minutes
-        except MOVED:
+        except MOVED as moved:
+            context.holdings.clear()
             collisions += 1
             if collisions > COLLISIONS_MAX:
-                raise
+                raise TryLater from moved
             backoff.wait(collisions)
     raise Defect(f"there is no end to what is due about {key.sk}")
 
@@ -145,6 +149,7 @@ def _retime(context: Context, held: Held) -> None:
             )
     after = holding.model_copy(update={"lots_until": holding.access_until})
     commit(context.table, [subscriptions.changed_holding(after, version=held.version), *writes])
+    wrote(context, after, version=held.version + 1)
 
 
 def _is_of(balance: Balance, lot_id: str, holding: Holding) -> bool:
