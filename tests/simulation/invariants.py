@@ -69,7 +69,7 @@ class Watch:
             self._wrong.append(f"{sent.method} {sent.path} of person {customer.user_id}: {reply.status} {reply.text}")
         if sent.path == "/v2/payments/pay" and reply.status == 400 and "plan-already-" in reply.text:
             self._own_plan(customer, sent)
-        once = sent.key is not None or sent.path.endswith("/pay") or "/consumptionsession/" in sent.path
+        once = sent.key is not None or sent.path == "/v2/payments/pay" or "/consumptionsession/" in sent.path
         if not once or reply.status in TRANSIENT:
             return
         final = reply.status in (200, 201) or (reply.status == 402 and sent.key is not None and DECLINED in reply.text)
