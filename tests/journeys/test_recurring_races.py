@@ -13,8 +13,10 @@ from chalicelib.books.subscriptions.model import Status
 from chalicelib.flows.fulfillment import fulfill
 from chalicelib.flows.recurring import collect
 from tests.books import check_books
-from tests.journeys.test_renewals import month
-from tests.recurring import holding, paid, run, subscribed
+from tests.journeys.test_catalog import staff
+from tests.journeys.test_renewals import AUTHENTICATE, month, refused
+from tests.journeys.test_staff_refunds import refund
+from tests.recurring import holding, live, paid, run, subscribed
 from tests.world import World
 
 
@@ -75,4 +77,20 @@ class TestAPaymentThatTwoHearOf:
         assert world.at_stripe("refund") == []
         assert len(paid(person)) == 2
         assert holding(person).status is Status.ACTIVE
+        check_books(world)
+
+
+class TestAPaymentThatItsHolderFinishes:
+    def test_after_a_refund_ended_the_plan_goes_back(self, world: World) -> None:
+        person = refused(world, AUTHENTICATE)
+        (open_one,) = [one for one in world.at_stripe("payment_intent") if one["status"] == "requires_payment_method"]
+        answer = refund(staff(world, "issue_refund"), holding(person).id, plan_action="cancel_now")
+        assert answer.status == 201, answer.text
+        run(world)
+        world.control(f"/_control/authenticate/{open_one['id']}", {"success": True})
+        world.settle()
+        back = [one["amount"] for one in world.at_stripe("refund") if one["payment_intent"] == open_one["id"]]
+        assert back == [5999]
+        assert [invoice["status"] for invoice in person.invoices()] == ["REFUNDED", "REFUNDED"]
+        live(world, 10)
         check_books(world)

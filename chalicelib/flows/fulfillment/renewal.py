@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.course import MONTH, next_attempt
 from chalicelib.books.subscriptions.cycle import held_back, lifted, period_invoice_id
-from chalicelib.books.subscriptions.model import Dunning, Financing, Holding, Status, Subscription
+from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Status, Subscription
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
 from chalicelib.kernel.periods import boundary
 
@@ -52,7 +52,8 @@ def next_invoice_id(holding: Holding) -> int:
 
 def can_be_renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery) -> bool:
     """Whether a payment that succeeded is for what is to be paid next, of a holding that is not over."""
-    gone = holding.ended_at is not None
+    refunded = holding.held_back is not None and holding.held_back.fate is Fate.ENDED
+    gone = holding.ended_at is not None or refunded
     return not gone and renewal.starts_at == expected_start(holding) and invoice_id == next_invoice_id(holding)
 
 
