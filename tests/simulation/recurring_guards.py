@@ -95,7 +95,7 @@ def marked(name: str, instead: Any) -> Removal:
 
 
 RECURRING: tuple[Guard, ...] = (
-    Guard("what is due is nudged", swapped(schedules, "due_holdings", lambda table, now: [])),
+    Guard("what is due is nudged", swapped(schedules, "due_holdings", lambda table, now, enough: [])),
     Guard("a holding is changed as it was read (version)", free(subscriptions, "changed_holding")),
     Guard("a period's invoice is named after it", swapped(renewal, "period_invoice_id", lambda ident, at: ident)),
     Guard("an attempt is written on its holding", not_written_down),
