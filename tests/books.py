@@ -116,11 +116,11 @@ class _Books:
                 for intent in paid
                 if intent["amount_received"] != invoice.amount
             ]
-            returned = sum(
-                refund["amount"]
-                for refund in refunds
-                if refund["status"] != "failed" and refund["payment_intent"] in {intent["id"] for intent in paid}
-            )
+            refunds_of_it = [one for one in refunds if one["payment_intent"] in {intent["id"] for intent in paid}]
+            returned = sum(refund["amount"] for refund in refunds_of_it if refund["status"] != "failed")
+            for_nothing = any(refund["metadata"].get("reason") == "not-deliverable" for refund in refunds_of_it)
+            if for_nothing and not invoice.undelivered:
+                wrong.append(f"invoice {invoice.id} was delivered and its money given back")
             if returned != invoice.amount_refunded:
                 wrong.append(f"invoice {invoice.id} shows {invoice.amount_refunded} refunded, Stripe {returned}")
         bags = Counter(i.bag_id for i in self.invoices.values() if self.delivered(i))

@@ -191,8 +191,8 @@ def _open_payments(found: Recurring, ident: int, invoices: Sequence[Invoice]) ->
 
 def _state(found: Recurring, holding: Holding, paid: Sequence[Invoice]) -> Iterator[str]:
     """What was refused is settled in time; what is over is over for good, and is paid no more."""
-    dunning = holding.dunning
-    if dunning is not None and dunning.since + timedelta(days=GRACE_DAYS) + CLOCKS_DIFFER < found.now:
+    dunning, ended = holding.dunning, over_since(holding)
+    if dunning is not None and ended is None and dunning.since + timedelta(days=GRACE_DAYS) + CLOCKS_DIFFER < found.now:
         yield f"{holding.id} was refused at {dunning.since} and is {holding.status}"
     if dunning is not None and holding.status is not Status.PAYMENT_ISSUE and holding.held_back is None:
         yield f"{holding.id} was refused and is {holding.status}"
@@ -202,7 +202,6 @@ def _state(found: Recurring, holding: Holding, paid: Sequence[Invoice]) -> Itera
         yield f"{holding.id} is EXPIRED and has no end"
     if holding.open_invoice_id is not None and dunning is None and holding.retry_at is None:
         yield f"{holding.id} waits for the invoice {holding.open_invoice_id}"
-    ended = holding.ended_at
     for invoice in paid:
         if ended is not None and invoice.paid_at is not None and invoice.paid_at > ended + CLOCKS_DIFFER:
             yield f"{holding.id} ended at {ended} and was paid at {invoice.paid_at}"
@@ -293,7 +292,13 @@ def _seconds(at: datetime | None) -> int | None:
     return None if at is None else int(at.timestamp())
 
 
+def over_since(holding: Holding) -> datetime | None:
+    """When it ended, by itself or by a refund."""
+    held_back = holding.held_back
+    by_refund = held_back.since if held_back is not None and held_back.fate is Fate.ENDED else None
+    return holding.ended_at or by_refund
+
+
 def is_over(holding: Holding) -> bool:
     """Whether its claim is free."""
-    held_back = holding.held_back
-    return holding.ended_at is not None or (held_back is not None and held_back.fate is Fate.ENDED)
+    return over_since(holding) is not None

@@ -14,6 +14,7 @@ from tests.simulation.actors import (
     dashboard,
     deliver,
     deploy,
+    hold,
     join,
     live,
     look,
@@ -55,6 +56,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (deploy.act, 1),
     (wait.act, 7),
     (live.act, 5),
+    (hold.act, 6),
     (spoil.act, 4),
 )
 """Each actor and its weight."""
@@ -69,6 +71,7 @@ INTERRUPTING: tuple[tuple[Actor, int], ...] = (
     (rush.act, 14),
     (work.act, 4),
     (live.hurry, 8),
+    (hold.act, 4),
     (sweep.act, 5),
     (reconcile.act, 1),
     (bank.act, 3),

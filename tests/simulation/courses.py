@@ -34,6 +34,7 @@ class Courses:
         self._invoices: dict[int, tuple[int, Item]] = {}
         self._payments: defaultdict[int, list[Item]] = defaultdict(list)
         self._asked: dict[int, int] = {}
+        self._scheduled: set[str] = set()
         self._seen = 0
         self._lots: set[str] = set()
         self._healthy_since: datetime | None = None
@@ -88,7 +89,9 @@ class Courses:
                 last, self._asked[ident] = self._asked.get(ident, 0), intent["created"]
                 if intent["created"] - last < DAY_SECONDS - CLOCKS_DIFFER_SECONDS:
                     yield f"{ident} was asked for {intent['id']} {intent['created'] - last} s after the one before"
-                if any(_refused_for_good(one) == reference["payment_method_id"] for one in before):
+                ours = [one for one in before if one["id"] in self._scheduled]
+                self._scheduled.add(intent["id"])
+                if any(_refused_for_good(one) == reference["payment_method_id"] for one in ours):
                     yield f"{ident} was asked for {intent['id']} with a card that is lost"
 
     def gaps(self) -> Iterator[str]:
@@ -125,7 +128,8 @@ class Courses:
 
     def _note(self, holding: Holding) -> None:
         """Whoever pays late has what comes while it was not paid once, and not every time that it would have come."""
-        if holding.dunning is not None or holding.held_back is not None or holding.ended_at is not None:
+        pauses = isinstance(holding, Subscription) and holding.pause is not None
+        if pauses or holding.dunning is not None or holding.held_back is not None or holding.ended_at is not None:
             self._ill.add(holding.id)
 
     def _holdings(self) -> Iterator[Holding]:

@@ -75,4 +75,14 @@ ELSEWHERE: Mapping[str, str] = {
     "a refund that staff order has one key": (
         "held by the list of refunds, which is read first; needs two at once: tests/journeys/test_refund_races.py"
     ),
+    "a payment that its holder may confirm stays open": (
+        "whether a customer can finish what the bank asked for is no rule of the books; tests/journeys/test_renewals.py"
+    ),
+    "a new card is tried at once": "the schedule tries it a day later; tests/journeys/test_renewals.py",
+    "each invoice has its say about a holding": (
+        "needs two invoices of one holding refunded or disputed; tests/journeys/test_refunds_of_renewals.py"
+    ),
+    "what is disputed is not asked for": (
+        "what is held back is not renewed either; tests/journeys/test_refunds_of_renewals.py"
+    ),
 }

@@ -17,7 +17,7 @@ from chalicelib.flows.checkout import save_card
 from chalicelib.flows.fulfillment import fulfill, reject, renew, renewal, reverse, settle
 from chalicelib.flows.metering import expire
 from chalicelib.flows.reconcile import handle_event, sweep
-from chalicelib.flows.recurring import collect, tend
+from chalicelib.flows.recurring import collect, rewrite, tend
 from local.stripe_standin.inprocess import InProcessClient
 from tests.simulation.guards import Guard, Removal, free, swapped, unwritten
 
@@ -70,7 +70,7 @@ def over_and_claimed(patches: ExitStack) -> None:
     def changed(held: Any, after: Any) -> Any:
         return [subscriptions.changed_holding(after, version=held.version)]
 
-    for module in (renew, tend, collect):
+    for module in (renew, rewrite, collect):
         patches.enter_context(patch.object(module, "changed_writes", changed))
 
 
@@ -95,12 +95,12 @@ def marked(name: str, instead: Any) -> Removal:
 
 
 RECURRING: tuple[Guard, ...] = (
-    Guard("what is due is nudged", swapped(schedules, "due_holdings", lambda table, now: [])),
+    Guard("what is due is nudged", swapped(schedules, "due_holdings", lambda table, now, enough: [])),
     Guard("a holding is changed as it was read (version)", free(subscriptions, "changed_holding")),
     Guard("a period's invoice is named after it", swapped(renewal, "period_invoice_id", lambda ident, at: ident)),
     Guard("an attempt is written on its holding", not_written_down),
     Guard("an attempt has a key of its own", first_key_again),
-    Guard("the attempt before is closed", swapped(collect, "_closes", lambda context, stored: False)),
+    Guard("the attempt before is closed", swapped(collect, "closed", lambda context, stored: None)),
     Guard("a payment that its holder may confirm stays open", swapped(settle, "_awaits_bank", always_open)),
     Guard("attempts that came late are a day apart", swapped(renewal, "next_attempt", at_once_where_late)),
     Guard("periods that came late are a day apart", swapped(renewal, "ONE_A_DAY", timedelta(0))),

@@ -135,6 +135,8 @@ def _go_on(
     places: Places = {}
     for _ in range(RENEWALS_TRIED_MAX):
         held, going = _going(context, invoice, delivery)
+        if held is not None and invoice.id in held.holding.invoice_ids:
+            raise billing.InvoiceMoved  # another was faster: it is delivered, and its money stays
         if held is None or going is None:
             raise NotDeliverable
         after, grantings = going

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.course import MONTH, next_attempt
 from chalicelib.books.subscriptions.cycle import coming_terms, held_back, lifted, period_invoice_id, with_planned
-from chalicelib.books.subscriptions.model import Dunning, Financing, Holding, Status, Subscription, Terms
+from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.periods import boundary
@@ -54,9 +54,11 @@ def next_invoice_id(holding: Holding) -> int:
 def can_be_renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery) -> bool:
     """Whether a payment that succeeded is for what is to be paid next, of a holding that is not over."""
     agreed = renewal.terms is None or renewal.terms == digest(coming_terms(holding))
+    refunded = holding.held_back is not None and holding.held_back.fate is Fate.ENDED
     credit = holding.credit if isinstance(holding, Subscription) else 0
     return (
         holding.ended_at is None
+        and not refunded
         and agreed
         and renewal.credit <= credit
         and renewal.starts_at == expected_start(holding)
