@@ -192,7 +192,13 @@ def _open_payments(found: Recurring, ident: int, invoices: Sequence[Invoice]) ->
 def _state(found: Recurring, holding: Holding, paid: Sequence[Invoice]) -> Iterator[str]:
     """What was refused is settled in time; what is over is over for good, and is paid no more."""
     dunning, ended = holding.dunning, over_since(holding)
-    if dunning is not None and ended is None and dunning.since + timedelta(days=GRACE_DAYS) + CLOCKS_DIFFER < found.now:
+    waits = holding.held_back is not None or (dunning is not None and dunning.next_attempt_at > found.now)
+    if (
+        dunning is not None
+        and ended is None
+        and not waits
+        and dunning.since + timedelta(days=GRACE_DAYS) + CLOCKS_DIFFER < found.now
+    ):
         yield f"{holding.id} was refused at {dunning.since} and is {holding.status}"
     if dunning is not None and holding.status is not Status.PAYMENT_ISSUE and holding.held_back is None:
         yield f"{holding.id} was refused and is {holding.status}"

@@ -76,7 +76,7 @@ def over_and_claimed(patches: ExitStack) -> None:
 
 def refusals_of_no_matter(patches: ExitStack) -> None:
     """A refused payment says nothing to its holding."""
-    patches.enter_context(patch.object(reject, "refusal_writes", lambda *arguments: ([], [])))
+    patches.enter_context(patch.object(reject, "refusal_writes", lambda *arguments: ([], [], None)))
 
 
 def always_open(payment: Any) -> bool:

@@ -1,12 +1,16 @@
-"""Hold: a customer cancels, takes up again, pauses, resumes or pays what they hold, on its day or before it."""
+"""Hold: a customer cancels, takes up again, pauses, resumes, changes or pays what they hold."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from tests.simulation.shops import PLANS
 from tests.simulation.stage import Customer, Sent, Stage
 
-OF_SUBSCRIPTIONS = ("cancel", "reactivate", "reactivate", "pause", "resume", "resume", "pay", "pay", "renew", "renew")
+OF_SUBSCRIPTIONS = (
+    *("cancel", "reactivate", "reactivate", "pause", "resume", "resume"),
+    *("pay", "pay", "renew", "renew", "change", "change", "change"),
+)
 OF_FINANCINGS = ("cancel", "reactivate", "reactivate", "pay", "pay", "renew", "renew", "certificate")
 CANCELLED_NOW, PAID_WHOLE, WITH_A_KEY, OVER = 0.2, 0.3, 0.5, 0.15
 PAUSE_DAYS_MAX = 30
@@ -36,6 +40,10 @@ def ask(stage: Stage, customer: Customer, row: dict[str, Any]) -> None:
         case "cancel":
             when = "now" if rng.random() < CANCELLED_NOW else "period_end"
             stage.ask(customer, Sent("PUT", path, {"when": when}))
+        case "change":
+            plans = [plan for plan, way in PLANS[customer.academy_id].items() if way != "instalments"]
+            body = {"plan": rng.choice(plans), "chosen_period": rng.choice(("MONTH", "MONTH", "YEAR"))}
+            stage.ask(customer, Sent("PUT", path, body))
         case "pause":
             stage.ask(customer, Sent("PUT", path, {"days": rng.randint(1, PAUSE_DAYS_MAX)}))
         case _:
