@@ -142,6 +142,7 @@ def _end(stage: Stage) -> None:
     for intent in stage.at_stripe("payment_intent"):
         if intent["status"] == "processing":
             stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
+    stage.act("the reconciler", lambda: schedules.catch_up({}))
     for come_on in (_rest, _live_on, _reconcile, _rest):
         come_on(stage)
         if stage.wrong:

@@ -11,7 +11,10 @@ AT_ONCE_MAX = 5
 NEVER = 0.05
 TWICE = 0.1
 WITH_A_NET = ("payment_intent.", "charge.", "refund.")
-"""Types of events that may be lost for ever: something else finds what they tell."""
+WITHOUT_ONE = "charge.dispute."
+"""Types of events that may be lost for ever: something else finds what they tell. A dispute of an old payment is found
+by the list of events alone, and Stripe lists a month of them: less than passes here between two looks.
+"""
 
 
 def act(stage: Stage) -> None:
@@ -26,7 +29,7 @@ def act(stage: Stage) -> None:
     rng.shuffle(due)
     for outgoing in due:
         kind = json.loads(outgoing.payload)["type"]
-        if rng.random() < NEVER and kind.startswith(WITH_A_NET):
+        if rng.random() < NEVER and kind.startswith(WITH_A_NET) and not kind.startswith(WITHOUT_ONE):
             stage.standin.report_delivery(outgoing.id, delivered=True, now=at)
             stage.outside.counts["webhook lost for ever"] += 1
             continue
