@@ -42,8 +42,8 @@ def ask(stage: Stage, customer: Customer, row: dict[str, Any]) -> None:
             stage.ask(customer, Sent("PUT", path, {"when": when}))
         case "change":
             plans = [plan for plan, way in PLANS[customer.academy_id].items() if way != "instalments"]
-            body = {"plan": rng.choice(plans), "chosen_period": rng.choice(("MONTH", "MONTH", "YEAR"))}
-            stage.ask(customer, Sent("PUT", path, body))
+            wish = {"plan": rng.choice(plans), "chosen_period": rng.choice(("MONTH", "MONTH", "YEAR"))}
+            stage.ask(customer, Sent("PUT", path, wish))
         case "pause":
             stage.ask(customer, Sent("PUT", path, {"days": rng.randint(1, PAUSE_DAYS_MAX)}))
         case _:
