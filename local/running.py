@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from types import TracebackType
@@ -14,14 +15,12 @@ from typing import Any
 
 from chalicelib.adapters.queue.sqs import SqsQueue
 from chalicelib.adapters.secrets import read_secrets
-from chalicelib.books.subscriptions.queries import due_holdings
-from chalicelib.books.subscriptions.store import HOLDINGS_DUE
 from chalicelib.entrypoints import _observe, _wiring
 from chalicelib.settings import Settings, from_environment
 from local.catalog import load_catalog
 from local.clock import MovableClock
 from local.demo_file import DemoFile
-from local.due import is_anything_due
+from local.due import Waiting, waiting
 from local.gateway import Event, Gateway
 from local.local_routes import LocalRoutes
 from local.mailbox import Mailbox
@@ -108,8 +107,7 @@ class Running:
             recurring=Recurring(
                 app.renew_tick,
                 holdings,
-                lambda at: due_holdings(runtime.table, at),
-                lambda at: self._is_anything_due(runtime, at),
+                lambda at: self._waiting(runtime, at),
             ),
             reconcilers=(app.catch_up_tick, app.compare_tick),
         )
@@ -123,10 +121,11 @@ class Running:
         _wait_until_healthy(gateway.url)
         self._announce(gateway.url, people, kept)
 
-    def _is_anything_due(self, runtime: Runtime, at: datetime) -> bool:
-        """Whether anything but what recurs waits for an instant: a row, or a webhook."""
+    def _waiting(self, runtime: Runtime, at: datetime) -> Waiting:
+        """What waits for an instant: rows, and webhooks."""
+        found = waiting(runtime.table, at)
         webhooks = self._standin is not None and not self._standin.standin.settled(int(at.timestamp()))
-        return webhooks or is_anything_due(runtime.table, at, but=HOLDINGS_DUE)
+        return replace(found, others=found.others or webhooks)
 
     def _start_ministack(self) -> Resources:
         options = self._options

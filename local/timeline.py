@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from chalicelib.dynamo.table import Due
 from local.clock import MovableClock
+from local.due import Waiting
 from local.pump import Pump
 
 DAY_SECONDS = 86_400
@@ -44,14 +45,11 @@ class Webhooks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """The tick that nudges what recurs, the pump of its worker, what of it is due by an instant, the oldest first, and
-    whether anything else will be due by then.
-    """
+    """The tick that nudges what recurs, the pump of its worker, and what waits for an instant."""
 
     tick: Tick
     pump: Pump
-    due: Callable[[datetime], list[Due]]
-    others: Callable[[datetime], bool]
+    waiting: Callable[[datetime], Waiting]
 
 
 class Unsettled(RuntimeError):
@@ -116,7 +114,7 @@ class Timeline:
         if self._recurring is None or seconds <= DAY_SECONDS:
             return 1
         quiet = min(until_reconciled, math.ceil(seconds / DAY_SECONDS))
-        return 1 if self._recurring.others(self._clock.now() + timedelta(days=quiet)) else quiet
+        return 1 if self._waiting(self._clock.now() + timedelta(days=quiet)).others else quiet
 
     def _pass(self, seconds: int) -> None:
         """Move on by this, with a stop where something is due before."""
@@ -128,12 +126,12 @@ class Timeline:
 
     def _seconds_to_stop(self, seconds: int) -> int:
         now = self._clock.now()
-        due = self._due(now + timedelta(seconds=seconds))
+        due = self._waiting(now + timedelta(seconds=seconds)).recurring
         after = [(one.at - now).total_seconds() for one in due if one.at > now]
         return max(math.ceil(after[0]), STOP_SECONDS_MIN) if after else seconds
 
-    def _due(self, at: datetime) -> list[Due]:
-        return [] if self._recurring is None else self._recurring.due(at)
+    def _waiting(self, at: datetime) -> Waiting:
+        return Waiting() if self._recurring is None else self._recurring.waiting(at)
 
     def _reconcile(self) -> None:
         """Until nothing more is found, and what was found has settled."""
@@ -147,9 +145,10 @@ class Timeline:
         """Until all is quiet, but for what is due and stays so: with the processor away, it waits for another step."""
         last: list[Due] = []
         for _ in range(ROUNDS_PER_STEP_MAX):
-            due = self._due(self._clock.now())
-            worked = self._ticked(self._tick)
-            if self._recurring is not None:
+            waiting = self._waiting(self._clock.now())
+            due = waiting.recurring
+            worked = waiting.others and self._ticked(self._tick)
+            if self._recurring is not None and due:
                 self._ticked(self._recurring.tick)
             sent = self._webhooks is None or self._webhooks.settle(SETTLE_SECONDS_MAX)
             handled = sum(pump.drain() for pump in self._pumps)

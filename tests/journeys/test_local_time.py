@@ -12,6 +12,7 @@ import pytest
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.table import Due
 from local.clock import EndOfTime, MovableClock
+from local.due import Waiting
 from local.ministack import Ministack
 from local.pump import Pump
 from local.resources import INBOX_QUEUE, client, make_resources
@@ -122,7 +123,7 @@ class Plans:
     def __init__(self, clock: MovableClock, **days: list[float]) -> None:
         self.done: list[tuple[str, float]] = []
         self.away = False
-        self.others = False
+        self.others = True
         self._clock = clock
         self._begun = clock.now()
         self._days = days
@@ -144,10 +145,12 @@ class Plans:
                 self.done.append((one.key.sk, round(self._clock.offset_seconds / DAY_SECONDS, 3)))
         return len(nudged)
 
-    def timeline(self) -> Timeline:
+    def timeline(self, *reconcilers: Callable[..., Any]) -> Timeline:
         self.work = Work(self._clock)
-        recurring = Recurring(self.tick, cast(Pump, self), self.due, lambda at: self.others)
-        return Timeline(self._clock, tick=self.work.tick, pumps=(), webhooks=None, recurring=recurring)
+        recurring = Recurring(self.tick, cast(Pump, self), lambda at: Waiting(self.due(at), self.others))
+        return Timeline(
+            self._clock, tick=self.work.tick, pumps=(), webhooks=None, recurring=recurring, reconcilers=reconcilers
+        )
 
     def _left(self) -> list[tuple[str, list[float]]]:
         return [(name, days) for name, days in self._days.items() if days]
@@ -180,11 +183,13 @@ class TestWhatRecurs:
     def test_leaves_days_out_in_which_nothing_at_all_is_due(self) -> None:
         clock = MovableClock()
         plans = Plans(clock, a=[2.5])
-        plans.timeline().advance(9 * DAY_SECONDS)
-        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [0, 2.5, 7, 9]
-        plans.others = True
         plans.timeline().advance(3 * DAY_SECONDS)
-        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [9, 10, 11, 12]
+        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [0, 1, 2, 2.5, 3]
+        plans.others = False
+        stops: list[float] = []
+        reconciled = plans.timeline(lambda *_: stops.append(clock.offset_seconds / DAY_SECONDS))
+        reconciled.advance(9 * DAY_SECONDS)
+        assert (plans.work.seen, stops) == ([], [10, 12])
 
     def test_that_cannot_be_done_holds_up_nothing_and_waits(self) -> None:
         clock = MovableClock()
