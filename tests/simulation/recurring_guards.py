@@ -117,7 +117,7 @@ RECURRING: tuple[Guard, ...] = (
     Guard("lots end when access does", marked("ends_moved", lambda holding, fresh: False)),
     Guard("what came again is remembered with its invoice", unwritten(ledger, "paid_by")),
     Guard("each invoice has its say about a holding", only_the_latest_says),
-    Guard("what is disputed is not asked for", swapped(course, "_is_stopped", lambda holding: False)),
+    Guard("what is disputed is not asked for", swapped(course, "is_stopped", lambda holding: False)),
     Guard("what is over gives its claim back", over_and_claimed),
     Guard("lots that may last longer stay", swapped(expire, "_may_last", lambda holding, lot: False)),
 )
