@@ -83,6 +83,23 @@ class TestARefund:
         assert paid(person) == [59.99] * 3
         check_books(world)
 
+    def test_that_fails_after_its_customer_cancelled_gives_back_no_more_than_what_is_paid(
+        self, world: World, clerk: Person
+    ) -> None:
+        person = subscribed(world, "bootcamp", chosen_period=None, how_many_installments=12)
+        assert refund(clerk, holding(person).id, plan_action="keep").status == 201
+        run(world)
+        assert has(person) == (0, 0)
+        assert person.put(f"/v1/payments/me/planfinancing/{holding(person).id}/cancel").status == 200
+        run(world)
+        (made,) = world.at_stripe("refund")
+        world.control(f"/_control/fail_refund/{made['id']}", {})
+        run(world)
+        assert has(person) == (5000, -1)
+        until(world, month(1))
+        assert has(person) == (0, 0)
+        check_books(world)
+
 
 class TestADispute:
     def test_of_the_period_that_runs_freezes_it_and_asks_for_no_further_payment(self, world: World) -> None:

@@ -16,7 +16,7 @@ from chalicelib.books.catalog.operations import change
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.entries import grant_entry_id
-from chalicelib.books.ledger.model import Entry, Holder
+from chalicelib.books.ledger.model import Balance, Entry, Holder
 from chalicelib.books.ledger.reversal import Reversal, reversal
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.subscriptions import store as subscriptions
@@ -62,13 +62,15 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
         fate = Fate.ENDED
     after = None if held is None else fated(held[0], changed.id, fate, context.now)
     writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
+    found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
+    reversals = _reversals(context, changed, found, fate=fate, after=after, is_over=is_over)
+    if after is not None and any(
+        lot.before is None and lot.after is not None for _, one in reversals for lot in one.lots
+    ):
+        after = after.model_copy(update={"lots_until": None})  # the access may have moved while they were closed
     if held is not None and after is not None and after != held[0]:
         # One that has ended can be bought again.
         writes += [subscriptions.changed_holding(after, version=held[1]), *subscriptions.claims_moved(held[0], after)]
-    found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
-    if len({entry.at for entry in found.values()}) > 1:  # units came again
-        found = {named: entry for named, entry in found.items() if _matters(context, changed, entry)}
-    reversals = _reversals(context, changed, found, fate=fate, after=after, is_over=is_over)
     of_page: dict[tuple[Holder, str, int], list[Reversal]] = {}
     for holder, one in reversals:
         of_page.setdefault((holder, one.balance.unit.name, one.balance.page), []).append(one)
@@ -120,11 +122,13 @@ def _is_pooled(delivery: Delivery) -> bool:
     return delivery.plan is not None and any(item.pooled for item in delivery.plan.terms.items)
 
 
-def _matters(context: Context, invoice: Invoice, entry: Entry) -> bool:
+def _matters(context: Context, invoice: Invoice, entry: Entry, balance: Balance) -> bool:
     """Whether there can be anything of a grant to be taken back, or given back: units that ended are nobody's."""
     if entry.id in invoice.reversed_units:
         return True
-    return any(portion.expires_at is None or portion.expires_at > context.now for portion in entry.portions)
+    now_end = {lot.id: lot.expires_at for lot in balance.lots}  # which may be later than what it was granted with
+    ends = [now_end.get(portion.lot_id, portion.expires_at) for portion in entry.portions]
+    return any(end is None or end > context.now for end in ends)
 
 
 def _reversals(
@@ -142,8 +146,12 @@ def _reversals(
     }
     rows = context.table.get_many(pages.values())
     ended_at = after.held_back.since if after is not None and after.held_back is not None else None
+    came_again = len({entry.at for entry in grants.values()}) > 1
     found: list[tuple[Holder, Reversal]] = []
     for (holder, entry_id), entry in grants.items():
+        balance = read_balance(holder, rows[pages[holder, entry_id]])
+        if came_again and not _matters(context, invoice, entry, balance):
+            continue
         target = units_target(
             invoice,
             entry,
@@ -154,7 +162,7 @@ def _reversals(
         )
         one = reversal(
             entry,
-            read_balance(holder, rows[pages[holder, entry_id]]),
+            balance,
             target,
             invoice_id=invoice.id,
             reversed_before=invoice.reversed_units.get(entry_id, 0),
