@@ -64,9 +64,8 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
     found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
     reversals = _reversals(context, changed, found, fate=fate, after=after, is_over=is_over)
-    if after is not None and any(
-        lot.before is None and lot.after is not None for _, one in reversals for lot in one.lots
-    ):
+    reopened = any(lot.before is None and lot.after is not None for _, one in reversals for lot in one.lots)
+    if after is not None and reopened:
         after = after.model_copy(update={"lots_until": None})  # the access may have moved while they were closed
     if held is not None and after is not None and after != held[0]:
         # One that has ended can be bought again.
