@@ -44,7 +44,6 @@ def in_each_state(world: World, owner: Person) -> dict[str, Mapping[str, Any]]:
     put(world.table, plan)
     whole = owner.pay(owner.check("whole").json, chosen_period="YEAR").json["id"]
     cancelled = {"status": Status.CANCELLED, "next_payment_at": None}
-    due = {"next_payment_at": world.now, "retry_at": world.now + timedelta(days=1)}  # no worker is faster
     pause = Pause(asked_at=world.now, days=3, begins_at=world.now, until=world.now + timedelta(days=3))
     secret = a_link(world, basic)
     return {
