@@ -142,6 +142,7 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
     if is_of(holding.terms, wish, holding):
         return _same(context, held)
     if wish.seats is not None:
+        _check_only_seats_planned(holding)
         rows = context.table.get_many(_keys(context, holding, holding.terms.plan_id))
         _check_open(holding, rows)
         return _proposal(context, held, None, _resized(context, holding, wish.seats), rows, beside=wish.beside)
@@ -153,6 +154,13 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
     _check_open(holding, rows)
     terms = _terms(context, holding, offer, wish, coupons)
     return _proposal(context, held, plan, terms, rows)
+
+
+def _check_only_seats_planned(holding: Subscription) -> None:
+    """Seats are of the terms that are agreed; another plan or period that is planned must not be dropped unsaid."""
+    planned, terms = holding.planned, holding.terms
+    if planned is not None and (planned.plan_id, planned.period) != (terms.plan_id, terms.period):
+        raise SubscriptionCannotBeChanged(why="another plan or period is planned; take that back first")
 
 
 def is_of(terms: Terms, wish: Wish, holding: Subscription) -> bool:
