@@ -82,6 +82,13 @@ class TestATrial:
         assert (paid(person), shown(person)["plans"][0]["slug"]) == ([0.0, 119.99], "pro")
         check_books(world)
 
+    def test_tells_the_price_again_where_it_is_another(self, world: World) -> None:
+        person = subscribed(world, "pro-trial")
+        until(world, START + timedelta(days=5))
+        changed(world, person, "pro")
+        told = [mail.text for mail, _ in world.mailer.sent if "ends soon" in mail.subject]
+        assert [("39.00" in text, "119.99" in text) for text in told] == [(True, False), (False, True)]
+
     def test_changes_its_period_and_nothing_else(self, world: World) -> None:
         person = subscribed(world, "other-trial")
         assert person.put("/v1/payments/me/service/ai-chat/consumptionsession/one").status == 201

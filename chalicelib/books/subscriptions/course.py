@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.books.subscriptions.cycle import earlier, is_metered, latest_period_invoice, period_invoice_id
+from chalicelib.books.subscriptions.cycle import (
+    coming_terms,
+    earlier,
+    is_metered,
+    latest_period_invoice,
+    period_invoice_id,
+)
 from chalicelib.books.subscriptions.model import Fate, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
 
@@ -267,8 +273,9 @@ MONTH = Span(1, Unit.MONTH)
 
 
 def trial_told(holding: Subscription) -> str:
-    """The name of the notice of a trial's end."""
-    return f"trial-{int(holding.created_at.timestamp())}"
+    """The name of the notice of a trial's end, with what it costs then: of another plan, it is told again."""
+    terms = coming_terms(holding)
+    return f"trial-{int(holding.created_at.timestamp())}-{terms.plan_id}-{terms.full_amount}"
 
 
 def dearer_told(at: datetime) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from chalicelib.books.identity.model import Person
 from chalicelib.books.outbox.model import Message
+from chalicelib.books.subscriptions.course import trial_told
 from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.flows.fulfillment.notices import mail
 from chalicelib.kernel.ids import derived
@@ -21,7 +22,14 @@ def trial_ends(person: Person, holding: Subscription, amount: Money, now: dateti
     sentence = (
         "Your trial ends soon. Your saved card is charged then, unless you cancel before; without a card it just ends."
     )
-    return mail(derived("trial", holding.id), person, f"Your trial of {plan} ends soon", sentence, facts, now)
+    return mail(
+        derived("trial", holding.id, trial_told(holding)),
+        person,
+        f"Your trial of {plan} ends soon",
+        sentence,
+        facts,
+        now,
+    )
 
 
 def dearer(person: Person, holding: Subscription, last: Money, coming: Money, due: datetime, now: datetime) -> Message:
