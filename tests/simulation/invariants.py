@@ -177,8 +177,11 @@ class Watch:
         if pk != f"USER#{before['buyer']['user_id']}" or old is None:
             self._wrong.append(f"the invoice {invoice['id']} is there twice")
         fixed = ("amount", "currency", "buyer", "bag_id", "lines", "academy_id")
-        whole_or_one = before["kind"] == InvoiceKind.INSTALMENT and before["status"] not in PAID_STATUSES
-        if any(before[name] != invoice[name] for name in fixed if not (whole_or_one and name in ("amount", "lines"))):
+        otherwise = before["kind"] == InvoiceKind.INSTALMENT or _planned(old) != _planned(new)
+        asked_anew = (
+            otherwise and before["status"] not in PAID_STATUSES
+        )  # for all of it, or under what was planned since
+        if any(before[name] != invoice[name] for name in fixed if not (asked_anew and name in ("amount", "lines"))):
             self._wrong.append(f"the invoice {invoice['id']} sells something else than before")
         delivered = before["status"] in PAID_STATUSES and not before.get("undelivered")
         if delivered and (invoice["status"] not in PAID_STATUSES or invoice.get("undelivered")):
@@ -257,6 +260,11 @@ def _began(attempt: str) -> int:
     """The second in which an attempt began, out of its id."""
     milliseconds = int(attempt.removeprefix("try_")) >> RANDOM_BITS
     return int((EPOCH + timedelta(milliseconds=milliseconds)).timestamp())
+
+
+def _planned(item: Item) -> Any:
+    """The terms that begin with what an invoice pays for; None: those go on that there are."""
+    return (json.loads(item["delivery"]["S"]).get("renewal") or {}).get("terms")
 
 
 def _outcome(reply: Reply) -> tuple[int, Any]:
