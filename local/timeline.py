@@ -1,7 +1,7 @@
 """Time passing: the minute's tick, and the clock being moved day by day with all that it makes due.
 
-The reconcilers find what nothing else brings: they run each minute too, and where the clock is moved once a week of it
-and at its end, when all else has settled. (Each day would take as long as all the rest of the day.)
+The reconcilers find what nothing else brings: they run each minute too, and where the clock is moved once in four weeks
+of it and at its end, when all else has settled. (Each day would take as long as all the rest of the day.)
 
 What is due of subscriptions and financings within a day is done at its own instants, the earliest first, and what that
 caused settles before the clock goes on: so a move of many days comes to the same as so many moves of one.
@@ -24,7 +24,8 @@ from local.due import Waiting
 from local.pump import Pump
 
 DAY_SECONDS = 86_400
-RECONCILED_DAYS = 7
+RECONCILED_DAYS = 28
+"""Within the thirty days for which the processor lists its events."""
 TICK_SECONDS = 60
 STOP_SECONDS_MIN = 3600
 """What is due within an hour is done together: a day has at most so many stops."""

@@ -79,7 +79,7 @@ class TestAdvancing:
         Timeline(clock, tick=work.tick, pumps=(), webhooks=couriers).advance(60)
         assert couriers.settled == 2 * 4
 
-    def test_reconciles_weekly_and_at_the_end_until_nothing_more_is_found(self) -> None:
+    def test_reconciles_each_four_weeks_and_at_the_end_until_nothing_more_is_found(self) -> None:
         clock = MovableClock()
         work = Work(clock)
         at: list[float] = []
@@ -90,8 +90,8 @@ class TestAdvancing:
             return {"events": next(found)}
 
         timeline = Timeline(clock, tick=work.tick, pumps=(), webhooks=None, reconcilers=(reconcile,))
-        timeline.advance(9 * DAY_SECONDS)
-        assert at == [7, 7, 9]
+        timeline.advance(30 * DAY_SECONDS)
+        assert at == [28, 28, 30]
 
     def test_gives_up_on_differences_that_never_end(self) -> None:
         clock = MovableClock()
@@ -188,8 +188,8 @@ class TestWhatRecurs:
         plans.others = False
         stops: list[float] = []
         reconciled = plans.timeline(lambda *_: stops.append(clock.offset_seconds / DAY_SECONDS))
-        reconciled.advance(9 * DAY_SECONDS)
-        assert (plans.work.seen, stops) == ([], [10, 12])
+        reconciled.advance(30 * DAY_SECONDS)
+        assert (plans.work.seen, stops) == ([], [31, 33])
 
     def test_that_cannot_be_done_holds_up_nothing_and_waits(self) -> None:
         clock = MovableClock()

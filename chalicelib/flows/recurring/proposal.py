@@ -36,6 +36,7 @@ from chalicelib.flows.recurring.proration import (
     When,
     anew,
     applies_at,
+    changes_within,
     coming,
     stretch_of,
     when,
@@ -316,7 +317,9 @@ def _proposal(
     kind: When | Kept
     if holding.status is Status.FREE_TRIAL:
         trial_claims = _trial_claims(context, holding, terms.plan_id, customer)
-        kind = When.AT_END if _had_trial(context, holding, trial_claims) else Kept.TRIAL
+        kind = Kept.TRIAL
+        if _needs_payment(holding, plan, terms) or _had_trial(context, holding, trial_claims):
+            kind = When.AT_END
         reckoned = coming(holding, terms) if kind is When.AT_END else Reckoned((), 0)
     else:
         stretch = stretch_of(holding, at)
@@ -350,10 +353,16 @@ def _reckoned(
         return coming(holding, terms)
     if kind is When.NOW:
         return within(holding, terms, stretch, invoice_id)
-    changes = () if holding.prorated is None else holding.prorated.invoice_ids
+    changes = changes_within(holding, stretch)
     keys = [billing.invoice_key(holding.user_id, ident) for ident in (_paid_by(context, holding), *changes)]
     invoices: list[Invoice] = [billing_queries.read_invoice(rows[key]).invoice for key in keys if key in rows]
     return anew(holding, terms, stretch, context.now.replace(microsecond=0), invoices)
+
+
+def _needs_payment(holding: Subscription, plan: Plan | None, terms: Terms) -> bool:
+    """Whether a trial cannot have the terms before the first payment: a plan that has no trial, or further seats."""
+    another = terms.plan_id != holding.terms.plan_id
+    return (another and (plan is None or plan.trial is None)) or terms.seats > holding.terms.seats
 
 
 def _trial_claims(context: Context, holding: Subscription, plan_id: int, customer: Customer) -> tuple[Key, ...]:
