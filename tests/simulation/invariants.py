@@ -176,6 +176,7 @@ class Watch:
             return
         if pk != f"USER#{before['buyer']['user_id']}" or old is None:
             self._wrong.append(f"the invoice {invoice['id']} is there twice")
+            return
         fixed = ("amount", "currency", "buyer", "bag_id", "lines", "academy_id")
         otherwise = before["kind"] == InvoiceKind.INSTALMENT or _planned(old) != _planned(new)
         asked_anew = (

@@ -321,14 +321,15 @@ def _from_one_source(while_it_lasts: ExitStack, rng: random.Random) -> None:
 
 def _opened(stage: Stage) -> Opening:
     shops.open_both(stage.table, stage.now)
+    held: list[int] = []
     for number in range(PEOPLE_AT_FIRST):
         person = stage.join(shops.ACADEMIES[number % len(shops.ACADEMIES)])
         if number < PAYING_AT_FIRST:
             card = {"payment_method": "pm_card_visa", "academy": person.academy_id}
             reply = stage.call("POST", "/v2/payments/card", body=card, token=person.token)
             assert reply.status == 200, reply
-            _subscribe(stage, person, shops.HELD_AT_FIRST[number])
-    _seat(stage, stage.people[0], stage.people[-1])
+            held.append(_subscribe(stage, person, shops.HELD_AT_FIRST[number]))
+    _seat(stage, stage.people[0], held[0], stage.people[-1])
     stage.settle()
     people = tuple((person.user_id, person.academy_id, person.token) for person in stage.people)
     operator = User(
@@ -341,18 +342,19 @@ def _opened(stage: Stage) -> Opening:
     return Opening(stage.memory.copy(), stage.standin.dump(), people, token, stage.now)
 
 
-def _subscribe(stage: Stage, person: Customer, held: tuple[str, dict[str, Any]]) -> None:
-    """Somebody has a plan from the beginning, so that it has months to recur in."""
+def _subscribe(stage: Stage, person: Customer, held: tuple[str, dict[str, Any]]) -> int:
+    """Somebody has a plan from the beginning, so that it has months to recur in. The id of what they hold."""
     plan, way = held
     body = {"type": "BAG", "plans": [plan], "country_code": "US"}
     bag = stage.call("PUT", "/v2/payments/checking", body=body, token=person.token).json
     reply = stage.call("POST", "/v2/payments/pay", body={"token": bag["token"], **way}, token=person.token)
     assert reply.status == 200, reply
+    return int(reply.json["id"])
 
 
-def _seat(stage: Stage, owner: Customer, member: Customer) -> None:
-    (row,) = stage.memory.beginning(f"USER#{owner.user_id}", "SUB#")
-    path = f"/v2/payments/subscription/{int(row['sk']['S'].removeprefix('SUB#'))}/billing-team/seat"
+def _seat(stage: Stage, owner: Customer, ident: int, member: Customer) -> None:
+    """Somebody sits in a team from the beginning."""
+    path = f"/v2/payments/subscription/{ident}/billing-team/seat"
     reply = stage.call("PUT", path, body={"add_seats": [{"email": member.email}]}, token=owner.token)
     assert reply.json["errors"] == [], reply
 
