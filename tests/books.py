@@ -6,7 +6,6 @@ tests/journeys/test_crash_invariants.py break the books one by one, so that each
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ from typing import Any
 from chalicelib.books.billing.model import PAID_STATUSES, Customer, Invoice, InvoiceStatus
 from chalicelib.books.billing.refunds import amount_returned, is_disputed
 from chalicelib.books.consumption.model import Session
-from chalicelib.books.enrollment.model import Invitation, InvitationStatus
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.ledger.chain import content, digest
 from chalicelib.books.ledger.model import Entry, EntryKind, Holder
@@ -26,12 +24,14 @@ from chalicelib.books.subscriptions.model import Financing, Holding, Subscriptio
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
 from chalicelib.flows.fulfillment.delivery import Delivery
-from chalicelib.kernel.ids import derived, sortable
+from chalicelib.kernel.ids import derived
 from tests.adjustments import adjustments
+from tests.invitations import invitations
 from tests.lots import lots
 from tests.moto_table import all_rows
 from tests.periods import Recurring, what_recurs
 from tests.rewards import rewards
+from tests.team_books import Teams, what_is_seated
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
@@ -53,6 +53,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.deliveries(),
         *books.receipts(),
         *books.recurring(),
+        *books.teams(),
         *lots(books.rows, books.entries),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
@@ -64,7 +65,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.waiting(frozenset(parked)),
         *books.sessions(),
         *books.customers(),
-        *books.invitations(),
+        *invitations(books.rows, books.holdings.values()),
     ]
 
 
@@ -82,6 +83,9 @@ class _Books:
         }
         self.entries = [(row.key.pk, load(Entry, row)) for row in self.of("ENTRY#")]
         self.holdings = {int(row.key.sk.split("#")[1]): row for prefix in ("SUB#", "FIN#") for row in self.of(prefix)}
+        self.held = {ident: _holding(row) for ident, row in self.holdings.items()}
+        rows = self.holdings.items()
+        self.due = frozenset(ident for ident, row in rows if "due_at" in row.values and not self._later(row))
         self.recorded: defaultdict[int, list[datetime]] = defaultdict(list)
         for told in (load(Activity, row) for row in self.of("ACT#")):
             if told.kind in ("refund-recorded", "dispute-recorded"):
@@ -182,11 +186,11 @@ class _Books:
 
     def recurring(self) -> list[str]:
         """What recurs was paid period by period, and each item's units came once a boundary."""
-        rows, pages = self.holdings.items(), self.of("BAL#")
+        pages = self.of("BAL#")
         return what_recurs(
             Recurring(
-                holdings={ident: _holding(row) for ident, row in self.holdings.items()},
-                due=frozenset(ident for ident, row in rows if "due_at" in row.values and not self._later(row)),
+                holdings=self.held,
+                due=self.due,
                 invoices=self.invoices,
                 deliveries=self.deliveries_of,
                 delivered=self.delivered,
@@ -196,6 +200,9 @@ class _Books:
                 now=self.world.now,
             )
         )
+
+    def teams(self) -> list[str]:
+        return what_is_seated(Teams(self.rows, self.entries, self.held, self.due, self.world.now))
 
     def reversals(self) -> list[str]:
         """Of each grant as much is taken back, or owed, as money went back; only what is disputed is frozen."""
@@ -320,7 +327,7 @@ class _Books:
             if "due_shard" in row.values
             and row.key.pk not in waited_for  # places are looked at while somebody waits
             and not row.key.sk.startswith("BAL#")  # what expired counts for nothing, cleared away or not
-            and not (row.key.sk.startswith(("SUB#", "FIN#")) and self._later(row))  # what recurs comes later
+            and not (row.key.sk.startswith(("SUB#", "FIN#", "SEAT#")) and self._later(row))  # what recurs comes later
         ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
@@ -341,25 +348,6 @@ class _Books:
         made = {load(Session, row).id for row in self.of("SESSION#")}
         hashed = Counter(int(str(row.values["session"])) for row in self.of("SESSION_HASH#"))
         return wrong + [f"a hash names the session {ident}" for ident in hashed if ident not in made]
-
-    def invitations(self) -> list[str]:
-        """Who accepted an invitation has an account with each of its plans once; an open one has made nothing."""
-        wrong = []
-        users = {row.key.pk for row in self.of("USER")}
-        held = Counter((row.key.pk, json.loads(row.doc)["terms"]["plan_id"]) for row in self.holdings.values())
-        for invitation in (load(Invitation, row) for row in self.of("INVITATION#")):
-            accepted = invitation.status is InvitationStatus.ACCEPTED
-            person = f"USER#{invitation.user_id}"
-            if accepted != (person in users):
-                wrong.append(f"invitation {invitation.id} is {invitation.status}; is there {person}? {person in users}")
-            for plan_id in invitation.plan_ids if accepted else ():
-                if held[person, plan_id] != 1:
-                    wrong.append(f"{person} was promised plan {plan_id} and has it {held[person, plan_id]} times")
-            if invitation.owed:
-                wrong.append(f"invitation {invitation.id} owes {len(invitation.owed)} plans")
-        open_ones = {row.key.sk for row in self.of("INVITATION#") if "ref" in row.values}
-        claimed = {f"INVITATION#{sortable(int(str(row.values['id'])))}" for row in self.of("INVITED#")}
-        return wrong + [f"{one} is open or claimed, and not both" for one in sorted(open_ones ^ claimed)]
 
     def customers(self) -> list[str]:
         """A person is one living customer of Stripe at most, and is charged with a card that is attached to it.

@@ -283,15 +283,25 @@ def _access(
 
 def _latest_refill(holding: Holding, item: TermItem, now: datetime) -> tuple[datetime | None, datetime]:
     """The latest boundary that is paid for (None: what came with the purchase), and the one after it."""
-    trial = isinstance(holding, Subscription) and holding.trial_ends_at is not None
-    paid = holding.paid_through
-    tried_only = trial and paid is not None and paid <= (getattr(holding, "trial_ends_at", None) or paid)
-    start = holding.created_at if tried_only else holding.origin
-    last = now if paid is None else min(now, paid - timedelta(microseconds=1))
-    number = latest(start, item.renewal, last)
+    start, number = calendar(holding), latest_paid(holding, item, now)
     at = boundary(start, item.renewal, max(number, 0))
     first = number <= 0 and start == holding.created_at
     return (None if first else at), boundary(start, item.renewal, max(number, 0) + 1)
+
+
+def calendar(holding: Holding) -> datetime:
+    """From where its items' boundaries count: from the origin, and while there was only a trial from its beginning."""
+    trial = isinstance(holding, Subscription) and holding.trial_ends_at is not None
+    paid = holding.paid_through
+    tried_only = trial and paid is not None and paid <= (getattr(holding, "trial_ends_at", None) or paid)
+    return holding.created_at if tried_only else holding.origin
+
+
+def latest_paid(holding: Holding, item: TermItem, now: datetime) -> int:
+    """The number of the item's latest boundary that is paid for."""
+    paid = holding.paid_through
+    last = now if paid is None else min(now, paid - timedelta(microseconds=1))
+    return latest(calendar(holding), item.renewal, last)
 
 
 def _seconds(at: datetime | None) -> int | None:

@@ -7,10 +7,12 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.books.catalog.model import Period, Strategy
 from chalicelib.dynamo.writes import commit as really_commit
 from chalicelib.flows.metering import consume as consuming
 from tests.books import check_books
-from tests.recurring import live
+from tests.recurring import holding, live, run
+from tests.shop import SEAT, a_plan, put
 from tests.staffing import refused
 from tests.teams import MENTORING, an_owner, path_of, seated, team
 from tests.world import Person, Reply, World
@@ -98,3 +100,27 @@ class TestTheCap:
         assert owner.put(path_of(owner), {}).status == 400
         refused(member.put(path_of(owner), {"per_member_cap": 9}), 403, "only-owner-allowed")
         assert team(owner)["per_member_cap"] == 2
+
+
+class TestAPlanThatGetsAPool:
+    def test_opens_it_to_whoever_sits_there_already(self, world: World) -> None:
+        alone = a_plan(
+            world.now,
+            world.academy_id,
+            id=2001,
+            slug="crew",
+            prices={Period.MONTH: 100},
+            seat_service_id=SEAT,
+            seats_included=3,
+            consumption_strategy=Strategy.PER_SEAT,
+        )
+        put(world.table, alone)
+        owner, member = an_owner(world, "crew"), world.person()
+        seated(owner, member)
+        path = f"/v1/payments/me/subscription/{holding(owner).id}/change"
+        assert owner.put(path, {"plan": "team", "chosen_period": "MONTH"}).status == 200
+        run(world)
+        assert (owner.units(MENTORING), member.units(MENTORING)) == (2, 2)
+        assert use(member, "one").status == 201
+        assert (owner.units(MENTORING), member.units(MENTORING)) == (1, 1)
+        check_books(world)

@@ -14,6 +14,8 @@ from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.dynamo.writes import backoff
 from chalicelib.dynamo.writes import commit as really_commit
 from chalicelib.flows.recurring import change as changing
+from chalicelib.flows.recurring.change import change as really_change
+from chalicelib.flows.teams import resize as resizing
 from tests.books import check_books
 from tests.enrolling import change
 from tests.recurring import holding, live, paid, run, subscribed
@@ -85,6 +87,27 @@ class TestBuyingSeats:
         assert team(owner)["seats_limit"] == 10
         assert len(world.charges(first.json["id"])) == 1
         refused(buy(owner, 4, Idempotency_Key="seats"), 422, "idempotency-key-reused")
+
+    def test_is_counted_from_what_others_bought_meanwhile(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        twice, other = self.raced(owner, "one", "one"), self.raced(owner, "two", "three")
+        assert (twice[0].status, twice[0].json["id"]) == (201, twice[1].json["id"])
+        assert [answer.status for answer in other] == [201, 201]
+        assert (team(owner)["seats_limit"], len(paid(owner))) == (10, 4)
+        world.settle()
+        check_books(world)
+
+    def raced(self, owner: Person, key: str, another: str) -> list[Reply]:
+        """Seats are bought under a key, and under another after it was read how many there are."""
+        waiting, first = [another], list[Reply]()
+
+        def late(*args: Any) -> Any:
+            if waiting:
+                first.append(buy(owner, 1, Idempotency_Key=waiting.pop()))
+            return really_change(*args)
+
+        with patch.object(resizing, "change", late), patch.object(backoff, "sleep", lambda seconds: None):
+            return [buy(owner, 1, Idempotency_Key=key), *first]
 
     def test_changes_nothing_where_the_card_is_declined(self, owner: Person, world: World) -> None:
         owner.save_card("4000000000000341")
@@ -179,6 +202,16 @@ class TestANewTotal:
         assert codes(raced[0]) == []
         refused(answer, 409, "seats-in-use")
         assert team(owner)["planned_seats"] == 7
+
+    @pytest.mark.parametrize("period", ["MONTH", "YEAR"])
+    def test_comes_with_no_other_plan_that_has_fewer_than_are_in_use(self, world: World, period: str) -> None:
+        owner = an_owner(world)
+        seated(owner, world.person())
+        body = {"plan": "basic", "chosen_period": period}
+        path = f"/v1/payments/me/subscription/{holding(owner).id}/change"
+        refused(owner.put(path, body), 409, "seats-in-use")
+        refused(owner.get(f"{path}/preview?plan=basic&chosen_period={period}"), 409, "seats-in-use")
+        assert (team(owner)["planned_seats"], team(owner)["seats_limit"]) == (5, 5)
 
     def test_costs_what_the_last_one_costs(self, owner: Person, world: World) -> None:
         world.advance(days=10)

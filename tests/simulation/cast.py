@@ -24,6 +24,7 @@ from tests.simulation.actors import (
     rush,
     sale,
     save_card,
+    seat,
     spoil,
     staff,
     sweep,
@@ -57,6 +58,7 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (wait.act, 7),
     (live.act, 5),
     (hold.act, 6),
+    (seat.act, 7),
     (spoil.act, 4),
 )
 """Each actor and its weight."""
@@ -72,6 +74,7 @@ INTERRUPTING: tuple[tuple[Actor, int], ...] = (
     (work.act, 4),
     (live.hurry, 8),
     (hold.act, 4),
+    (seat.act, 4),
     (sweep.act, 5),
     (reconcile.act, 1),
     (bank.act, 3),

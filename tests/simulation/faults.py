@@ -68,7 +68,7 @@ class Act:
     """One process at work. `faults`: at which of its calls to `aim` something happens. `another`: at which of all its
     calls another acts.
 
-    `who` is the person whose request `sent` is, if it is one's; `touched` the partitions that it named.
+    `who` is the person whose request `sent` is, if it is one's; `touched` the rows that it named, and what it listed.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Act:
     calls: int = 0
     aimed: int = 0
     struck: list[str] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
+    touched: set[tuple[str, str]] = field(default_factory=set)
 
     def comes_to(self, kind: str) -> bool:
         """Count a call, and say whether something happens to it."""

@@ -21,7 +21,8 @@ from chalicelib.flows.checkout.check import bag_id_of
 from chalicelib.kernel.ids import EPOCH, RANDOM_BITS
 from tests.lots import SWITCHES
 from tests.simulation.courses import Courses
-from tests.simulation.shops import SELLERS
+from tests.simulation.seatings import Seatings
+from tests.simulation.tenancy import foreign
 
 if TYPE_CHECKING:
     from tests.simulation.faults import Act
@@ -37,7 +38,6 @@ ATTEMPTS_MAX = {"ATTEMPTS#card": CARDS_PER_HOUR, "ATTEMPTS#payment": DECLINES_PE
 HOUR_SECONDS, CLOCKS_DIFFER_SECONDS = 3600, 60
 TRANSIENT = frozenset({409, 503})
 DECLINED = '"slug":"card-error"'
-OWN = ("USER#", "LEDGER#USER#", "IDEMPOTENCY#", "LEDGER#TEAM#", "ACADEMY#")
 
 
 class Watch:
@@ -54,6 +54,7 @@ class Watch:
         self._paid: dict[str, str] = {}
         self._events = 0
         self.courses = Courses(stage)
+        self._seatings = Seatings(stage)
         self._coupons: dict[int, Coupon] = {}
         self._held: dict[int, tuple[str, int, bool]] = {}
         self._trials: Counter[tuple[str, int]] = Counter()
@@ -98,8 +99,9 @@ class Watch:
             self._page(page)
         self._stripe()
         self._wrong += self.courses.payments()
+        self._wrong += self._seatings.looked()
         for act in self._acts:
-            self._tenancy(act)
+            self._wrong += foreign(self._stage, act)
         self._acts = []
         found = [*self._wrong, *self._stage.defects.taken()]
         self._wrong = []
@@ -126,6 +128,8 @@ class Watch:
             self._counted(key, new, self._coupon(int(sk.rpartition("#")[2])).how_many_per_person)
         elif sk in ATTEMPTS_MAX:
             self._attempts(key, new)
+        elif pk.startswith("TEAM#"):
+            self._wrong += self._seatings.row(pk, sk, old, new)
         elif kind in ("SUB", "FIN"):
             self._holding(pk, old, new)
 
@@ -172,9 +176,13 @@ class Watch:
             return
         if pk != f"USER#{before['buyer']['user_id']}" or old is None:
             self._wrong.append(f"the invoice {invoice['id']} is there twice")
+            return
         fixed = ("amount", "currency", "buyer", "bag_id", "lines", "academy_id")
-        whole_or_one = before["kind"] == InvoiceKind.INSTALMENT and before["status"] not in PAID_STATUSES
-        if any(before[name] != invoice[name] for name in fixed if not (whole_or_one and name in ("amount", "lines"))):
+        otherwise = before["kind"] == InvoiceKind.INSTALMENT or _planned(old) != _planned(new)
+        asked_anew = (
+            otherwise and before["status"] not in PAID_STATUSES
+        )  # for all of it, or under what was planned since
+        if any(before[name] != invoice[name] for name in fixed if not (asked_anew and name in ("amount", "lines"))):
             self._wrong.append(f"the invoice {invoice['id']} sells something else than before")
         delivered = before["status"] in PAID_STATUSES and not before.get("undelivered")
         if delivered and (invoice["status"] not in PAID_STATUSES or invoice.get("undelivered")):
@@ -200,6 +208,7 @@ class Watch:
 
     def _holding(self, pk: str, old: Item | None, new: Item) -> None:
         self.courses.holding(new)
+        self._seatings.holding(new)
         holding = _doc(new)
         plan = (pk, holding["terms"]["plan_id"])
         held_back = holding.get("held_back") or {}
@@ -247,26 +256,16 @@ class Watch:
                 f"{intent['id']} took {intent['amount_received']} for the invoice {invoice_id}: {invoice}"
             )
 
-    def _tenancy(self, act: Act) -> None:
-        """A request names only partitions of its own person, and of the academy where that one is."""
-        user_id, academy_id = act.who.user_id, act.who.academy_id
-        own = {f"USER#{user_id}", f"LEDGER#USER#{user_id}", f"IDEMPOTENCY#user:{user_id}", f"ACADEMY#{academy_id}"}
-        if act.sent.path == "/v2/payments/pay":  # whoever earned by it is told, at the address that their account has
-            own |= {f"USER#{seller}" for seller in SELLERS}
-        for partition in act.touched:
-            if partition in own or not partition.startswith(OWN) or partition == "ACADEMY#0":
-                continue
-            if partition.startswith("LEDGER#TEAM#"):
-                invoice = self._invoices.get(int(partition.rpartition("#")[2]))
-                if invoice is not None and invoice["buyer"]["user_id"] == user_id:
-                    continue
-            self._wrong.append(f"{act.name} touched {partition}")
-
 
 def _began(attempt: str) -> int:
     """The second in which an attempt began, out of its id."""
     milliseconds = int(attempt.removeprefix("try_")) >> RANDOM_BITS
     return int((EPOCH + timedelta(milliseconds=milliseconds)).timestamp())
+
+
+def _planned(item: Item) -> Any:
+    """The terms that begin with what an invoice pays for; None: those go on that there are."""
+    return (json.loads(item["delivery"]["S"]).get("renewal") or {}).get("terms")
 
 
 def _outcome(reply: Reply) -> tuple[int, Any]:

@@ -42,7 +42,7 @@ class FaultyEngine(Engine):
     def _make_api_call(self, operation: str, request: Request) -> Request:
         kind = "Query of an index" if "IndexName" in request else operation
         if self._outside.acts and self._outside.acts[-1].who is not None:
-            self._outside.acts[-1].touched.update(_partitions(request))
+            self._outside.acts[-1].touched.update(_named(request))
         told = self._outside.told is not None
         real = super()._make_api_call
         return self._outside.meet(
@@ -170,11 +170,12 @@ def _keys(request: Request) -> list[Any]:
     return [request["Key"]] if "Key" in request else []
 
 
-def _partitions(request: Request) -> list[str]:
-    """The partitions of the table that a request names; an index is asked by outside ids and names none."""
+def _named(request: Request) -> list[tuple[str, str]]:
+    """The keys that a request names, or its partition and prefix; an index is asked by outside ids and names none."""
     if "KeyConditionExpression" in request:
-        return [] if "IndexName" in request else [request["ExpressionAttributeValues"][":hash"]["S"]]
-    return [key["pk"]["S"] for key in _keys(request)]
+        values = request["ExpressionAttributeValues"]
+        return [] if "IndexName" in request else [(values[":hash"]["S"], values.get(":prefix", {"S": ""})["S"])]
+    return [(key["pk"]["S"], key["sk"]["S"]) for key in _keys(request)]
 
 
 def _print_of(request: Any) -> str:

@@ -71,6 +71,8 @@ def run(seed: int, *, steps: int = STEPS, cut: Cut = WHOLE, told: Callable[[str]
     rng = random.Random()
     with a_stage(rng) as stage:
         began = stage.now
+        _draw(stage, f"{seed}/deployment")
+        stage.decide()
         stage.told = stage.outside.told = told
         stage.outside.interrupt = lambda: _interrupt(stage)
         failed_at: int | None = None

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from chalicelib.books.catalog import queries, store
-from chalicelib.books.catalog.model import Coupon, FinancingOption, Period, PlanItem, ResourceSet, SetKind
+from chalicelib.books.catalog.model import Coupon, FinancingOption, Period, PlanItem, ResourceSet, SetKind, Strategy
 from chalicelib.books.identity import operations as identity
 from chalicelib.books.identity.model import NewAcademy
 from chalicelib.dynamo.table import Table
@@ -19,6 +19,7 @@ from tests.shop import (
     CHAT,
     MENTOR_SET,
     MENTORING,
+    SEAT,
     TRIAL,
     a_coupon,
     a_plan,
@@ -35,14 +36,24 @@ SHORT, WEEKLY = 11, 9
 """How far the neighbour's ids of plans are from those of the shop."""
 
 PLANS = {
-    1: {"basic": "period", "bootcamp": "instalments", "free": "free", "pro-trial": "period", "team": "period"},
+    1: {
+        "basic": "period",
+        "bootcamp": "instalments",
+        "free": "free",
+        "pro-trial": "period",
+        "team": "period",
+        "crew": "period",
+    },
     2: {"n-basic": "period", "n-trial": "period"},
 }
 """Each academy's plans, and how they are paid."""
+SEATED = ("team", "crew")
+"""Plans for several: one with a pool and copies, and one where each seat has a copy of everything."""
+CREW = 1900
 INSTALMENTS = (12, 3, 3)
 """Of `bootcamp`."""
 HELD_AT_FIRST: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("basic", {"chosen_period": "MONTH"}),
+    ("crew", {"chosen_period": "MONTH"}),
     ("n-basic", {"chosen_period": "MONTH"}),
     ("bootcamp", {"how_many_installments": 3}),
     ("n-basic", {"chosen_period": "YEAR"}),
@@ -77,6 +88,16 @@ def open_both(table: Table, now: datetime) -> None:
     plans = (BASIC, BOOTCAMP, TRIAL)
     put(
         table,
+        a_plan(
+            now,
+            first,
+            id=CREW,
+            slug="crew",
+            prices={Period.MONTH: Decimal(79)},
+            seat_service_id=SEAT,
+            seats_included=3,
+            consumption_strategy=Strategy.PER_SEAT,
+        ),
         a_coupon(now, first, how_many_offers=1, plan_ids=plans),
         a_coupon(now, first, id=501, slug="gift", discount_value=Decimal(1), how_many_offers=1, plan_ids=plans),
         a_coupon(now, first, id=502, slug="few", discount_value=Decimal("0.1"), plan_ids=plans),

@@ -23,6 +23,7 @@ from chalicelib.books.identity import store as identity_store
 from chalicelib.books.identity.model import Position, User
 from chalicelib.books.ledger.rows import DUE as PAGES_DUE
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE
+from chalicelib.books.teams.store import SEATS_DUE
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.entrypoints import _dispatch, _observe, _wiring
@@ -87,6 +88,14 @@ class Customer:
     bags: list[dict[str, Any]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     uses: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def email(self) -> str:
+        return email_of(self.user_id)
+
+
+def email_of(user_id: int) -> str:
+    return f"person{user_id}@example.com"
 
 
 @dataclass(frozen=True)
@@ -204,8 +213,7 @@ class Stage(DirectWorld):
     def join(self, academy_id: int) -> Customer:
         """A new person, at one of the academies."""
         number = len(self.people) + 1
-        email = f"person{number}@example.com"
-        user = User(id=number, email=email, first_name="Ada", last_name=str(number), created_at=self.now)
+        user = User(id=number, email=email_of(number), first_name="Ada", last_name=str(number), created_at=self.now)
         customer = Customer(number, academy_id, self.enrolled(user))
         self.people.append(customer)
         return customer
@@ -233,6 +241,11 @@ class Stage(DirectWorld):
         self.standin.world.store.hidden[payment_method_id]["card"] = card
         self._tell(f"at the bank: {payment_method_id} is like {card}")
 
+    def decide(self) -> None:
+        """What a deployment decides for itself: out of the seed, and of nothing that ran before in this process."""
+        policy = self.rng.choice(list(SpentPolicy)).value
+        self.runtime.settings = self.runtime.settings.model_copy(update={"spent_policy": policy})
+
     def look(self) -> None:
         """Complain of what is wrong with what changed since the last look."""
         for wrong in self.watch.looked():
@@ -242,7 +255,9 @@ class Stage(DirectWorld):
         """When the next rows of each kind are due."""
         found = {"holdings": math.inf, "pages": math.inf, "others": math.inf}
         kinds = dict.fromkeys(keys.due_shards(HOLDINGS_DUE), "holdings")
-        kinds |= dict.fromkeys(keys.due_shards(PAGES_DUE), "pages")
+        kinds |= dict.fromkeys(keys.due_shards(SEATS_DUE), "holdings") | dict.fromkeys(
+            keys.due_shards(PAGES_DUE), "pages"
+        )
         for shard, places in self.memory.indexes["due"].partitions.items():
             kind = kinds.get(shard, "others")
             found[kind] = min([found[kind], *(place[0] for place in places[:1])])
@@ -306,13 +321,15 @@ def _from_one_source(while_it_lasts: ExitStack, rng: random.Random) -> None:
 
 def _opened(stage: Stage) -> Opening:
     shops.open_both(stage.table, stage.now)
+    held: list[int] = []
     for number in range(PEOPLE_AT_FIRST):
         person = stage.join(shops.ACADEMIES[number % len(shops.ACADEMIES)])
         if number < PAYING_AT_FIRST:
             card = {"payment_method": "pm_card_visa", "academy": person.academy_id}
             reply = stage.call("POST", "/v2/payments/card", body=card, token=person.token)
             assert reply.status == 200, reply
-            _subscribe(stage, person, shops.HELD_AT_FIRST[number])
+            held.append(_subscribe(stage, person, shops.HELD_AT_FIRST[number]))
+    _seat(stage, stage.people[0], held[0], stage.people[-1])
     stage.settle()
     people = tuple((person.user_id, person.academy_id, person.token) for person in stage.people)
     operator = User(
@@ -325,13 +342,21 @@ def _opened(stage: Stage) -> Opening:
     return Opening(stage.memory.copy(), stage.standin.dump(), people, token, stage.now)
 
 
-def _subscribe(stage: Stage, person: Customer, held: tuple[str, dict[str, Any]]) -> None:
-    """Somebody has a plan from the beginning, so that it has months to recur in."""
+def _subscribe(stage: Stage, person: Customer, held: tuple[str, dict[str, Any]]) -> int:
+    """Somebody has a plan from the beginning, so that it has months to recur in. The id of what they hold."""
     plan, way = held
     body = {"type": "BAG", "plans": [plan], "country_code": "US"}
     bag = stage.call("PUT", "/v2/payments/checking", body=body, token=person.token).json
     reply = stage.call("POST", "/v2/payments/pay", body={"token": bag["token"], **way}, token=person.token)
     assert reply.status == 200, reply
+    return int(reply.json["id"])
+
+
+def _seat(stage: Stage, owner: Customer, ident: int, member: Customer) -> None:
+    """Somebody sits in a team from the beginning."""
+    path = f"/v2/payments/subscription/{ident}/billing-team/seat"
+    reply = stage.call("PUT", path, body={"add_seats": [{"email": member.email}]}, token=owner.token)
+    assert reply.json["errors"] == [], reply
 
 
 def _open(stage: Stage, opening: Opening) -> None:
@@ -340,6 +365,4 @@ def _open(stage: Stage, opening: Opening) -> None:
     stage.standin.load(opening.stripe)
     stage.now, stage.operator_token = opening.now, opening.operator_token
     stage.people = [Customer(*person) for person in opening.people]
-    policy = stage.rng.choice(list(SpentPolicy)).value
-    stage.runtime.settings = stage.runtime.settings.model_copy(update={"spent_policy": policy})
     stage.mailer.sent.clear()

@@ -173,6 +173,9 @@ class TestWithin:
             since=int(ORIGIN.timestamp()), value=6000, owed=6000 * 21 * 86_400, billed=4500, invoice_ids=(9,)
         )
 
+    def test_is_for_all_of_the_first_period_by_a_clock_that_is_behind(self) -> None:
+        assert stretch_of(_basic(), at(-1)) == stretch_of(_basic(), at(0))
+
     def test_counts_periods_that_are_paid_ahead(self) -> None:
         holding = a_subscription(terms(3000), paid=2)
         found = within(holding, terms(9000, plan=2), stretch_of(holding, at(86_400 * 14)), 9)

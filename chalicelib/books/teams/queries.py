@@ -42,9 +42,13 @@ def read_seat(row: Row) -> StoredSeat:
     return StoredSeat(load(Seat, row), row.version, utc(due) if isinstance(due, int) else None)
 
 
+def read_team(row: Row) -> StoredTeam:
+    return StoredTeam(load(Team, row), row.version)
+
+
 def team(table: Table, team_id: int) -> StoredTeam | None:
     row = table.get(store.team_key(team_id))
-    return None if row is None else StoredTeam(load(Team, row), row.version)
+    return None if row is None else read_team(row)
 
 
 def seats(table: Table, team_id: int) -> list[StoredSeat]:

@@ -35,6 +35,7 @@ from chalicelib.flows.recurring.proposal import (
     SubscriptionCannotBeChanged,
     Wish,
 )
+from chalicelib.flows.recurring.resizing import SeatsInUse
 from chalicelib.kernel.errors import DomainError
 
 CHANGE = "/v1/payments/me/subscription/{subscription_id}/change"
@@ -54,6 +55,7 @@ REFUSALS: tuple[type[DomainError], ...] = (
     PlanAlreadyBought,
     PlanAlreadyFinanced,
     PurchaseInFlight,
+    SeatsInUse,
 )
 
 

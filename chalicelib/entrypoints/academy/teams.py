@@ -30,7 +30,7 @@ from chalicelib.flows.teams.allowance import set_cap
 from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
 from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team, team_to_be
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
-from chalicelib.flows.teams.resize import SeatsInUse, resize
+from chalicelib.flows.teams.resize import resize
 
 TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
 FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
@@ -56,7 +56,6 @@ def get_team(call: Call, subscription_id: int) -> Answer:
         *REFUSALS,
         *REFUSALS_OF_PAYMENT,
         ChangedMeanwhile,
-        SeatsInUse,
         SeatsIncluded,
         PlanWithoutSeats,
     ),

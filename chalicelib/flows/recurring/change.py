@@ -18,6 +18,7 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.cycle import arrived
 from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.books.subscriptions.queries import Held
+from chalicelib.books.teams.store import TeamMoved
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.books.waiting.store import PlacesMoved
@@ -63,6 +64,7 @@ MOVED = (
     billing.AttemptsMoved,
     billing.InvoiceMoved,
     PlacesMoved,
+    TeamMoved,
     NotDeliverable,
     ledger.Moved,
 )
@@ -187,6 +189,7 @@ def _tried(context: Context, proposal: Proposal, buyer: Buyer) -> Changed:
             *_room(context, proposal, buyer),
             *grant_writes(grantings, places, invoice_id=holding.id, cause=f"invoice:{holding.id}", now=at),
             _activity(context, proposal, "changed"),
+            *proposal.beside,
         ]
         try:
             commit(context.table, writes)
@@ -203,7 +206,7 @@ def _bought(context: Context, buyer: Buyer, proposal: Proposal, whence: Whence |
     held, holding = proposal.held, proposal.subscription
     billing_queries.check_standing(proposal.rows.get(billing.reputation_key(holding.user_id)))
     purchase = _purchase(buyer, proposal, whence)
-    rows, room = proposal.rows, _room(context, proposal, buyer)
+    rows, room = proposal.rows, [*_room(context, proposal, buyer), *proposal.beside]
     if purchase.amount == 0:
         invoice = _of(holding, invoice_of(context, purchase, None))
         begun = begun_free(context, invoice, purchase.delivery, rows=rows, beside=room)

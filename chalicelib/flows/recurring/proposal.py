@@ -23,6 +23,7 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.course import paying_invoice_id
 from chalicelib.books.subscriptions.model import Status, Subscription, TermCoupon, Terms
 from chalicelib.books.subscriptions.queries import Held, SubscriptionNotFound
+from chalicelib.books.teams import store as teams
 from chalicelib.dynamo.rows import Key, Row
 from chalicelib.dynamo.writes import Write
 from chalicelib.flows.checkout.check import PlanNotSupportTeams
@@ -41,7 +42,7 @@ from chalicelib.flows.recurring.proration import (
     when,
     within,
 )
-from chalicelib.flows.recurring.resizing import included_seats, resized, seat_price, seat_price_now
+from chalicelib.flows.recurring.resizing import included_seats, nobody_seated, resized, seat_price, seat_price_now
 from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.ids import derived_id, new_id
 
@@ -74,14 +75,18 @@ class PeriodNotOffered(DomainError):
 class Wish:
     """Which subscription is to have which plan (id or slug), paid by which period; None: the one that it has.
 
-    `seats`: its plan and its period stay, and it is to have so many seats; that is planned only with what is `beside`.
+    `seats`: its plan and its period stay, and it is to have so many seats; only while it has `instead_of`.
     """
 
     subscription_id: int
     plan: int | str
     period: Period | None = None
     seats: int | None = None
-    beside: tuple[Write, ...] = ()
+    instead_of: int | None = None
+
+
+class SeatsMoved(Exception):
+    """It has another number of seats than whoever asks for more knows of."""
 
 
 class Kept(StrEnum):
@@ -132,9 +137,12 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
     """What the change would be now.
 
     Raises SubscriptionCannotBeChanged, PlanNotFound, PlanNotRenewable, PeriodNotOffered, PlanNotReady,
-    PlanNotSupportTeams, MultipleCurrenciesFound, PlanAlreadyBought, PlanAlreadyFinanced, PurchaseInFlight.
+    PlanNotSupportTeams, MultipleCurrenciesFound, PlanAlreadyBought, PlanAlreadyFinanced, PurchaseInFlight,
+    SeatsInUse, SeatsMoved.
     """
     holding = subscription_of(held)
+    if wish.instead_of not in (None, holding.terms.seats):
+        raise SeatsMoved
     check_changeable(holding)
     due = holding.next_payment_at
     if due is None or due <= context.now:
@@ -145,7 +153,7 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
         _check_only_seats_planned(holding)
         rows = context.table.get_many(_keys(context, holding, holding.terms.plan_id))
         _check_open(holding, rows)
-        return _proposal(context, held, None, _resized(context, holding, wish.seats), rows, beside=wish.beside)
+        return _proposal(context, held, None, _resized(context, holding, wish.seats), rows)
     plan, coupons = _plan_and_coupons(context, holding, wish)
     offer, rows = catalog.offer_and_rows(
         context.table, plan, add_ons=_add_ons(holding, plan), beside=_keys(context, holding, plan.id)
@@ -207,6 +215,7 @@ def _keys(context: Context, holding: Subscription, plan_id: int) -> list[Key]:
         billing.customer_key(user_id, context.gateway.account),
         billing.attempts_key(user_id, AttemptKind.PAYMENT),
         billing.reputation_key(user_id),
+        teams.team_key(holding.id),
         *(billing.invoice_key(user_id, ident) for ident in {next_invoice_id(holding), _paid_by(context, holding)}),
         *(billing.invoice_key(user_id, ident) for ident in changes),
     ]
@@ -306,7 +315,6 @@ def _proposal(
     plan: Plan | None,
     terms: Terms,
     rows: Mapping[Key, Row],
-    beside: tuple[Write, ...] = (),
 ) -> Proposal:
     holding, at = subscription_of(held), context.now.replace(microsecond=0)
     account = context.gateway.account
@@ -336,7 +344,7 @@ def _proposal(
         customer=customer,
         rows=rows,
         trial_claims=trial_claims,
-        beside=beside,
+        beside=nobody_seated(holding, terms, rows.get(teams.team_key(holding.id))),
     )
 
 

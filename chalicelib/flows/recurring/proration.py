@@ -85,8 +85,8 @@ def when(holding: Subscription, new: Terms, stretch: Stretch) -> When:
 
 
 def stretch_of(holding: Subscription, at: datetime) -> Stretch:
-    """The paid period in which an instant lies."""
-    span = holding.terms.period
+    """The paid period in which an instant lies. By a clock that is behind, the first one begins at once."""
+    span, at = holding.terms.period, max(at, holding.origin)
     number = latest_boundary(holding.origin, span, at)
     begins, ends = boundary(holding.origin, span, number), boundary(holding.origin, span, number + 1)
     ahead = holding.periods_paid - number - 1

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from chalicelib.books.catalog.model import ServicePrice
 from chalicelib.books.catalog.pricing import DraftLine, MultipleCurrenciesFound, UnitPrice, country_price, priced
-from chalicelib.books.subscriptions.model import Terms
-from chalicelib.kernel.errors import DomainError
+from chalicelib.books.subscriptions.model import Subscription, Terms
+from chalicelib.books.teams.model import Team
+from chalicelib.books.teams.queries import StoredTeam, read_team
+from chalicelib.books.teams.store import unchanged_team
+from chalicelib.dynamo.rows import Row
+from chalicelib.dynamo.writes import Write
+from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.money import exact
 from chalicelib.kernel.quotes import Step
 
@@ -17,6 +22,12 @@ class PlanWithoutSeats(DomainError):
     detail = "No seats can be bought for this plan."
 
 
+class SeatsInUse(DomainError):
+    kind = Kind.CONFLICT
+    slug = "seats-in-use"
+    detail = "{used} seats are in use: remove somebody first."
+
+
 class SeatsIncluded(DomainError):
     slug = "seats-included-in-plan"
     detail = "The plan comes with {included} seats: there cannot be fewer."
@@ -25,6 +36,17 @@ class SeatsIncluded(DomainError):
 def included_seats(terms: Terms) -> int:
     """How many seats come with the plan."""
     return terms.seats - sum(line.quantity for line in terms.lines if line.id == SEATS_LINE)
+
+
+def nobody_seated(holding: Subscription, terms: Terms, team_row: Row | None) -> tuple[Write, ...]:
+    """Where these terms have fewer seats: nobody is seated meanwhile. Raises SeatsInUse where they are too few."""
+    if terms.seats >= holding.terms.seats:
+        return ()
+    alone = Team(id=holding.id, owner_id=holding.user_id, academy_id=holding.terms.academy_id)
+    stored = StoredTeam(alone, 0) if team_row is None else read_team(team_row)
+    if stored.team.seats > terms.seats:
+        raise SeatsInUse(used=stored.team.seats)
+    return (unchanged_team(stored.team, version=stored.version),)
 
 
 def seat_price(terms: Terms) -> UnitPrice | None:

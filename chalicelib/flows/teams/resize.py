@@ -11,25 +11,18 @@ from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed
 from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Status, Subscription
-from chalicelib.books.teams import store
 from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.checkout.check import SEATS_MAX
 from chalicelib.flows.checkout.pay import Replayed, replayed
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.settle import Outcome, Settled
 from chalicelib.flows.recurring.change import Changed, change
-from chalicelib.flows.recurring.proposal import FinancingCannotBeChanged, SubscriptionCannotBeChanged, Wish
+from chalicelib.flows.recurring.proposal import FinancingCannotBeChanged, SeatsMoved, SubscriptionCannotBeChanged, Wish
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats
 from chalicelib.flows.teams.find import OwnTeam, TeamRef, team_to_be
-from chalicelib.kernel.errors import Defect, DomainError, Kind, TryLater
+from chalicelib.kernel.errors import Defect, DomainError, TryLater
 
 TRIES_MAX = 8
-
-
-class SeatsInUse(DomainError):
-    kind = Kind.CONFLICT
-    slug = "seats-in-use"
-    detail = "{used} seats are in use: remove somebody first."
 
 
 class TooManySeats(DomainError):
@@ -52,24 +45,16 @@ def resize(context: Context, buyer: Buyer, ref: TeamRef, seats: int, whence: Whe
 
     Raises what `team_to_be` and `change` refuse, SeatsInUse, SeatsIncluded, PlanWithoutSeats, TooManySeats.
     """
-    for attempt in range(TRIES_MAX):
-        found = team_to_be(context.table, ref)
-        holding = _subscription(found)
-        if seats > SEATS_MAX:
-            raise TooManySeats
-        if seats < found.team.seats:
-            raise SeatsInUse(used=found.team.seats)
-        planned = coming_terms(holding)
-        other = planned.plan_id != holding.terms.plan_id or planned.period != holding.terms.period
-        if seats == holding.terms.seats and (other or planned == holding.terms):
-            return Changed(holding)
-        as_read = store.unchanged_team(found.team, version=found.stored.version)
-        wish = Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=seats, beside=(as_read,))
-        try:
-            return change(context, buyer, wish, whence)
-        except store.TeamMoved:
-            backoff.wait(attempt)
-    raise TryLater
+    found = team_to_be(context.table, ref)
+    holding = _subscription(found)
+    if seats > SEATS_MAX:
+        raise TooManySeats
+    planned = coming_terms(holding)
+    other = planned.plan_id != holding.terms.plan_id or planned.period != holding.terms.period
+    if seats == holding.terms.seats and (other or planned == holding.terms):
+        return Changed(holding)
+    wish = Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=seats)
+    return change(context, buyer, wish, whence)
 
 
 def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | None = None) -> Outcome | Replayed:
@@ -78,26 +63,37 @@ def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | 
     Raises as `resize`, ServiceNotFound, KeyReused, RequestInFlight, PurchaseInFlight; never a decline: that is an
     outcome.
     """
-    if keyed is not None:
-        replay = replayed(context, buyer, context.table.get_many([idempotency.key_of(keyed)]), keyed)
-        if replay is not None:
-            return replay
+    for attempt in range(TRIES_MAX):
+        if keyed is not None:
+            replay = replayed(context, buyer, context.table.get_many([idempotency.key_of(keyed)]), keyed)
+            if replay is not None:
+                return replay
+        wish = _wish(context, buyer, command)
+        try:
+            outcome = change(context, buyer, wish, command.whence, keyed)
+        except SeatsMoved:
+            backoff.wait(attempt)
+            continue
+        if not isinstance(outcome, Changed):
+            return outcome
+        if outcome.invoice is None:
+            raise Defect(f"seats of subscription {wish.subscription_id} were bought without an invoice")
+        return Settled(outcome.invoice)
+    raise TryLater
+
+
+def _wish(context: Context, buyer: Buyer, command: BuySeats) -> Wish:
+    """So many seats as there are now, and those that are bought."""
     found = team_to_be(context.table, TeamRef(buyer.user_id, command.subscription_id))
     if catalog.service(context.table, command.service).type is not ServiceType.SEAT:
         raise PlanWithoutSeats
     holding = _subscription(found)
-    seats = holding.terms.seats + command.how_many
-    if seats > SEATS_MAX:
+    has = holding.terms.seats
+    if has + command.how_many > SEATS_MAX:
         raise TooManySeats
     if holding.status is Status.FREE_TRIAL:
         raise SubscriptionCannotBeChanged(why="it is on trial; set the number of its seats at its team instead")
-    wish = Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=seats)
-    outcome = change(context, buyer, wish, command.whence, keyed)
-    if not isinstance(outcome, Changed):
-        return outcome
-    if outcome.invoice is None:
-        raise Defect(f"seats of subscription {holding.id} were bought without an invoice")
-    return Settled(outcome.invoice)
+    return Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=has + command.how_many, instead_of=has)
 
 
 def _subscription(found: OwnTeam) -> Subscription:

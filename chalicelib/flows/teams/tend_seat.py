@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from chalicelib.books.ledger import pool_store
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.burn import Take
@@ -116,7 +117,16 @@ def _retime(context: Context, stored: StoredSeat, holding: Holding, after: Seat)
             cause=f"seat:{after.id}",
             now=context.now.replace(microsecond=0),
         )
-    commit(context.table, [_saved(context, stored, holding, after), *writes])
+    commit(context.table, [_saved(context, stored, holding, after), *writes, *_pool(context, stored.seat, holding)])
+
+
+def _pool(context: Context, seat: Seat, holding: Holding) -> list[Write]:
+    """The pool of a plan that has one, where whoever sits there came under one that had none."""
+    if seat.user_id is None or not seat.is_live or not any(item.pooled for item in holding.terms.items):
+        return []
+    member, team = Holder.person(seat.user_id), Holder.team(seat.team_id)
+    has_one = context.table.get(pool_store.pool_key(member, team)) is not None
+    return [] if has_one else [pool_store.pool_write(member, team)]
 
 
 def _move(context: Context, stored: StoredSeat, holding: Holding, before: Holder) -> None:

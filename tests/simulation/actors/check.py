@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.books.catalog.model import Coupon
 from chalicelib.dynamo.rows import decode, load
-from tests.simulation.shops import COUPONS, PLANS
+from tests.simulation.shops import COUPONS, PLANS, SEATED
 from tests.simulation.stage import Customer, Sent, Stage
 
 BAGS_KEPT_MAX = 4
@@ -33,7 +33,7 @@ def check(stage: Stage, customer: Customer, plan: str, coupon: str | None) -> No
     body: dict[str, Any] = {"type": stage.rng.choice(("BAG", "PREVIEW")), "plans": [plan], "country_code": "US"}
     if coupon is not None:
         body["coupons"] = [coupon]
-    if plan == "team":
+    if plan in SEATED:
         body["team_seats"] = stage.rng.choice(SEATS)
     reply = stage.ask(customer, Sent("PUT", "/v2/payments/checking", body))
     if reply is not None and reply.status == 200:

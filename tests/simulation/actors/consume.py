@@ -11,7 +11,11 @@ USES_KEPT_MAX = 6
 
 
 def act(stage: Stage) -> None:
-    customer, rng = stage.somebody(), stage.rng
+    use(stage, stage.somebody())
+
+
+def use(stage: Stage, customer: Customer) -> None:
+    rng = stage.rng
     service = rng.choice(_owned(stage, customer) or list(SERVICES))
     path = f"/v1/payments/me/service/{service}/consumptionsession"
     if rng.random() < 0.6:
