@@ -282,14 +282,6 @@ class TestRemoving:
         world.settle()
         assert member.units(CHAT) == 0
 
-    def test_lets_them_come_back_with_units_of_their_own(self, owner: Person, world: World) -> None:
-        member = world.person()
-        (seat,) = seated(owner, member)
-        self.remove(owner, seat)
-        seated(owner, member)
-        assert [member.units(service) for service in (CHAT, MENTORING, COURSES)] == [5000, 2, -1]
-        check_books(world)
-
 
 class TestReplacing:
     def use(self, person: Person, name: str) -> None:
