@@ -13,6 +13,7 @@ from chalicelib.books.catalog.store import price_key
 from chalicelib.dynamo.writes import backoff
 from chalicelib.dynamo.writes import commit as really_commit
 from chalicelib.flows.recurring import change as changing
+from chalicelib.flows.teams import resize as resizing
 from tests.books import check_books
 from tests.enrolling import change
 from tests.recurring import holding, live, paid, run, subscribed
@@ -93,6 +94,24 @@ class TestBuyingSeats:
         owner.save_card()
         assert buy(owner, 3).status == 201
         assert team(owner)["seats_limit"] == 10
+
+    @pytest.mark.parametrize("sooner", [1, 2])
+    def test_after_others_at_once_is_to_be_asked_again(self, owner: Person, world: World, sooner: int) -> None:
+        world.advance(days=10)
+        raced: list[int] = []
+
+        def late(*args: Any) -> Any:
+            if not raced:
+                raced.append(0)
+                raced.extend(buy(owner, 1).status for _ in range(sooner))
+            return changing.change(*args)
+
+        with patch.object(resizing, "change", late):
+            answer = buy(owner, 1)
+        assert raced[1:] == [201] * sooner
+        refused(answer, 409, "payment-in-flight")
+        assert (team(owner)["seats_limit"], team(owner)["planned_seats"]) == (7 + sooner,) * 2
+        assert buy(owner, 1).status == 201
 
     def test_is_refused_to_others_and_for_what_it_is_not(self, owner: Person, world: World) -> None:
         member, stranger, alone = world.paying(), world.paying(), subscribed(world, "basic")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.books.billing.model import Buyer, Whence
+from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.model import ServiceType
 from chalicelib.books.idempotency import store as idempotency
@@ -12,7 +13,7 @@ from chalicelib.books.idempotency.model import Keyed
 from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Status, Subscription
 from chalicelib.books.teams import store
-from chalicelib.dynamo.writes import backoff
+from chalicelib.dynamo.writes import Check, absent, backoff, present
 from chalicelib.flows.checkout.check import SEATS_MAX
 from chalicelib.flows.checkout.pay import Replayed, replayed
 from chalicelib.flows.context import Context
@@ -21,7 +22,7 @@ from chalicelib.flows.recurring.change import Changed, change
 from chalicelib.flows.recurring.proposal import FinancingCannotBeChanged, SubscriptionCannotBeChanged, Wish
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats
 from chalicelib.flows.teams.find import OwnTeam, TeamRef, team_to_be
-from chalicelib.kernel.errors import Defect, DomainError, Kind, TryLater
+from chalicelib.kernel.errors import DomainError, Kind, TryLater
 
 TRIES_MAX = 8
 
@@ -75,6 +76,9 @@ def resize(context: Context, buyer: Buyer, ref: TeamRef, seats: int, whence: Whe
 def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | None = None) -> Outcome | Replayed:
     """Charge the saved card for the seats, for what is left of the period.
 
+    More seats are always paid for at once. Where others bought as many since the team was read, there is nothing to be
+    paid, or fewer would be planned: nothing is done then, and it is to be asked again.
+
     Raises as `resize`, ServiceNotFound, KeyReused, RequestInFlight, PurchaseInFlight; never a decline: that is an
     outcome.
     """
@@ -91,13 +95,19 @@ def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | 
         raise TooManySeats
     if holding.status is Status.FREE_TRIAL:
         raise SubscriptionCannotBeChanged(why="it is on trial; set the number of its seats at its team instead")
-    wish = Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=seats)
+    wish = Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=seats, beside=(_never_planned(found),))
     outcome = change(context, buyer, wish, command.whence, keyed)
     if not isinstance(outcome, Changed):
         return outcome
     if outcome.invoice is None:
-        raise Defect(f"seats of subscription {holding.id} were bought without an invoice")
+        raise PurchaseInFlight
     return Settled(outcome.invoice)
+
+
+def _never_planned(found: OwnTeam) -> Check:
+    """No row is both there and not: what this is beside is never written."""
+    key = store.team_key(found.team.id)
+    return Check(key=key, condition=absent & present, refused=lambda old: PurchaseInFlight())
 
 
 def _subscription(found: OwnTeam) -> Subscription:
