@@ -23,6 +23,9 @@ AWS_SERVICES = ("dynamodb", "s3", "sesv2", "sqs", "ssm", "sts")
 # stripe is imported as a whole by the tests of this file.
 UNUSED = (
     "stripe/params",
+    "aws_lambda_powertools/event_handler",  # a router for other frameworks
+    "dateutil/zoneinfo",  # the system has the zones, and botocore asks for none but UTC
+    "pydantic/v1",  # the library before ours
     "pycparser",  # cffi's compiler's; its compiled modules need cffi's backend alone
     "PIL",  # fpdf2 does without where no image is printed
     "pillow.libs",

@@ -140,7 +140,7 @@ class TestPurchasesBeyondAPage:
     def test_twenty_at_once_lose_no_unit(self, world: ParallelWorld, monkeypatch: pytest.MonkeyPatch) -> None:
         for module in ("chalicelib.books.ledger.store", "chalicelib.books.ledger.queries"):
             monkeypatch.setattr(f"{module}.LOTS_PER_PAGE_MAX", 6)
-        monkeypatch.setattr("tests.books.LOTS_PER_PAGE_MAX", 6)
+        monkeypatch.setattr("tests.lots.LOTS_PER_PAGE_MAX", 6)
         person = world.paying()
         replies = at_once(20, lambda number: until_bought(person, number + 1 if number < 10 else 1))
         assert {reply.status for reply in replies} <= {201, 202}, [reply.text for reply in replies]

@@ -36,13 +36,13 @@ class TestATrial:
     def test_goes_on_with_the_other_plan_and_costs_nothing(self, world: World) -> None:
         person = subscribed(world, "pro-trial")
         until(world, START + timedelta(days=2))
-        answer = changed(world, person, "pro")
-        assert (answer["status"], answer["plans"][0]["slug"], answer["planned"]) == ("FREE_TRIAL", "pro", None)
+        answer = changed(world, person, "other-trial")
+        assert (answer["status"], answer["plans"][0]["slug"], answer["planned"]) == ("FREE_TRIAL", "other-trial", None)
         assert answer["trial_ends_at"] == "2026-11-28T12:00:00Z"
-        assert (paid(person), person.units("ai-chat")) == ([0.0], 20_000)
+        assert (paid(person), person.units("ai-chat")) == ([0.0], 5000)
         check_books(world)
         until(world, START + timedelta(days=7))
-        assert (paid(person), shown(person)["status"]) == ([0.0, 119.99], "ACTIVE")
+        assert (paid(person), shown(person)["status"]) == ([0.0, 59.99], "ACTIVE")
         check_books(world)
 
     def test_of_another_plan_is_had_by_that(self, world: World) -> None:
@@ -57,9 +57,9 @@ class TestATrial:
     def test_of_a_plan_that_was_had_begins_when_this_one_ends(self, world: World) -> None:
         """So that nobody gets the same units again and again by changing back and forth."""
         person = subscribed(world, "pro-trial")
-        changed(world, person, "pro")
+        changed(world, person, "other-trial")
         answer = changed(world, person, "pro-trial")
-        assert (answer["plans"][0]["slug"], answer["planned"]["plan"]["slug"]) == ("pro", "pro-trial")
+        assert (answer["plans"][0]["slug"], answer["planned"]["plan"]["slug"]) == ("other-trial", "pro-trial")
         assert answer["planned"]["applies_at"] == "2026-11-28T12:00:00Z"
         until(world, START + timedelta(days=7))
         assert (paid(person), shown(person)["plans"][0]["slug"]) == ([0.0, 39.0], "pro-trial")
@@ -67,10 +67,20 @@ class TestATrial:
 
     def test_tells_the_price_of_what_is_planned(self, world: World) -> None:
         person = subscribed(world, "pro-trial")
-        changed(world, person, "pro")
+        changed(world, person, "other-trial")
         until(world, START + timedelta(days=5))
         assert mails(world, "ends soon") == [person.email]
-        assert any("119.99" in mail.text for mail, _ in world.mailer.sent if "ends soon" in mail.subject)
+        assert any("59.99" in mail.text for mail, _ in world.mailer.sent if "ends soon" in mail.subject)
+
+    def test_of_a_plan_without_a_trial_begins_when_this_one_ends(self, world: World) -> None:
+        """It has to be paid for: a trial is of what its plan gives, and of no more."""
+        person = subscribed(world, "pro-trial")
+        answer = changed(world, person, "pro")
+        assert (answer["plans"][0]["slug"], answer["planned"]["plan"]["slug"]) == ("pro-trial", "pro")
+        assert person.units("ai-chat") == 5000
+        until(world, START + timedelta(days=7))
+        assert (paid(person), shown(person)["plans"][0]["slug"]) == ([0.0, 119.99], "pro")
+        check_books(world)
 
     def test_changes_its_period_and_nothing_else(self, world: World) -> None:
         person = subscribed(world, "other-trial")

@@ -255,3 +255,16 @@ class TestMeanwhile:
         run(world)
         assert paid(person) == [59.99, 0.0, 119.99]
         check_books(world)
+
+
+class TestALongerPeriod:
+    def test_gives_back_what_was_paid_for_the_period_under_way_and_nothing_of_earlier_ones(self, world: World) -> None:
+        person = subscribed(world)
+        changed(world, person, "pro")
+        until(world, MONTH_END)
+        assert paid(person) == [59.99, 60.0, 119.99]
+        until(world, MONTH_END + timedelta(hours=1))
+        answer = preview(person, "pro", "YEAR")
+        unused = [line["amount"] for line in answer["lines"] if line["amount"] < 0]
+        assert len(unused) == 1
+        assert -119.99 <= unused[0] <= -119.5

@@ -44,6 +44,20 @@ class TestARefund:
         check_books(world)
         subscribed(world, person=person)
 
+    def test_of_the_period_ahead_leaves_the_one_that_runs(self, world: World, clerk: Person) -> None:
+        person = subscribed(world, lasting(world))
+        assert person.put(f"/v1/payments/me/subscription/{holding(person).id}/renew").status == 200
+        _, ahead = holding(person).invoice_ids
+        assert refund(clerk, ahead).status == 201
+        run(world)
+        assert shown(person, "CANCELLED")["valid_until"] == "2026-12-21T12:00:00Z"
+        assert (has(person), person.units("mentorship-service")) == ((5000, -1), 3)
+        until(world, month(1))
+        assert (has(person), person.units("mentorship-service")) == ((0, 0), 0)
+        live(world, 40)
+        assert paid(person) == [59.99]
+        check_books(world)
+
     def test_of_a_period_that_is_over_leaves_the_one_that_runs(self, world: World, clerk: Person) -> None:
         person, first, _ = renewed(world)
         assert refund(clerk, first).status == 201

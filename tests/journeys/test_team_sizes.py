@@ -8,8 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.books.catalog.model import ServicePrice
+from chalicelib.books.catalog.model import Period, ServicePrice
 from chalicelib.books.catalog.store import price_key
+from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.dynamo.writes import backoff
 from chalicelib.dynamo.writes import commit as really_commit
 from chalicelib.flows.recurring import change as changing
@@ -17,7 +18,7 @@ from chalicelib.flows.teams import resize as resizing
 from tests.books import check_books
 from tests.enrolling import change
 from tests.recurring import holding, live, paid, run, subscribed
-from tests.shop import SEAT
+from tests.shop import SEAT, a_plan, put
 from tests.staffing import refused
 from tests.teams import CHAT, an_owner, codes, fill, path_of, seated, team
 from tests.world import Person, Reply, World
@@ -125,6 +126,18 @@ class TestBuyingSeats:
         refused(buy(alone, 1), 400, "plan-does-not-support-team-seats")
         refused(buy(owner, 9_994), 400, "the-amount-of-items-is-too-high")
         assert paid(owner) == [3397.0]
+
+    def test_leaves_another_plan_that_is_planned_alone(self, owner: Person, world: World) -> None:
+        prices = {Period.MONTH: Decimal(999)}
+        team_of = {"seat_service_id": SEAT, "seats_included": 5}
+        put(world.table, a_plan(world.now, world.academy_id, id=1099, slug="small-team", prices=prices, **team_of))
+        path = f"/v1/payments/me/subscription/{holding(owner).id}/change"
+        assert owner.put(path, {"plan": "small-team"}).status == 200
+        refused(buy(owner, 1), 409, "subscription-cannot-be-changed")
+        refused(resize(owner, 8), 409, "subscription-cannot-be-changed")
+        found = holding(owner)
+        assert isinstance(found, Subscription) and found.planned is not None
+        assert (found.planned.plan_slug, paid(owner)) == ("small-team", [3397.0])
 
 
 class TestANewTotal:

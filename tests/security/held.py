@@ -49,7 +49,11 @@ def in_each_state(world: World, owner: Person) -> dict[str, Mapping[str, Any]]:
     return {
         f"PUT {SUBSCRIPTION}/reactivate": {"subscription_id": another(world, basic, 1, **cancelled)},
         f"PUT {SUBSCRIPTION}/resume": {"subscription_id": another(world, basic, 2, pause=pause)},
-        f"PUT {SUBSCRIPTION}/pay": {"subscription_id": another(world, basic, 3, next_payment_at=world.now)},
+        f"PUT {SUBSCRIPTION}/pay": {
+            "subscription_id": another(
+                world, basic, 3, next_payment_at=world.now, retry_at=world.now + timedelta(days=1)
+            )
+        },
         f"PUT {FINANCING}/reactivate": {"financing_id": another(world, bootcamp, 4, **cancelled)},
         f"PUT {FINANCING}/pay": {"body": ("all",), "all": True},
         f"GET {FINANCING}/certificate": {"financing_id": whole},

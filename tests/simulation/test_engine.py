@@ -29,7 +29,8 @@ def table() -> EngineTable:
 
 class TestWhatItDoesNotKnow:
     @pytest.mark.parametrize(
-        "expression", ["SET n = list_append(n, :v)", "DELETE n :v", "SET n[0] = :v", "SET n = if_not_exists(n, :v)"]
+        "expression",
+        ["SET n = list_append(n, :v)", "DELETE n :v", "SET n[0] = :v"],
     )
     def test_of_updates_is_said(self, table: EngineTable, expression: str) -> None:
         with pytest.raises(Unknown):

@@ -137,10 +137,20 @@ def held_back(free: Holding, fates: Mapping[str, Fate], before: HeldBack | None,
         "held_back": kept,
     }
     if fate is Fate.ENDED:
-        ends = since.replace(microsecond=0)
+        ends = _ends_at(free, fates, since.replace(microsecond=0))
         until = ends if paid is None else min(paid, ends)
         changes["paid_until" if isinstance(free, Subscription) else "plan_expires_at"] = until
     return free.model_copy(update=changes)
+
+
+def _ends_at(free: Holding, fates: Mapping[str, Fate], now: datetime) -> datetime:
+    """When access ends by refunds: now, or where only the period ahead was refunded, when that would have begun."""
+    if not isinstance(free, Subscription):
+        return now
+    ahead = boundary(free.origin, free.terms.period, free.periods_paid - 1)
+    of_ahead = str(period_invoice_id(free.id, ahead))
+    others = [ident for ident, fate in fates.items() if fate is Fate.ENDED and ident != of_ahead]
+    return now if others else max(now, ahead)
 
 
 def coming_terms(holding: Holding) -> Terms:

@@ -35,6 +35,7 @@ from chalicelib.flows.recurring.proration import (
     When,
     anew,
     applies_at,
+    changes_within,
     coming,
     stretch_of,
     when,
@@ -141,6 +142,7 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
     if is_of(holding.terms, wish, holding):
         return _same(context, held)
     if wish.seats is not None:
+        _check_only_seats_planned(holding)
         rows = context.table.get_many(_keys(context, holding, holding.terms.plan_id))
         _check_open(holding, rows)
         return _proposal(context, held, None, _resized(context, holding, wish.seats), rows, beside=wish.beside)
@@ -152,6 +154,13 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
     _check_open(holding, rows)
     terms = _terms(context, holding, offer, wish, coupons)
     return _proposal(context, held, plan, terms, rows)
+
+
+def _check_only_seats_planned(holding: Subscription) -> None:
+    """Seats are of the terms that are agreed; another plan or period that is planned must not be dropped unsaid."""
+    planned, terms = holding.planned, holding.terms
+    if planned is not None and (planned.plan_id, planned.period) != (terms.plan_id, terms.period):
+        raise SubscriptionCannotBeChanged(why="another plan or period is planned; take that back first")
 
 
 def is_of(terms: Terms, wish: Wish, holding: Subscription) -> bool:
@@ -308,7 +317,9 @@ def _proposal(
     kind: When | Kept
     if holding.status is Status.FREE_TRIAL:
         trial_claims = _trial_claims(context, holding, terms.plan_id, customer)
-        kind = When.AT_END if _had_trial(context, holding, trial_claims) else Kept.TRIAL
+        kind = Kept.TRIAL
+        if _needs_payment(holding, plan, terms) or _had_trial(context, holding, trial_claims):
+            kind = When.AT_END
         reckoned = coming(holding, terms) if kind is When.AT_END else Reckoned((), 0)
     else:
         stretch = stretch_of(holding, at)
@@ -342,10 +353,16 @@ def _reckoned(
         return coming(holding, terms)
     if kind is When.NOW:
         return within(holding, terms, stretch, invoice_id)
-    changes = () if holding.prorated is None else holding.prorated.invoice_ids
+    changes = changes_within(holding, stretch)
     keys = [billing.invoice_key(holding.user_id, ident) for ident in (_paid_by(context, holding), *changes)]
     invoices: list[Invoice] = [billing_queries.read_invoice(rows[key]).invoice for key in keys if key in rows]
     return anew(holding, terms, stretch, context.now.replace(microsecond=0), invoices)
+
+
+def _needs_payment(holding: Subscription, plan: Plan | None, terms: Terms) -> bool:
+    """Whether a trial cannot have the terms before the first payment: a plan that has no trial, or further seats."""
+    another = terms.plan_id != holding.terms.plan_id
+    return (another and (plan is None or plan.trial is None)) or terms.seats > holding.terms.seats
 
 
 def _trial_claims(context: Context, holding: Subscription, plan_id: int, customer: Customer) -> tuple[Key, ...]:

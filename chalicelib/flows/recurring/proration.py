@@ -180,6 +180,11 @@ def half_up(numerator: int, denominator: int, code: str) -> int:
     return (2 * numerator + whole) // (2 * whole) * grain(code)
 
 
+def changes_within(holding: Subscription, stretch: Stretch) -> tuple[int, ...]:
+    """The invoices of changes within the period under way."""
+    return _so_far(holding, stretch).invoice_ids
+
+
 def _so_far(holding: Subscription, stretch: Stretch) -> Prorated:
     """What changes within the period under way came to: those of an earlier one are over."""
     known = holding.prorated
