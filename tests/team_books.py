@@ -59,8 +59,9 @@ def what_is_seated(found: Teams) -> list[str]:
         wrong += _named(team, own, claims, members[team.id])
         wrong += _pool(holding, own, pools[team.id])
         if team.id not in found.due:
+            freed = tuple(f"{team.id}_{seat.id}_" for seat in own if not seat.is_live)
             for seat in own:
-                wrong += _has_its_units(holding, seat, given, lots[seat.id], found.now)
+                wrong += _has_its_units(holding, seat, (given, freed), lots[seat.id], found.now)
     for ident, of_seat in lots.items():
         wrong += _usable(seats.get(ident), found, of_seat)
     return wrong + [
@@ -136,12 +137,17 @@ def _goes_on(holding: Holding, now: datetime) -> bool:
 
 
 def _has_its_units(
-    holding: Holding, seat: Seat, given: Mapping[str, int], lots: Sequence[tuple[str, Lot]], now: datetime
+    holding: Holding,
+    seat: Seat,
+    came: tuple[Mapping[str, int], tuple[str, ...]],
+    lots: Sequence[tuple[str, Lot]],
+    now: datetime,
 ) -> Iterator[str]:
     """Whoever sits there has what came last of each item, to its end."""
     stopped = is_over(holding) or holding.held_back is not None or holding.status is Status.PAUSED
     if not seat.is_live or seat.user_id is None or stopped or not _goes_on(holding, now):
         return
+    given, freed = came
     since, until = holding.terms.since, holding.access_until
     for item in _copied(holding):
         mark, ends = since, until
@@ -152,7 +158,9 @@ def _has_its_units(
             following = boundary(start, item.renewal, number + 1)
             ends = following if until is None else min(following, until)
         suffix = f"{since}_{item.link_id}_{mark}"
-        if f"{seat.team_id}_{seat.id}_{suffix}" not in given:
+        own = f"{seat.team_id}_{seat.id}_{suffix}" in given
+        before = any(key.startswith(freed) and key.endswith(f"_{suffix}") for key in given)
+        if not own and not (before and item.link_id in seat.refills):  # a freed seat keeps what it was given
             yield f"seat {seat.id} of team {seat.team_id} was never given {suffix}"
         for pk, lot in lots:
             current = lot.remaining and lot.id == f"{seat.team_id}_{seat.id}_{seat.turn}_{suffix}"

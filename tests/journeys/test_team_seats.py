@@ -108,6 +108,26 @@ class TestSomebodyWithAnAccount:
         (shown,) = member.get("/v1/payments/me/subscription").json["subscriptions"]
         assert shown["id"] == holding(owner).id
 
+    def test_sees_nothing_of_how_its_owner_pays(self, owner: Person, world: World) -> None:
+        member = world.person()
+        seated(owner, member)
+        owner.put(f"/v1/payments/me/subscription/{holding(owner).id}/cancel", {"reason": "too dear"})
+        (own,) = owner.get("/v1/payments/me/subscription").json["subscriptions"]
+        (shown,) = member.get("/v1/payments/me/subscription").json["subscriptions"]
+        hidden = {"amount", "credit", "payment_issue", "cancel_reason"}
+        assert (own["amount"], own["credit"], own["cancel_reason"]) == (2999.0, 0.0, "too dear")
+        assert {name for name in hidden if shown[name] is not None} == set()
+        assert {name for name in own if own[name] != shown[name]} == {"amount", "credit", "cancel_reason"}
+
+    def test_sees_what_is_planned_without_its_price(self, world: World) -> None:
+        owner, member = an_owner(world, checking={"team_seats": 7}), world.person()
+        seated(owner, member)
+        assert owner.put(path_of(owner), {"seats": 6}).status == 200
+        (own,) = owner.get("/v1/payments/me/subscription").json["subscriptions"]
+        (shown,) = member.get("/v1/payments/me/subscription").json["subscriptions"]
+        assert own["planned"]["amount"] == 3198.0
+        assert shown["planned"] == {**own["planned"], "amount": None}
+
     def test_keeps_what_they_bought_themselves(self, owner: Person, world: World) -> None:
         member = subscribed(world, "basic")
         (seat,) = seated(owner, member)
@@ -281,14 +301,6 @@ class TestRemoving:
         assert (member.units(CHAT), member.units(MENTORING)) == (5000, 0)
         world.settle()
         assert member.units(CHAT) == 0
-
-    def test_lets_them_come_back_with_units_of_their_own(self, owner: Person, world: World) -> None:
-        member = world.person()
-        (seat,) = seated(owner, member)
-        self.remove(owner, seat)
-        seated(owner, member)
-        assert [member.units(service) for service in (CHAT, MENTORING, COURSES)] == [5000, 2, -1]
-        check_books(world)
 
 
 class TestReplacing:

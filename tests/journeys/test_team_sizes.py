@@ -226,3 +226,27 @@ class TestANewTotal:
         refused(member.put(path_of(owner), {"seats": 9}), 403, "only-owner-allowed")
         refused(stranger.put(path_of(owner), {"seats": 9}), 404, "subscription-not-found")
         assert world.rows_as_text() == before
+
+
+class TestATotalWithACap:
+    def cap(self, owner: Person, seats: int, cap: int | None) -> Reply:
+        return owner.put(path_of(owner), {"per_member_cap": cap, "seats": seats})
+
+    def test_is_one(self, owner: Person) -> None:
+        answer = self.cap(owner, 9, 7)
+        assert (answer.status, answer.json["seats_limit"], answer.json["per_member_cap"]) == (200, 9, 7), answer.text
+
+    def test_leaves_the_cap_where_the_seats_are_refused(self, owner: Person) -> None:
+        owner.put(path_of(owner), {"per_member_cap": 3})
+        owner.save_card("4000000000000341")
+        assert self.cap(owner, 9, 7).status == 402
+        refused(self.cap(owner, 4, None), 400, "seats-included-in-plan")
+        assert (team(owner)["seats_limit"], team(owner)["per_member_cap"]) == (7, 3)
+
+    def test_waits_with_the_cap_until_the_seats_are_paid(self, owner: Person, world: World) -> None:
+        world.misbehave(rules=[{"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 2}])
+        assert self.cap(owner, 9, 7).status == 202
+        assert (team(owner)["seats_limit"], team(owner)["per_member_cap"]) == (7, None)
+        assert self.cap(owner, 9, 7).status == 200
+        assert (team(owner)["seats_limit"], team(owner)["per_member_cap"]) == (9, 7)
+        assert paid(owner) == [3397.0, 398.0]

@@ -47,9 +47,10 @@ class Seat(Document):
     """A place in a team for somebody else than its owner.
 
     `turn` counts those who have left it, so that each of them had lots of their own. `refills` are the latest refills
-    of the items (0 for what does not come again), of the terms that began at `terms_since`; `lots_until` is the end of
-    access that its lots have. `moving_from`: the holder (kind and id) from whom units have yet to come; `closing`: it
-    is free, and its units have yet to end.
+    of the items, of the terms that began at `terms_since`: 0 for what does not come again; where somebody was given it
+    who left the place before, when they were removed. A free seat keeps them until its place is taken. `lots_until` is
+    the end of access that its lots have. `moving_from`: the holder (kind and id) from whom units have yet to come;
+    `closing`: it is free, and its units have yet to end.
     """
 
     id: int

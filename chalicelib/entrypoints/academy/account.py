@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib.books.billing import queries as billing
@@ -9,7 +10,7 @@ from chalicelib.books.billing.queries import InvoiceNotFound
 from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger.model import Holder
 from chalicelib.books.subscriptions.cycle import shown
-from chalicelib.books.subscriptions.model import Status, Terms
+from chalicelib.books.subscriptions.model import Financing, Status, Subscription, Terms
 from chalicelib.entrypoints._auth import academy_id_of
 from chalicelib.entrypoints._http import Access, Answer, Call, Query, route
 from chalicelib.entrypoints._pages import link_headers, read_page
@@ -18,6 +19,8 @@ from chalicelib.entrypoints.academy.account_schemas import (
     HoldingsOut,
     consumables_out,
     financing_out,
+    shared_financing_out,
+    shared_subscription_out,
     subscription_out,
 )
 from chalicelib.entrypoints.academy.queries import Ident, InvoicesQuery, invoice_statuses
@@ -82,7 +85,8 @@ def get_invoice(call: Call, invoice_id: int) -> Answer:
 def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
     """Subscriptions and financings: those that are not over, or those of one status.
 
-    Also those of others in whose teams the person sits: these can be seen, and changed by their owner alone.
+    Also those of others in whose teams the person sits: these can be seen but for their prices, and changed by
+    their owner alone.
     """
     academy_id = academy_id_of(call, None)
 
@@ -94,8 +98,11 @@ def list_subscriptions(call: Call, query: HoldingsQuery) -> Answer:
     seen = seen_by(call.runtime.table, call.person.user_id)
     held = [s for s in seen.subscriptions if wanted(s.status, s.terms, s.access_until)]
     financed = [f for f in seen.financings if wanted(f.status, f.terms, f.access_until)]
-    answer = HoldingsOut(
-        subscriptions=[subscription_out(found) for found in held],
-        plan_financings=[financing_out(found) for found in financed],
+    return Answer(200, _holdings_out(held, financed, call.person.user_id))
+
+
+def _holdings_out(held: Sequence[Subscription], financed: Sequence[Financing], user_id: int) -> HoldingsOut:
+    return HoldingsOut(
+        subscriptions=[(subscription_out if s.user_id == user_id else shared_subscription_out)(s) for s in held],
+        plan_financings=[(financing_out if f.user_id == user_id else shared_financing_out)(f) for f in financed],
     )
-    return Answer(200, answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from chalicelib.books.ledger.burn import available
 from chalicelib.books.ledger.model import Balance, Lot, Unit
@@ -124,44 +124,55 @@ class HoldingOut(Output):
 
 
 class PlannedOut(Output):
-    """Other terms that the next payment brings. `amount`: a period's price before coupons."""
+    """Other terms that the next payment brings. `amount`: a period's price before coupons; null for members."""
 
     plan: PlanRefOut
     pay_every: int
     pay_every_unit: str
-    amount: float
+    amount: float | None
     applies_at: Instant | None
 
 
 class SubscriptionOut(HoldingOut):
     """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons.
 
-    `planned`: a change of plan at the end of what is paid. `credit`: what the next invoices take off first.
+    `planned`: a change of plan at the end of what is paid. `credit`: what the next invoices take off first. For the
+    members of a team `amount`, `credit`, `payment_issue` and `cancel_reason` are null: these are its owner's.
     """
 
     valid_until: Instant | None
     trial_ends_at: Instant | None
     pay_every: int
     pay_every_unit: str
-    amount: float
+    amount: float | None
     seats: int
     planned: PlannedOut | None
-    credit: float
+    credit: float | None
     pause: PauseOut | None
 
 
 class FinancingOut(HoldingOut):
-    """A plan paid by instalments; `monthly_price` is each one's amount. `plan_expires_at` is when access ends."""
+    """A plan paid by instalments; `monthly_price` is each one's amount. `plan_expires_at` is when access ends.
+
+    For the members of a team `monthly_price`, `payment_issue` and `cancel_reason` are null: these are its owner's.
+    """
 
     plan_expires_at: Instant
     how_many_installments: int
     installments_paid: int
-    monthly_price: float
+    monthly_price: float | None
 
 
 class HoldingsOut(Output):
     subscriptions: list[SubscriptionOut]
     plan_financings: list[FinancingOut]
+
+
+def shared_subscription_out(found: Subscription) -> SubscriptionOut:
+    """As a member of its team sees it: without what concerns its owner's money."""
+    whole = subscription_out(found)
+    planned = None if whole.planned is None else replace(whole.planned, amount=None)
+    return replace(whole, amount=None, credit=None, payment_issue=None, cancel_reason=None, planned=planned)
 
 
 def subscription_out(found: Subscription) -> SubscriptionOut:
@@ -202,6 +213,11 @@ def financing_out(found: Financing) -> FinancingOut:
         installments_paid=found.installments_paid,
         monthly_price=major(found.monthly_amount, found.terms.currency),
     )
+
+
+def shared_financing_out(found: Financing) -> FinancingOut:
+    """As a member of its team sees it: without what concerns its owner's money."""
+    return replace(financing_out(found), monthly_price=None, payment_issue=None, cancel_reason=None)
 
 
 def _pause(pause: Pause) -> PauseOut:

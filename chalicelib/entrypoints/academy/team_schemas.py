@@ -17,9 +17,9 @@ from chalicelib.entrypoints.academy.inputs import Ident
 from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out
 from chalicelib.flows.checkout.check import SEATS_MAX
 from chalicelib.flows.recurring.resizing import included_seats
-from chalicelib.flows.teams.allowance import period_of
 from chalicelib.flows.teams.fill_seats import Filled, FillSeats, Replacement, Sitter
 from chalicelib.flows.teams.find import OwnTeam
+from chalicelib.flows.teams.seats import period_of
 
 SEATS_AT_ONCE_MAX = 20
 
@@ -55,7 +55,12 @@ class ReplaceSeatBody(Input):
 
 
 class SeatsBody(Input):
-    """At most 20 of each at once; first all that are added, then all that are replaced."""
+    """At most 20 of each at once; first all that are added, then all that are replaced.
+
+    A free place that somebody had goes on where they left it: whoever is added gets its units from their next refill
+    on, and those that do not come again with the next paid period. What somebody has left goes to whoever replaces
+    them.
+    """
 
     add_seats: list[AddSeatBody] = Field(default_factory=list, max_length=SEATS_AT_ONCE_MAX)
     replace_seats: list[ReplaceSeatBody] = Field(default_factory=list, max_length=SEATS_AT_ONCE_MAX)

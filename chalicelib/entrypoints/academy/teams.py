@@ -63,19 +63,19 @@ def get_team(call: Call, subscription_id: int) -> Answer:
 def put_team(call: Call, subscription_id: int, body: TeamBody) -> Answer:
     """Let a team have more seats, which are paid for now for the rest of the period, or fewer from its end on.
 
-    And say how much of its pool each member may use in a period.
+    And say how much of its pool each member may use in a period: only once the seats are as the same body asks; so
+    while a payment of them waits, or where it is refused, the cap stays as it was, and the same body may be sent again.
     """
     ref, context = _subscription(call, subscription_id), call.runtime.context(call.now)
+    if body.seats is not None:
+        outcome = resize(context, buyer_of(call.person), ref, body.seats, whence_of(call))
+        if isinstance(outcome, Refused):
+            raise outcome.error
+        if isinstance(outcome, Waiting):
+            return paid_answer(outcome, 200, invoice_out)
     if "per_member_cap" in body.model_fields_set:
         set_cap(context, ref, body.per_member_cap)
-    if body.seats is None:
-        return Answer(200, team_out(own_team(context.table, ref)))
-    outcome = resize(context, buyer_of(call.person), ref, body.seats, whence_of(call))
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    if isinstance(outcome, Waiting):
-        return paid_answer(outcome, 200, invoice_out)
-    return Answer(200, team_out(team_to_be(call.runtime.table, ref)))
+    return Answer(200, team_out(team_to_be(context.table, ref)))
 
 
 @route("GET", FINANCED, access=Access.PERSON, answers={200: TeamOut}, errors=OF_FINANCED)

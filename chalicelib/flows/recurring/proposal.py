@@ -38,6 +38,7 @@ from chalicelib.flows.recurring.proration import (
     applies_at,
     changes_within,
     coming,
+    needs_payment,
     stretch_of,
     when,
     within,
@@ -209,6 +210,7 @@ def _keys(context: Context, holding: Subscription, plan_id: int) -> list[Key]:
     """What a change depends on beside the plan, read in one go with it."""
     user_id = holding.user_id
     changes = () if holding.prorated is None else holding.prorated.invoice_ids
+    paid = paying_invoice_id(holding, context.now)
     return [
         subscriptions.plan_claim_key(user_id, plan_id),
         subscriptions.trial_claim_key(user_id, plan_id),
@@ -216,13 +218,9 @@ def _keys(context: Context, holding: Subscription, plan_id: int) -> list[Key]:
         billing.attempts_key(user_id, AttemptKind.PAYMENT),
         billing.reputation_key(user_id),
         teams.team_key(holding.id),
-        *(billing.invoice_key(user_id, ident) for ident in {next_invoice_id(holding), _paid_by(context, holding)}),
+        *(billing.invoice_key(user_id, ident) for ident in {next_invoice_id(holding), paid}),
         *(billing.invoice_key(user_id, ident) for ident in changes),
     ]
-
-
-def _paid_by(context: Context, holding: Subscription) -> int:
-    return paying_invoice_id(holding, context.now)
 
 
 def _check_claim(holding: Subscription, plan: Plan, rows: Mapping[Key, Row]) -> None:
@@ -326,7 +324,7 @@ def _proposal(
     if holding.status is Status.FREE_TRIAL:
         trial_claims = _trial_claims(context, holding, terms.plan_id, customer)
         kind = Kept.TRIAL
-        if _needs_payment(holding, plan, terms) or _had_trial(context, holding, trial_claims):
+        if needs_payment(holding, plan, terms) or _had_trial(context, holding, trial_claims):
             kind = When.AT_END
         reckoned = coming(holding, terms) if kind is When.AT_END else Reckoned((), 0)
     else:
@@ -362,15 +360,11 @@ def _reckoned(
     if kind is When.NOW:
         return within(holding, terms, stretch, invoice_id)
     changes = changes_within(holding, stretch)
-    keys = [billing.invoice_key(holding.user_id, ident) for ident in (_paid_by(context, holding), *changes)]
+    keys = [
+        billing.invoice_key(holding.user_id, ident) for ident in (paying_invoice_id(holding, context.now), *changes)
+    ]
     invoices: list[Invoice] = [billing_queries.read_invoice(rows[key]).invoice for key in keys if key in rows]
     return anew(holding, terms, stretch, context.now.replace(microsecond=0), invoices)
-
-
-def _needs_payment(holding: Subscription, plan: Plan | None, terms: Terms) -> bool:
-    """Whether a trial cannot have the terms before the first payment: a plan that has no trial, or further seats."""
-    another = terms.plan_id != holding.terms.plan_id
-    return (another and (plan is None or plan.trial is None)) or terms.seats > holding.terms.seats
 
 
 def _trial_claims(context: Context, holding: Subscription, plan_id: int, customer: Customer) -> tuple[Key, ...]:

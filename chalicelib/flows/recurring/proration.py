@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.billing.refunds import amount_returned
+from chalicelib.books.catalog.model import Plan
 from chalicelib.books.subscriptions.model import Prorated, Subscription, TermCoupon, Terms
 from chalicelib.flows.fulfillment.renewal import expected_start
 from chalicelib.flows.recurring.price import (
@@ -82,6 +83,12 @@ def when(holding: Subscription, new: Terms, stretch: Stretch) -> When:
         return When.NOW if dearer or more else When.AT_END
     longer = months > before and not stretch.ahead
     return When.RESTART if longer and (dearer or new.plan_id == old.plan_id) else When.AT_END
+
+
+def needs_payment(holding: Subscription, plan: Plan | None, terms: Terms) -> bool:
+    """Whether a trial cannot have the terms before the first payment: a plan that has no trial, or further seats."""
+    another = terms.plan_id != holding.terms.plan_id
+    return (another and (plan is None or plan.trial is None)) or terms.seats > holding.terms.seats
 
 
 def stretch_of(holding: Subscription, at: datetime) -> Stretch:

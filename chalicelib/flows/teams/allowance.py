@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.model import Financing, Holding, Status
 from chalicelib.books.teams import queries, store
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.teams.find import TeamRef, own_team
+from chalicelib.flows.teams.seats import period_of
 from chalicelib.kernel.errors import Defect, TryLater
-from chalicelib.kernel.periods import boundary
 
 TRIES_MAX = 8
 
@@ -54,12 +52,3 @@ def set_cap(context: Context, ref: TeamRef, cap: int | None) -> None:
         else:
             return
     raise TryLater
-
-
-def period_of(holding: Holding) -> tuple[datetime, datetime | None]:
-    """What is paid for: the latest period of a subscription, and all of a financing."""
-    if isinstance(holding, Financing):
-        return holding.created_at, holding.plan_expires_at
-    if holding.status is Status.FREE_TRIAL or holding.periods_paid < 1:
-        return holding.created_at, holding.paid_until
-    return boundary(holding.origin, holding.terms.period, holding.periods_paid - 1), holding.paid_until

@@ -24,6 +24,7 @@ from chalicelib.flows.enrollment.invite import invite_to_seat
 from chalicelib.flows.teams.find import OwnTeam, TeamRef, own_team
 from chalicelib.flows.teams.notices import seat_given
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays
+from chalicelib.flows.teams.seats import last_left, taken_over
 from chalicelib.flows.teams.sit import handed_over, leaving_writes, sitting_writes
 from chalicelib.flows.teams.tend_seat import tend_seat, tend_soon
 from chalicelib.kernel.errors import DomainError, Kind, TryLater
@@ -153,6 +154,7 @@ def _is_email(text: str) -> bool:
 
 
 def _add(context: Context, ref: TeamRef, sitter: Sitter) -> Seat:
+    """Whoever is added goes on where somebody left a seat, if anybody did: each free one is taken over once."""
     for attempt in range(TRIES_MAX):
         found = own_team(context.table, ref)
         user = _user_of(context, found, sitter, taken=DuplicateSeat)
@@ -170,9 +172,15 @@ def _add(context: Context, ref: TeamRef, sitter: Sitter) -> Seat:
             status=SeatStatus.INVITED,
             created_at=context.now,
         )
+        left = last_left(found.holding, queries.seats(context.table, found.team.id))
+        passed: list[Write] = []
+        if left is not None:
+            spent, seat = taken_over(found.holding, left.seat, seat)
+            passed = [store.changed_seat(spent, version=left.version, due_at=left.due_at)]
         seat, message, writes = _taken_by(context, found, None, seat, user)
         more = found.team.model_copy(update={"seats": found.team.seats + 1})
         writes += [
+            *passed,
             store.new_seat(seat, due_at=context.now),
             store.claim_email(seat, email_digest(seat.email)),
             store.saved_team(more, version=found.stored.version),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,11 +19,13 @@ from chalicelib.books.subscriptions.course import (
 from chalicelib.books.subscriptions.cycle import copied, is_metered
 from chalicelib.books.subscriptions.model import Financing, Holding, Status, TermItem
 from chalicelib.books.teams.model import Seat
+from chalicelib.books.teams.queries import StoredSeat
 from chalicelib.flows.fulfillment.plan import Granting, unit_of
-from chalicelib.kernel.periods import utc
+from chalicelib.kernel.periods import boundary, utc
+from chalicelib.kernel.quantity import UNLIMITED_IN_JSON
 
 GIVEN = 0
-"""The mark of an item that does not come again and was given."""
+"""The mark of an item that does not come again and was given. A later one: when whoever had it before was removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,33 @@ def retimed(holding: Holding, seat: Seat) -> Seat:
             "refills": {} if begins_anew else seat.refills,
         }
     )
+
+
+def last_left(holding: Holding, stored: Iterable[StoredSeat]) -> StoredSeat | None:
+    """The free seat that was left last of those that keep what was given to them under these terms; None: none does."""
+    free = [
+        one
+        for one in stored
+        if not one.seat.is_live and one.seat.refills and one.seat.terms_since == holding.terms.since
+    ]
+    return max(free, key=lambda one: (one.seat.log[-1].at, one.seat.id), default=None)
+
+
+def taken_over(holding: Holding, left: Seat, fresh: Seat) -> tuple[Seat, Seat]:
+    """The free seat, which has nothing to pass on any more, and a new one that goes on where that was left.
+
+    What was paid for once is given once for each boundary, however often a seat is freed and filled. Units that do not
+    come again come with the next paid period; those without limit, of which no copy is worth more than one, at once.
+    """
+    kinds = {item.link_id: item for item in copied(holding.terms) if item.how_many != UNLIMITED_IN_JSON}
+    removed_at = int(left.log[-1].at.timestamp())
+    marks = {
+        link_id: mark if is_metered(kinds[link_id]) else mark or removed_at
+        for link_id, mark in left.refills.items()
+        if link_id in kinds
+    }
+    given_before = {"refills": marks, "terms_since": left.terms_since, "lots_until": left.lots_until}
+    return left.model_copy(update={"refills": {}}), fresh.model_copy(update=given_before)
 
 
 def ends_of(holding: Holding, seat: Seat, balance: Balance, now: datetime) -> dict[str, datetime | None]:
@@ -156,12 +185,25 @@ def _marks(holding: Holding, seat: Seat) -> Mapping[str, int]:
 
 
 def _standing(holding: Holding, seat: Seat, now: datetime) -> list[TermItem]:
-    """Items that do not come again, and that the seat was not given yet."""
+    """Items that do not come again, and that the seat was not given yet, nor whoever left it in this paid period."""
     until = holding.access_until
     if until is not None and until <= now:
         return []
-    marks = _marks(holding, seat)
-    return [item for item in copied(holding.terms) if not is_metered(item) and item.link_id not in marks]
+    marks, since = _marks(holding, seat), int(period_of(holding)[0].timestamp())
+    return [
+        item
+        for item in copied(holding.terms)
+        if not is_metered(item) and (item.link_id not in marks or GIVEN < marks[item.link_id] < since)
+    ]
+
+
+def period_of(holding: Holding) -> tuple[datetime, datetime | None]:
+    """What is paid for: the latest period of a subscription, and all of a financing."""
+    if isinstance(holding, Financing):
+        return holding.created_at, holding.plan_expires_at
+    if holding.status is Status.FREE_TRIAL or holding.periods_paid < 1:
+        return holding.created_at, holding.paid_until
+    return boundary(holding.origin, holding.terms.period, holding.periods_paid - 1), holding.paid_until
 
 
 def _lot_id(seat: Seat, suffix: str) -> str:

@@ -1,0 +1,95 @@
+"""A seat that is freed and filled again is one seat: what was paid for once is given once (D31, D77)."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from chalicelib.books.catalog.model import ServiceItem
+from chalicelib.books.catalog.store import item_key
+from chalicelib.books.teams import queries
+from tests.books import check_books
+from tests.enrolling import change
+from tests.recurring import holding, live
+from tests.teams import CHAT, COURSES, MENTORING, an_owner, fill, path_of, seated
+from tests.world import Person, World
+
+
+@pytest.fixture
+def owner(world: World) -> Person:
+    return an_owner(world)
+
+
+def remove(owner: Person, seat: Any) -> None:
+    assert owner.world.call("DELETE", path_of(owner, f"/seat/{seat['id']}"), token=owner.token).status == 204
+
+
+def units(person: Person) -> list[int]:
+    return [person.units(service) for service in (CHAT, MENTORING, COURSES)]
+
+
+class TestASeatThatIsFilledAgain:
+    def test_has_its_units_once_a_period(self, owner: Person, world: World) -> None:
+        member, other = world.person(), world.person()
+        for person in (member, member, other, member):
+            (seat,) = seated(owner, person)
+            remove(owner, seat)
+        seated(owner, member)
+        assert units(member) == [0, 2, -1]
+        check_books(world)
+        live(world, 31)
+        assert units(member) == [5000, 2, -1]
+        check_books(world)
+
+    def test_is_another_than_one_that_nobody_had(self, owner: Person, world: World) -> None:
+        first, second, third = (world.person() for _ in range(3))
+        (seat,) = seated(owner, first)
+        remove(owner, seat)
+        seated(owner, second, third)
+        assert [second.units(CHAT), third.units(CHAT)] == [0, 5000]
+
+    def test_after_a_period_has_those_of_the_new_one(self, owner: Person, world: World) -> None:
+        member = world.person()
+        (seat,) = seated(owner, member)
+        remove(owner, seat)
+        live(world, 31)
+        (seat,) = seated(owner, member)
+        assert units(member) == [5000, 2, -1]
+        remove(owner, seat)
+        seated(owner, member)
+        assert units(member) == [0, 2, -1]
+
+    def test_has_what_does_not_come_again_with_the_next_period(self, world: World) -> None:
+        change(world, ServiceItem, item_key(1), is_renewable=False)
+        owner, member = an_owner(world), world.person()
+        for _ in range(2):
+            (seat,) = seated(owner, member)
+            remove(owner, seat)
+        seated(owner, member)
+        assert units(member) == [0, 2, -1]
+        for _ in range(2):
+            live(world, 31)
+            assert units(member) == [5000, 2, -1]
+        check_books(world)
+
+    def test_by_somebody_who_is_invited_is_the_same(self, owner: Person, world: World) -> None:
+        member = world.person()
+        (seat,) = seated(owner, member)
+        remove(owner, seat)
+        (seat,) = fill(owner, "new@example.org").json["data"]
+        remove(owner, seat)
+        seated(owner, member)
+        assert units(member) == [0, 2, -1]
+
+    def test_before_its_units_have_ended_ends_them_all_the_same(self, owner: Person, world: World) -> None:
+        member, other = world.person(), world.person()
+        (seat,) = seated(owner, member)
+        with patch("chalicelib.flows.teams.remove_seat.tend_soon"):
+            remove(owner, seat)
+        seated(owner, other)
+        world.settle()
+        assert (member.units(CHAT), other.units(CHAT)) == (0, 0)
+        marks = [bool(stored.seat.refills) for stored in queries.seats(world.table, holding(owner).id)]
+        assert marks == [False, True]
