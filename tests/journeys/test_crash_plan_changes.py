@@ -9,10 +9,12 @@ import pytest
 
 from chalicelib.books.subscriptions import store
 from chalicelib.flows.recurring.tend import tend
+from chalicelib.kernel.periods import Unit
 from tests.changing import HALF, MONTH_END, change, further_plans, path_of
 from tests.journeys.test_crash import Prepare, Scenario, die_everywhere, has, lose_every_answer
 from tests.journeys.test_declines import ALWAYS_ASKS, authenticate, authenticated
 from tests.recurring import holding, paid, run, subscribed, until
+from tests.shop import a_plan, put
 from tests.world import START, Person, World
 
 
@@ -34,7 +36,9 @@ def plan_a_downgrade(world: World) -> Scenario:
 
 
 def change_a_trial(world: World) -> Scenario:
-    return _changing(world, "pro-trial", "pro", calls_min=7, paid_in_all=[0.0], chat=20_000)
+    trial = {"trial_duration": 30, "trial_duration_unit": Unit.DAY}
+    put(world.table, a_plan(world.now, world.academy_id, id=1200, slug="other-trial", **trial))
+    return _changing(world, "pro-trial", "other-trial", calls_min=7, paid_in_all=[0.0], chat=5000)
 
 
 def be_refused(world: World) -> Scenario:
