@@ -30,6 +30,13 @@ def units(person: Person) -> list[int]:
     return [person.units(service) for service in (CHAT, MENTORING, COURSES)]
 
 
+def test_seats_of_one_request_differ_whatever_chance_says(owner: Person, world: World) -> None:
+    with patch.object(world.runtime, "random_bits", lambda bits: 7):
+        found = seated(owner, world.person(), world.person(), world.person())
+    assert len({seat["id"] for seat in found}) == 3
+    check_books(world)
+
+
 class TestASeatThatIsFilledAgain:
     def test_has_its_units_once_a_period(self, owner: Person, world: World) -> None:
         member, other = world.person(), world.person()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -153,15 +153,23 @@ def _is_email(text: str) -> bool:
     return True
 
 
+def _new_id(context: Context, taken: Collection[int]) -> int:
+    """An id that no seat of the team has: those of one request are made in the same millisecond."""
+    ident = new_id(context.now, context.random_bits)
+    while ident in taken:
+        ident += 1
+    return ident
+
+
 def _add(context: Context, ref: TeamRef, sitter: Sitter) -> Seat:
     """Whoever is added goes on where somebody left a seat, if anybody did: each free one is taken over once."""
     for attempt in range(TRIES_MAX):
         found = own_team(context.table, ref)
         user = _user_of(context, found, sitter, taken=DuplicateSeat)
         _check_limit(found, 1)
-        ident = new_id(context.now, context.random_bits)
+        seats = queries.seats(context.table, found.team.id)
         seat = Seat(
-            id=ident,
+            id=_new_id(context, {one.seat.id for one in seats}),
             team_id=found.team.id,
             owner_id=found.team.owner_id,
             academy_id=found.team.academy_id,
@@ -172,7 +180,7 @@ def _add(context: Context, ref: TeamRef, sitter: Sitter) -> Seat:
             status=SeatStatus.INVITED,
             created_at=context.now,
         )
-        left = last_left(found.holding, queries.seats(context.table, found.team.id))
+        left = last_left(found.holding, seats)
         passed: list[Write] = []
         if left is not None:
             spent, seat = taken_over(found.holding, left.seat, seat)
