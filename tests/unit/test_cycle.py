@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chalicelib.books.subscriptions.cycle import (
-    LIVE,
     financing_access_end,
     first_period_end,
     shown,
@@ -85,8 +84,3 @@ class TestShown:
         assert shown(status, ahead, JANUARY) is not over
         assert shown(status, None, JANUARY) is not over
         assert shown(status, passed, JANUARY) is not (over or status is Status.CANCELLED)
-
-
-class TestLive:
-    def test_is_what_stands_in_the_way_of_buying_again(self) -> None:
-        assert {Status.FREE_TRIAL, Status.ACTIVE, Status.CANCELLED, Status.PAYMENT_ISSUE, Status.ERROR} == LIVE

@@ -31,7 +31,6 @@ FATED_MESSAGES = {
     Fate.ENDED: "The payment was refunded.",
 }
 SEVERITY = (Fate.LIVE, Fate.ENDING, Fate.SUSPENDED, Fate.ENDED)
-LIVE = frozenset({Status.FREE_TRIAL, Status.ACTIVE, Status.CANCELLED, Status.PAYMENT_ISSUE, Status.ERROR})
 SEATS_CHANGES_KEPT = 20
 HIDDEN = frozenset({Status.EXPIRED, Status.DEPRECATED})
 
