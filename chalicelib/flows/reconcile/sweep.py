@@ -34,11 +34,7 @@ def sweep_invoice(context: Context, key: Key) -> Invoice | None:
     if invoice.status is not InvoiceStatus.PENDING or invoice.payment is None:
         return invoice
     payment = find_payment(context, invoice)
-    if payment is not None and payment.status in (
-        PaymentStatus.SUCCEEDED,
-        PaymentStatus.FAILED,
-        PaymentStatus.CANCELED,
-    ):
+    if payment is not None and payment.status in DECIDED:
         return settle(context, stored, payment).invoice
     old = context.now >= invoice.payment.attempted_at + PENDING_GIVE_UP_AFTER
     if payment is None:

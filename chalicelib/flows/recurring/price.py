@@ -9,13 +9,11 @@ from chalicelib.books.billing.model import AppliedCoupon
 from chalicelib.books.catalog.coupons import serves_renewal
 from chalicelib.books.catalog.model import Coupon, DiscountType, ReferralType
 from chalicelib.books.catalog.pricing import DraftLine, UnitPrice, priced
-from chalicelib.books.subscriptions.course import MONTH
 from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Financing, Holding, Subscription, TermCoupon
 from chalicelib.flows.checkout.begin import MINIMUM_CHARGES
 from chalicelib.flows.fulfillment.renewal import expected_start
 from chalicelib.kernel.money import Money
-from chalicelib.kernel.periods import boundary
 from chalicelib.kernel.quotes import Line, Priced
 
 CREDIT = "credit"
@@ -93,12 +91,6 @@ def plain_line(ident: str, description: str, amount: Money) -> Line:
         full_amount=amount.minor,
         amount=amount.minor,
     )
-
-
-def due_days(holding: Financing) -> Sequence[datetime]:
-    """When the instalments that are left are due."""
-    numbers = range(holding.installments_paid, holding.how_many_installments)
-    return [boundary(holding.origin, MONTH, number) for number in numbers]
 
 
 def _instalment(holding: Financing, number: int) -> list[Line]:
