@@ -126,7 +126,8 @@ def _matters(context: Context, invoice: Invoice, entry: Entry, balance: Balance)
     if entry.id in invoice.reversed_units:
         return True
     now_end = {lot.id: lot.expires_at for lot in balance.lots}  # which may be later than what it was granted with
-    ends = [now_end.get(portion.lot_id, portion.expires_at) for portion in entry.portions]
+    ends = [portion.expires_at for portion in entry.portions]
+    ends += [now_end.get(portion.lot_id, portion.expires_at) for portion in entry.portions]
     return any(end is None or end > context.now for end in ends)
 
 
