@@ -7,9 +7,13 @@ whole when it is read from JSON.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import msgspec
+
+_FIRST_USE = Lock()
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 
 
 class _Frozen(msgspec.StructMeta):
@@ -40,17 +44,33 @@ class Document(Frozen):
     @classmethod
     def model_validate_json(cls, text: str) -> Self:
         """The document that was written as this text. Raises msgspec.ValidationError where a field cannot be read."""
-        return msgspec.json.decode(text, type=cls)
+        decoder: msgspec.json.Decoder[Self] = _decoder(cls)
+        return decoder.decode(text)
 
     @classmethod
     def model_validate(cls, values: object) -> Self:
         """The document of plain values, or of documents in them. Raises msgspec.ValidationError."""
+        _decoder(cls)
         return msgspec.convert(values, cls)
 
     def model_dump_json(self, *, exclude_none: bool = False) -> str:
         """The document as text. `exclude_none`: without the fields that are None, here and in what is inside."""
         value = _without_none(msgspec.to_builtins(self)) if exclude_none else self
         return msgspec.json.encode(value).decode()
+
+
+def _decoder(kind: type) -> msgspec.json.Decoder[Any]:
+    """The decoder of a type, made once.
+
+    msgspec looks at a class when it is first read, and runs Python code while it does: another thread that reads the
+    same class, or one inside it, meanwhile finds it half done, and the process dies of a segmentation fault (0.22). So
+    each class is looked at by one thread alone.
+    """
+    made = _DECODERS.get(kind)
+    if made is None:
+        with _FIRST_USE:
+            made = _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
+    return made
 
 
 def _without_none(value: Any) -> Any:

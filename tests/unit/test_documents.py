@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +43,32 @@ AT = datetime(2026, 11, 21, 12, 30, 15, 123456, tzinfo=UTC)
 LATER = datetime(2027, 1, 31, tzinfo=UTC)
 WRITTEN = Path(__file__).with_name("documents_0_1_0.json")
 """The JSON of each of `documents()`, as release 0.1.0 wrote it with pydantic."""
+
+ROOT = Path(__file__).parents[2]
+READERS = """
+import sys, threading
+from chalicelib.kernel.documents import Document
+
+sys.setswitchinterval(1e-6)
+for _ in range(60):
+    for depth in range(8):
+        kind = f"'int | One{depth - 1}'" if depth else "int"
+        fields = "".join(f" f{number}: {kind} = 0\\n" for number in range(8))
+        exec(f"class One{depth}(Document):\\n{fields}")
+    texts = ['{"f7":' * depth + "1" + "}" * depth for depth in range(1, 9)]
+    barrier, read = threading.Barrier(8), []
+    def reader(depth):
+        barrier.wait()
+        read.append(globals()[f"One{depth - 1}"].model_validate_json(texts[depth - 1]))
+    threads = [threading.Thread(target=reader, args=(depth,)) for depth in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read) == 8, read
+print("all read")
+"""
+"""Eight threads that each read another of eight nested classes, all for the first time."""
 
 
 def documents() -> dict[str, Document]:
@@ -278,3 +306,12 @@ class TestADiscount:
             coupon.model_copy(update={"discount_value": value})
         with pytest.raises(msgspec.ValidationError):
             Coupon.model_validate_json(coupon.model_dump_json().replace('"0.5"', f'"{value}"'))
+
+
+class TestAFirstUse:
+    def test_by_many_threads_at_once_reads_what_is_there(self) -> None:
+        """In a process of its own: what this guards against is a segmentation fault."""
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", READERS], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stdout) == (0, "all read\n"), done.stderr
