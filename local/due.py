@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE
+from chalicelib.books.teams.recharge_store import RECHARGES_DUE
 from chalicelib.books.teams.store import SEATS_DUE
 from chalicelib.dynamo.rows import decode
 from chalicelib.dynamo.table import Due, Table
 from chalicelib.kernel.periods import utc
 
-RECURRING = (f"{HOLDINGS_DUE}#", f"{SEATS_DUE}#")
+RECURRING = (f"{HOLDINGS_DUE}#", f"{SEATS_DUE}#", f"{RECHARGES_DUE}#")
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,7 +281,7 @@ class World:
 
     def resting(self) -> bool:
         """Whether no row waits in the due index, now or later, but for what recurs: a sweep would find nothing."""
-        recurs = ("SUB#", "FIN#", "SEAT#", "BAL#")
+        recurs = ("SUB#", "FIN#", "SEAT#", "RECHARGE#", "BAL#")
         return not any("due_shard" in item and not item["sk"]["S"].startswith(recurs) for item in self.memory.copy())
 
     def sweep(self) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 - `USER#{user}`: a person's own rows: `USER`, `CUSTOMER#{account}`, `BAG#{id}`, `INVOICE#{id}`, `SUB#{id}`,
   `FIN#{id}`, `CLAIM#...`, `RATE#...`, `SESSION#...`, `ACT#{id}`, `MEMBER#{team}`
-- `TEAM#{subscription or financing}`: `TEAM`, `SEAT#{id}`, `EMAIL#{hash of the e-mail}`, `USED#{user}#{period}`; found
-  through its owner's row
+- `TEAM#{subscription or financing}`: `TEAM`, `SEAT#{id}`, `EMAIL#{hash of the e-mail}`, `USED#{user}#{period}`,
+  `RECHARGE#{unit}`, `SPEND#{month}`; found through its owner's row
 - `LEDGER#{holder}`: what a person or a team pool owns: `BAL#{academy}#{service}#{set}#{page}` (lots, and
   the heads of its entries' hashes), `ENTRY#...`
 - `ACADEMY#{id}`: an academy's catalog: `ACADEMY`, `PLAN#{id}`, `PRICE#{service}`, `OPTION#{id}`, `SET#{kind}#{id}`,

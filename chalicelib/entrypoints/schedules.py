@@ -17,7 +17,7 @@ from chalicelib.books.inbox import queries as inbox
 from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.outbox import queries as outbox
 from chalicelib.books.subscriptions.queries import due_holdings
-from chalicelib.books.teams.queries import due_seats
+from chalicelib.books.teams.queries import due_recharges, due_seats
 from chalicelib.books.waiting import queries as waiting
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
@@ -69,7 +69,7 @@ def sweep(event: Mapping[str, Any]) -> dict[str, int]:
 
 
 def renew(event: Mapping[str, Any]) -> dict[str, int]:
-    """Nudge each subscription, financing and seat about which something must be done, and say how late we are.
+    """Nudge each subscription, financing, seat and recharge about which something must be done; say how late we are.
 
     Reads what is due and nothing else; the workers do it. Remembers nothing: who is nudged twice costs a read more.
     Answers how many there were.
@@ -77,7 +77,8 @@ def renew(event: Mapping[str, Any]) -> dict[str, int]:
     found = runtime()
     now = found.clock()
     due = due_holdings(found.table, now, enough=NUDGED_PER_TICK_MAX)
-    due += due_seats(found.table, now, enough=max(1, NUDGED_PER_TICK_MAX - len(due)))
+    for more in (due_seats, due_recharges):
+        due += more(found.table, now, enough=max(1, NUDGED_PER_TICK_MAX - len(due)))
     due.sort(key=lambda one: one.at)
     late = max(0, int((now - due[0].at).total_seconds())) if due else 0
     _observe.measure({"HoldingsDue": len(due), "HoldingsLateSeconds": late})  # first: nudging so many takes seconds

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.adapters.stripe.events import TOPICS
 from chalicelib.books.inbox.model import Event, EventStatus
 from chalicelib.books.inbox.queries import EventNotFound
+from chalicelib.books.teams.recharge_store import RECHARGE_PREFIX
 from chalicelib.books.teams.store import SEAT_PREFIX
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
@@ -20,9 +21,13 @@ from chalicelib.flows.reconcile.handle_event import fail_event, handle_event
 from chalicelib.flows.reconcile.keep import OUTAGES
 from chalicelib.flows.recurring.put_off import put_off
 from chalicelib.flows.recurring.tend import tend
+from chalicelib.flows.teams.tend_recharge import tend_recharge
 from chalicelib.flows.teams.tend_seat import tend_seat
 from chalicelib.flows.telling.send import send
 from chalicelib.kernel.errors import TryLater
+
+TENDED = {SEAT_PREFIX: tend_seat, RECHARGE_PREFIX: tend_recharge}
+"""Rows that wait as holdings do, by how their keys begin; every other one is a holding."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +69,12 @@ def work_message(found: Runtime, message_id: str) -> None:
 
 
 def work_holding(found: Runtime, key: Key) -> None:
-    """Do everything that is due about one subscription or financing, or a seat of one; a defect of ours puts it off."""
+    """Do everything that is due about one subscription or financing, or a seat of one, or a recharge of its pool; a
+    defect of ours puts it off.
+    """
     context = found.context(found.clock())
     try:
-        (tend_seat if key.sk.startswith(SEAT_PREFIX) else tend)(context, key)
+        next((act for prefix, act in TENDED.items() if key.sk.startswith(prefix)), tend)(context, key)
     except OUTAGES:
         raise
     except Exception:  # noqa: BLE001  # the edge: whatever broke is logged and counted; others must have their turn

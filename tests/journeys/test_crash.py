@@ -24,6 +24,7 @@ from chalicelib.books.subscriptions import queries as subscriptions
 from chalicelib.books.teams import queries as teams
 from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.recurring.tend import tend
+from chalicelib.flows.teams.tend_recharge import tend_recharge
 from chalicelib.flows.teams.tend_seat import tend_seat
 from chalicelib.kernel.errors import TryLater
 from local.stripe_standin.inprocess import LOST_MESSAGE
@@ -296,6 +297,8 @@ def _tick(world: World) -> None:
         tend(world.runtime.context(world.now), due.key)
     for due in teams.due_seats(world.table, world.now):
         tend_seat(world.runtime.context(world.now), due.key)
+    for due in teams.due_recharges(world.table, world.now):
+        tend_recharge(world.runtime.context(world.now), due.key)
 
 
 def again(world: World, scenario: Scenario, start: Moment) -> None:

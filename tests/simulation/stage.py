@@ -23,6 +23,7 @@ from chalicelib.books.identity import store as identity_store
 from chalicelib.books.identity.model import Position, User
 from chalicelib.books.ledger.rows import DUE as PAGES_DUE
 from chalicelib.books.subscriptions.store import HOLDINGS_DUE
+from chalicelib.books.teams.recharge_store import RECHARGES_DUE
 from chalicelib.books.teams.store import SEATS_DUE
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.writes import backoff, commit
@@ -254,10 +255,8 @@ class Stage(DirectWorld):
     def waits(self) -> Waits:
         """When the next rows of each kind are due."""
         found = {"holdings": math.inf, "pages": math.inf, "others": math.inf}
-        kinds = dict.fromkeys(keys.due_shards(HOLDINGS_DUE), "holdings")
-        kinds |= dict.fromkeys(keys.due_shards(SEATS_DUE), "holdings") | dict.fromkeys(
-            keys.due_shards(PAGES_DUE), "pages"
-        )
+        of_holdings = [shard for kind in (HOLDINGS_DUE, SEATS_DUE, RECHARGES_DUE) for shard in keys.due_shards(kind)]
+        kinds = dict.fromkeys(of_holdings, "holdings") | dict.fromkeys(keys.due_shards(PAGES_DUE), "pages")
         for shard, places in self.memory.indexes["due"].partitions.items():
             kind = kinds.get(shard, "others")
             found[kind] = min([found[kind], *(place[0] for place in places[:1])])

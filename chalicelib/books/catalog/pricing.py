@@ -114,6 +114,20 @@ def check_limits(price: ServicePrice, *, how_many: int, charged: Money, country:
         raise AmountTooHigh(most=most, currency=charged.code)
 
 
+def most_units(price: ServicePrice, *, amount: Money, country: str | None) -> int:
+    """How many units an amount buys at the price of a single one, within what is sold at once; 0: none.
+
+    Bulk costs less: what so many are charged may leave some of the amount.
+    """
+    unit = units_price(price, how_many=1, country=country).price
+    if unit.currency != amount.code or unit.amount <= 0:
+        return 0
+    most = min(amount.major, highest_amount(price, country))
+    with localcontext() as context:
+        context.prec = DECIMAL_DIGITS
+        return min(int(most // unit.amount), price.max_items)
+
+
 def highest_amount(price: ServicePrice, country: str | None) -> Decimal:
     """What one purchase of units may cost at most, in major units of the country's currency."""
     found = price.countries.get(country.upper()) if country else None

@@ -28,11 +28,25 @@ class SeatEvent(Document):
     at: datetime
 
 
+class AutoRecharge(Document):
+    """How a team's pool is filled up: when what is left of a unit is worth `threshold` or less, for `amount` at most at
+    once, and for `max_period_spend` at most in a month (None: for any sum). Minor units of the subscription's currency.
+
+    `stopped`: why it was switched off where its owner did not (the code of a decline).
+    """
+
+    enabled: bool
+    threshold: int
+    amount: int
+    max_period_spend: int | None = None
+    stopped: str | None = None
+
+
 class Team(Document):
     """A subscription (or financing) that several people use; both have the same id.
 
     `seats`: how many are in use, the owner's included. `per_member_cap`: how many units each of the others may use of
-    the pool within a paid period, all services together (None: as many as there are).
+    the pool within a paid period, all services together (None: as many as there are). `recharge` None: never set.
     """
 
     id: int
@@ -41,6 +55,16 @@ class Team(Document):
     financed: bool = False
     seats: int = 1
     per_member_cap: int | None = None
+    recharge: AutoRecharge | None = None
+
+
+class Recharge(Document):
+    """A unit (by its account's name) of a team's pool is low, or may be: units of it are to be bought."""
+
+    team_id: int
+    owner_id: int
+    unit: str
+    begun_at: datetime
 
 
 class Seat(Document):

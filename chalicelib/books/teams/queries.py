@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.books.teams import store
-from chalicelib.books.teams.model import Membership, Seat, Team
+from chalicelib.books.teams import recharge_store, store
+from chalicelib.books.teams.model import Membership, Recharge, Seat, Team
 from chalicelib.dynamo import keys
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.table import Due, Table
@@ -37,6 +37,16 @@ class StoredSeat:
     due_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRecharge:
+    """A recharge as it was read, when it is to be looked at, and the invoice by which it is being paid."""
+
+    recharge: Recharge
+    version: int
+    due_at: datetime
+    invoice_id: int | None
+
+
 def read_seat(row: Row) -> StoredSeat:
     due = row.values.get("due_at")
     return StoredSeat(load(Seat, row), row.version, utc(due) if isinstance(due, int) else None)
@@ -44,6 +54,20 @@ def read_seat(row: Row) -> StoredSeat:
 
 def read_team(row: Row) -> StoredTeam:
     return StoredTeam(load(Team, row), row.version)
+
+
+def read_recharge(row: Row) -> StoredRecharge:
+    invoice_id = row.values.get("invoice")
+    return StoredRecharge(
+        load(Recharge, row),
+        row.version,
+        utc(int(str(row.values["due_at"]))),
+        invoice_id if isinstance(invoice_id, int) else None,
+    )
+
+
+def read_spent(row: Row | None) -> int:
+    return 0 if row is None else int(str(row.values["spent"]))
 
 
 def team(table: Table, team_id: int) -> StoredTeam | None:
@@ -88,3 +112,25 @@ def is_member(table: Table, user_id: int, team_id: int) -> bool:
 def due_seats(table: Table, now: datetime, *, enough: int = 1) -> list[Due]:
     """The seats about which something must be done, the oldest first: a hundred a shard, or on to `enough`."""
     return table.due(store.SEATS_DUE, now, enough=enough)
+
+
+def recharge_of(table: Table, key: Key) -> StoredRecharge | None:
+    """The recharge of a key, as it is now."""
+    row = table.get(key)
+    return None if row is None else read_recharge(row)
+
+
+def recharges(table: Table, team_id: int) -> list[StoredRecharge]:
+    """What waits to be bought for a team's pool, or is being paid."""
+    rows = table.query_all(keys.team(team_id), prefix=recharge_store.RECHARGE_PREFIX)
+    return [read_recharge(row) for row in rows]
+
+
+def spent(table: Table, team_id: int, since: int) -> int:
+    """What recharges came to, in minor units, in the month that began then (unix seconds)."""
+    return read_spent(table.get(recharge_store.spend_key(team_id, since)))
+
+
+def due_recharges(table: Table, now: datetime, *, enough: int = 1) -> list[Due]:
+    """The recharges that must be looked at, the oldest first: a hundred a shard, or on to `enough`."""
+    return table.due(recharge_store.RECHARGES_DUE, now, enough=enough)

@@ -7,8 +7,6 @@ from datetime import datetime
 
 from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.queries import InvoiceNotFound
-from chalicelib.books.ledger import queries as ledger
-from chalicelib.books.ledger.model import Holder
 from chalicelib.books.subscriptions.cycle import shown
 from chalicelib.books.subscriptions.model import Financing, Status, Subscription, Terms
 from chalicelib.entrypoints._auth import academy_id_of
@@ -26,6 +24,7 @@ from chalicelib.entrypoints.academy.account_schemas import (
 from chalicelib.entrypoints.academy.queries import Ident, InvoicesQuery, invoice_statuses
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.teams.shared import seen_by
+from chalicelib.flows.teams.usable import usable_balances
 
 
 class ConsumablesQuery(Query):
@@ -42,7 +41,7 @@ class HoldingsQuery(Query):
 @route("GET", "/v1/payments/me/service/consumable", access=Access.PERSON, answers={200: ConsumablesOut})
 def list_consumables(call: Call, query: ConsumablesQuery) -> Answer:
     """What can be used now, over all academies, by set and service."""
-    balances = ledger.balances(call.runtime.table, Holder.person(call.person.user_id))
+    balances = usable_balances(call.runtime.table, call.person.user_id, call.now)
     academy_id = academy_id_of(call, None)
     wanted = [
         balance

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX
 from chalicelib.books.identity.model import NAME_CHARACTERS_MAX, InvalidName, User, checked_name
@@ -19,9 +22,13 @@ from chalicelib.flows.checkout.check import SEATS_MAX
 from chalicelib.flows.recurring.resizing import included_seats
 from chalicelib.flows.teams.fill_seats import Filled, FillSeats, Replacement, Sitter
 from chalicelib.flows.teams.find import OwnTeam
+from chalicelib.flows.teams.rules import RechargeRules, Rules, recharge_of
 from chalicelib.flows.teams.seats import period_of
+from chalicelib.kernel.money import Money
 
 SEATS_AT_ONCE_MAX = 20
+AMOUNT_MAX = 1_000_000_000
+WRITTEN = re.compile(r"[0-9]{1,10}(\.[0-9]{1,10})?", re.ASCII)
 
 
 def _name(text: str) -> str:
@@ -31,6 +38,15 @@ def _name(text: str) -> str:
         raise ValueError(error.sentence) from None
 
 
+def _exact(value: Any) -> Any:
+    """A JSON number as it was written, or the same in a string; everything else is refused by the field itself."""
+    if isinstance(value, str) and WRITTEN.fullmatch(value):
+        return Decimal(value)
+    return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+Amount = Annotated[Decimal, BeforeValidator(_exact, json_schema_input_type=float | str), Field(ge=0, le=AMOUNT_MAX)]
+"""In major units, as a number or in a string, as it is answered."""
 Email = Annotated[str, Field(max_length=EMAIL_CHARACTERS_MAX)]
 Name = Annotated[str, Field(max_length=NAME_CHARACTERS_MAX), AfterValidator(_name)]
 
@@ -108,15 +124,25 @@ class TeamBody(Input):
     """`seats`: the new total, the owner's included: more are paid for now, fewer come with the next payment.
 
     `per_member_cap`: how many units of the pool each of the others may use in a period; null: as many as there are.
+
+    `auto_recharge_enabled`: whether more is bought for the pool, with the owner's card, once what is left of a service
+    is worth `recharge_threshold_amount` or less: as many units as `recharge_amount` buys. Recharges of a month come to
+    `max_period_spend` at most; null: to any sum. Amounts are in the currency of the subscription.
     """
 
     seats: int | None = Field(default=None, ge=1, le=SEATS_MAX)
     per_member_cap: int | None = Field(default=None, ge=0, le=1_000_000_000)
+    auto_recharge_enabled: bool | None = None
+    recharge_threshold_amount: Amount | None = None
+    recharge_amount: Annotated[Amount, Field(gt=0)] | None = None
+    max_period_spend: Amount | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> TeamBody:
-        if self.seats is None and "per_member_cap" not in self.model_fields_set:
-            raise ValueError("give `seats`, `per_member_cap`, or both")
+        clear = self.model_fields_set & {"per_member_cap", "max_period_spend"}
+        given = [self.seats, self.auto_recharge_enabled, self.recharge_threshold_amount, self.recharge_amount]
+        if not clear and all(value is None for value in given):
+            raise ValueError("give `seats`, `per_member_cap`, or what is said of recharges")
         return self
 
 
@@ -132,7 +158,10 @@ class LimitEventOut(Output):
 class TeamOut(Output):
     """A team. `seats_limit`: how many seats are paid for, of which `additional_seats` beyond those of the plan;
     `seats_count`: how many are in use, the owner's and those of the invited included. `planned_seats`: how many there
-    are from the next payment on.
+    are from the next payment on. Amounts of recharges are decimals in strings; `auto_recharge_stopped`: why nothing is
+    bought any more, such as the code of a decline, until `auto_recharge_enabled` is set again. `current_period_spend`:
+    what the recharges of the month came to, from `spend_period_start` to `spend_period_end`; `period_start` and
+    `period_end` are those of what is paid, for which the cap holds.
     """
 
     id: int
@@ -146,6 +175,14 @@ class TeamOut(Output):
     seats_log: list[LimitEventOut]
     consumption_strategy: str
     per_member_cap: int | None
+    auto_recharge_enabled: bool
+    auto_recharge_stopped: str | None
+    recharge_threshold_amount: str
+    recharge_amount: str
+    max_period_spend: str | None
+    current_period_spend: str
+    spend_period_start: Instant
+    spend_period_end: Instant
     period_start: Instant
     period_end: Instant | None
     currency: CurrencyOut
@@ -166,10 +203,27 @@ def command_of(body: SeatsBody) -> FillSeats:
     return FillSeats(adding, replacing)
 
 
-def team_out(found: OwnTeam) -> TeamOut:
+def rules_of(body: TeamBody) -> Rules:
+    given = body.model_fields_set
+    recharge = RechargeRules(
+        enabled=body.auto_recharge_enabled,
+        threshold=body.recharge_threshold_amount,
+        amount=body.recharge_amount,
+        limited="max_period_spend" in given,
+        max_period_spend=body.max_period_spend,
+    )
+    return Rules(
+        capped="per_member_cap" in given,
+        cap=body.per_member_cap,
+        recharge=None if recharge == RechargeRules() else recharge,
+    )
+
+
+def team_out(found: OwnTeam, *, month: tuple[datetime, datetime], spent: int) -> TeamOut:
+    """`spent`, in minor units, for recharges in the month that is under way."""
     holding, team = found.holding, found.team
-    terms = holding.terms
-    financed = isinstance(holding, Financing)
+    terms, recharge = holding.terms, recharge_of(team, holding.terms)
+    financed, most = isinstance(holding, Financing), recharge.max_period_spend
     starts, ends = period_of(holding)
     return TeamOut(
         id=team.id,
@@ -186,10 +240,23 @@ def team_out(found: OwnTeam) -> TeamOut:
         ],
         consumption_strategy=terms.strategy,
         per_member_cap=team.per_member_cap,
+        auto_recharge_enabled=recharge.enabled,
+        auto_recharge_stopped=recharge.stopped,
+        recharge_threshold_amount=_shown(recharge.threshold, terms.currency),
+        recharge_amount=_shown(recharge.amount, terms.currency),
+        max_period_spend=None if most is None else _shown(most, terms.currency),
+        current_period_spend=_shown(spent, terms.currency),
+        spend_period_start=month[0],
+        spend_period_end=month[1],
         period_start=starts,
         period_end=ends,
         currency=currency_out(terms.currency),
     )
+
+
+def _shown(amount: int, currency: str) -> str:
+    """Minor units as a decimal in a string, with as many decimals as the currency has."""
+    return str(Money(amount, currency).major)
 
 
 def seat_out(seat: Seat) -> SeatOut:

@@ -19,18 +19,21 @@ from chalicelib.entrypoints.academy.team_schemas import (
     TeamOut,
     command_of,
     owner_seat_out,
+    rules_of,
     seat_out,
     seats_out,
     team_out,
 )
+from chalicelib.flows.checkout.begin import AmountTooLow
 from chalicelib.flows.fulfillment.settle import Refused, Waiting
 from chalicelib.flows.recurring.change import ChangedMeanwhile
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats, SeatsIncluded
-from chalicelib.flows.teams.allowance import set_cap
 from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
-from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team, team_to_be
+from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, OwnTeam, TeamRef, own_team, team_to_be
+from chalicelib.flows.teams.low import month_of
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
 from chalicelib.flows.teams.resize import resize
+from chalicelib.flows.teams.rules import InvalidRechargeAmount, TeamHasNoPool, check_rules, set_rules
 
 TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
 FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
@@ -42,7 +45,7 @@ OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable)
 @route("GET", TEAM, access=Access.PERSON, answers={200: TeamOut}, errors=OF_TEAM)
 def get_team(call: Call, subscription_id: int) -> Answer:
     """The team of a subscription of one's own."""
-    return Answer(200, team_out(own_team(call.runtime.table, _subscription(call, subscription_id))))
+    return Answer(200, _team(call, own_team(call.runtime.table, _subscription(call, subscription_id))))
 
 
 @route(
@@ -58,30 +61,35 @@ def get_team(call: Call, subscription_id: int) -> Answer:
         ChangedMeanwhile,
         SeatsIncluded,
         PlanWithoutSeats,
+        TeamHasNoPool,
+        InvalidRechargeAmount,
+        AmountTooLow,
     ),
 )
 def put_team(call: Call, subscription_id: int, body: TeamBody) -> Answer:
     """Let a team have more seats, which are paid for now for the rest of the period, or fewer from its end on.
 
-    And say how much of its pool each member may use in a period: only once the seats are as the same body asks; so
-    while a payment of them waits, or where it is refused, the cap stays as it was, and the same body may be sent again.
+    And say how much of its pool each member may use in a period, and when more is bought for it: only once the seats
+    are as the same body asks; so while a payment of them waits, or where it is refused, these stay as they were, and
+    the same body may be sent again.
     """
-    ref, context = _subscription(call, subscription_id), call.runtime.context(call.now)
+    ref, context, rules = _subscription(call, subscription_id), call.runtime.context(call.now), rules_of(body)
+    check_rules(context, ref, rules)
     if body.seats is not None:
         outcome = resize(context, buyer_of(call.person), ref, body.seats, whence_of(call))
         if isinstance(outcome, Refused):
             raise outcome.error
         if isinstance(outcome, Waiting):
             return paid_answer(outcome, 200, invoice_out)
-    if "per_member_cap" in body.model_fields_set:
-        set_cap(context, ref, body.per_member_cap)
-    return Answer(200, team_out(team_to_be(context.table, ref)))
+    if rules.say_something:
+        set_rules(context, ref, rules)
+    return Answer(200, _team(call, team_to_be(context.table, ref)))
 
 
 @route("GET", FINANCED, access=Access.PERSON, answers={200: TeamOut}, errors=OF_FINANCED)
 def get_financed_team(call: Call, financing_id: int) -> Answer:
     """The team of a financing of one's own."""
-    return Answer(200, team_out(own_team(call.runtime.table, _financing(call, financing_id))))
+    return Answer(200, _team(call, own_team(call.runtime.table, _financing(call, financing_id))))
 
 
 @route("GET", f"{TEAM}/seat", access=Access.PERSON, answers={200: list[SeatOut]}, errors=OF_TEAM)
@@ -158,6 +166,12 @@ def _subscription(call: Call, ident: int) -> TeamRef:
 
 def _financing(call: Call, ident: int) -> TeamRef:
     return TeamRef(call.person.user_id, ident, financed=True)
+
+
+def _team(call: Call, found: OwnTeam) -> TeamOut:
+    month = month_of(found.holding, call.now)
+    spent = queries.spent(call.runtime.table, found.team.id, int(month[0].timestamp()))
+    return team_out(found, month=month, spent=spent)
 
 
 def _seats(call: Call, ref: TeamRef) -> list[Output]:

@@ -12,8 +12,6 @@ from chalicelib.books.catalog.queries import ServiceNotFound
 from chalicelib.books.idempotency.model import KeyReused, RequestInFlight, StoredAnswer
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.store import UserNotFound
-from chalicelib.books.ledger import queries as ledger
-from chalicelib.books.ledger.model import Holder
 from chalicelib.entrypoints._auth import AcademyRequired
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
 from chalicelib.entrypoints._keyed import keyed, played_back
@@ -26,6 +24,7 @@ from chalicelib.flows.checkout.buy_consumables import ServiceSetNotOffered, Serv
 from chalicelib.flows.people.adjustment import REASON_CHARACTERS_MAX, Adjustment
 from chalicelib.flows.people.grant import Granted, GrantUnits, InvalidExpiry, SeatsNotGranted, grant
 from chalicelib.flows.people.revoke import InsufficientUnits, RevokeUnits, TooManyLots, revoke
+from chalicelib.flows.teams.usable import usable_balances
 
 PATH = "/v1/payments/academy/user/{user_id}/consumable"
 UNITS_MAX = 1_000_000_000
@@ -104,7 +103,7 @@ def list_held_units(call: Call, query: HolderQuery) -> Answer:
     """What a person can use now at the academy, by set and service."""
     academy_id, table = staff_of(call).academy_id, call.runtime.table
     identity.user(table, query.user)
-    found = ledger.balances(table, Holder.person(query.user))
+    found = usable_balances(table, query.user, call.now)
     here = [balance for balance in found if balance.unit.academy_id == academy_id]
     return Answer(200, consumables_out(here, query.user, call.now))
 

@@ -42,13 +42,21 @@ class PlanDelivery(Document):
         return Span(self.life_every, self.life_unit) if self.life_every else None
 
 
+class PoolDelivery(Document):
+    """The pool of a team that units are for, and the month (its beginning in unix seconds) whose spend was reserved."""
+
+    team_id: int
+    month: int
+
+
 class UnitsDelivery(Document):
-    """So many units, for ever or for a time."""
+    """So many units, for ever or for a time; for the buyer, or for the pool of a team of theirs."""
 
     unit: Unit
     how_many: int
     live_every: int = 0
     live_unit: TimeUnit = TimeUnit.MONTH
+    pool: PoolDelivery | None = None
 
     @property
     def live(self) -> Span | None:

@@ -25,10 +25,12 @@ from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.model import Holding
 from chalicelib.books.subscriptions.queries import Held
+from chalicelib.books.teams import recharge_store
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment import recharge
 from chalicelib.flows.fulfillment.change import delivered, held_for
 from chalicelib.flows.fulfillment.delivery import Access, Delivery
 from chalicelib.flows.fulfillment.latest import wrote
@@ -49,14 +51,14 @@ from chalicelib.flows.fulfillment.rewards import rewards
 from chalicelib.kernel.errors import Defect, TryLater
 from chalicelib.kernel.ids import derived
 
-PAGES_TRIED_MAX = 5
-RENEWALS_TRIED_MAX = 10
+TRIES_MAX = 10
 TAKEN = (
     billing.BagMoved,
     coupon_store.CouponUsedUp,
     subscriptions.PlanAlreadyBought,
     subscriptions.PlanAlreadyFinanced,
     subscriptions.TrialAlreadyTaken,
+    recharge_store.SpendLimitReached,
 )
 
 
@@ -84,7 +86,7 @@ def fulfill(
     `payment` has succeeded at the processor, or is None where nothing was to be charged. `begun` carries the writes of
     a purchase that begins in this very transaction, `beside` those that belong to it (a kept answer, the row of the
     event that told of it). Raises InvoiceMoved where somebody else delivered or moved it first, and NotDeliverable for
-    an invoice that was given up and whose claims another purchase has taken since.
+    an invoice that was given up and whose claims another purchase has taken since, or for the pool of what is over.
     """
     late = stored.invoice.status in (InvoiceStatus.REJECTED, InvoiceStatus.VOIDED)
     invoice = _paid(stored.invoice, payment, context.now)
@@ -95,10 +97,12 @@ def fulfill(
     earned = _earned(context, invoice, delivery)
     messages = [receipt(invoice, context.now), *(message for _, message in earned)]
     places: Places = {}
-    for _ in range(PAGES_TRIED_MAX):
+    for _ in range(TRIES_MAX):
+        of_pool = _of_pool(context, invoice, delivery, late=late)
         writes = [
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),
+            *of_pool,
             *(claim_writes(invoice, delivery) if late else ()),
             *_holdings(invoice, done),
             *_grants(invoice, done, places),
@@ -111,6 +115,8 @@ def fulfill(
             commit(context.table, writes)
         except (ledger.PageFull, ledger.OwesUnits):
             places = places_now(context, done.grantings)
+        except subscriptions.HoldingMoved:
+            continue  # the one that a pool is of
         except TAKEN as error:
             if late:
                 raise NotDeliverable from error
@@ -119,7 +125,7 @@ def fulfill(
             for message in messages:
                 context.queue.nudge_outbox(message.id)
             return invoice
-    raise Defect(f"no balance page has room for invoice {invoice.id}")
+    raise TryLater
 
 
 def _go_on(
@@ -133,7 +139,7 @@ def _go_on(
 ) -> Invoice:
     """Deliver further periods of a holding, or other terms: it goes on, and its units come, in one transaction."""
     places: Places = {}
-    for _ in range(RENEWALS_TRIED_MAX):
+    for _ in range(TRIES_MAX):
         held, going = _going(context, invoice, delivery)
         if held is not None and invoice.id in held.holding.invoice_ids:
             raise billing.InvoiceMoved  # another was faster: it is delivered, and its money stays
@@ -237,6 +243,16 @@ def claim_writes(invoice: Invoice, delivery: Delivery) -> list[Write]:
     for coupon in delivery.coupons:
         writes += coupon_store.take_coupon(coupon, user_id)
     return writes
+
+
+def _of_pool(context: Context, invoice: Invoice, delivery: Delivery, *, late: bool) -> Sequence[Write]:
+    """What units for a team's pool need beside them. Raises NotDeliverable where its plan is over."""
+    if delivery.units is None:
+        return ()
+    found = recharge.delivered(context, invoice, delivery.units, late=late)
+    if found is None:
+        raise NotDeliverable
+    return found
 
 
 def _holdings(invoice: Invoice, done: Fulfillment) -> list[Write]:

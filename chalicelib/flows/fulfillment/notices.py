@@ -146,6 +146,16 @@ def holding_over(buyer: Recipient, holding: Holding, now: datetime) -> Message:
     return mail(ident, buyer, f"{plan} has ended", sentence, [("Plan", plan)], now)
 
 
+def recharge_stopped(buyer: Recipient, code: str, cause: tuple[object, ...], now: datetime) -> Message:
+    """Says that a team's pool is not filled up any more, and why, once for each cause."""
+    sentence = (
+        "Your team's units ran low, and more of them could not be paid with your card. Nothing was charged, and no "
+        "more are bought until you switch the automatic recharge on again."
+    )
+    ident = derived("recharge-stopped", *cause)
+    return mail(ident, buyer, "Your team's automatic recharge has stopped", sentence, [("Reason", code)], now)
+
+
 def fully_paid(invoice: Invoice, now: datetime) -> Message:
     """Says that the last instalment is paid, once for each plan."""
     sentence = "You have paid the last instalment. Nothing is left to be paid, and your certificate can be downloaded."

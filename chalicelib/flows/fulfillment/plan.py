@@ -122,14 +122,16 @@ def _plan_units(
 
 
 def _units(invoice: Invoice, units: UnitsDelivery, begins: datetime) -> Granting:
+    team_id = None if units.pool is None else units.pool.team_id
+    holder = Holder.person(invoice.buyer.user_id) if team_id is None else Holder.team(team_id)
     grant = Grant(
         lot_id=f"{invoice.id}_units_0",
         unit=units.unit,
         how_many=units.how_many,
         expires_at=None if units.live is None else after(begins, units.live),
-        origin=Origin(source=Source.PURCHASE, invoice_id=invoice.id),
+        origin=Origin(source=Source.PURCHASE, invoice_id=invoice.id, team_id=team_id),
     )
-    return Granting(Holder.person(invoice.buyer.user_id), units.unit, (grant,))
+    return Granting(holder, units.unit, (grant,))
 
 
 def refill_grantings(holding: Holding, refills: Sequence[Refill], invoice_id: int) -> tuple[Granting, ...]:

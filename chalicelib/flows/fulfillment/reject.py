@@ -13,10 +13,12 @@ from chalicelib.books.catalog import coupon_store
 from chalicelib.books.outbox import store as outbox
 from chalicelib.books.outbox.model import Message
 from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.teams import store as teams
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.fulfillment import recharge
 from chalicelib.flows.fulfillment.change import given_up
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.flows.fulfillment.latest import wrote
@@ -61,7 +63,7 @@ def _end(
     for _ in range(TRIES_MAX):
         try:
             return _ended(context, stored, status, reason, beside)
-        except subscriptions.HoldingMoved:
+        except (subscriptions.HoldingMoved, teams.TeamMoved):
             continue
     raise TryLater
 
@@ -82,6 +84,10 @@ def _ended(
         writes += [*of_holding, *(outbox.new(message) for message in messages)]
     if delivery.change is not None:
         writes += given_up(context, stored, delivery.change)
+    if delivery.units is not None:
+        of_pool, told = recharge.given_up(context, invoice, delivery.units, status=status, reason=reason)
+        messages += told
+        writes += [*of_pool, *(outbox.new(message) for message in told)]
     if delivery.plan is not None:
         plan_id = delivery.plan.terms.plan_id
         writes.append(subscriptions.give_back_plan(user_id, plan_id, invoice_id=invoice.id))

@@ -17,6 +17,7 @@ from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.fulfill import NotDeliverable, fulfill
 from chalicelib.flows.fulfillment.notices import returned
+from chalicelib.flows.fulfillment.recharge import undelivered
 from chalicelib.flows.fulfillment.reject import reject_as_read
 from chalicelib.flows.fulfillment.renewal import AUTHENTICATION
 from chalicelib.kernel.ids import derived
@@ -177,7 +178,8 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, 
     )
     changed = changed.model_copy(update={"status": paid_status(changed)})
     message = returned(changed, payment.amount, context.now)
-    commit(context.table, [billing.changed_invoice(changed, version=stored.version), outbox.new(message), *cause])
+    writes = [billing.changed_invoice(changed, version=stored.version), *undelivered(stored), outbox.new(message)]
+    commit(context.table, [*writes, *cause])
     context.queue.nudge_outbox(message.id)
     return changed
 

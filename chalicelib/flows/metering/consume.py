@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,23 +11,22 @@ from chalicelib.books.consumption import queries as consumption_queries
 from chalicelib.books.consumption import store as consumption
 from chalicelib.books.consumption.model import Session
 from chalicelib.books.idempotency.model import RequestInFlight
-from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.burn import InsufficientCredits, Take, by_page, choose
 from chalicelib.books.ledger.entries import portion_of
-from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
-from chalicelib.books.teams import store as teams
+from chalicelib.books.ledger.model import Balance, Entry, EntryKind
+from chalicelib.books.teams.recharge_store import RechargeMoved
 from chalicelib.books.teams.store import MemberCapReached
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.metering.cancel_session import SessionCancelled
-from chalicelib.flows.teams.allowance import allowance
+from chalicelib.flows.teams.pool_use import look_again, pool_uses, refused_use
+from chalicelib.flows.teams.usable import POOL, usable_balances
 from chalicelib.kernel.errors import Defect, DomainError
 from chalicelib.kernel.ids import new_id
 
 SESSION_SECONDS_DEFAULT = 60
 TRIES_MAX = 25
-POOL = Holder.team(0).kind
 
 
 class InvalidHash(DomainError):
@@ -78,27 +76,27 @@ def consume(context: Context, user_id: int, command: Consume) -> Consumed:
                 raise refusal from None
             if not balances:
                 catalog.service_id(context.table, command.service_slug)
+            refused_use(context, balances)
             raise
-        counted = _counted(context, user_id, takes)
-        session = _session(context, user_id, command, takes, tuple(counted))
-        uses = [
-            teams.use_pool(team_id, user_id, since=since, units=units, cap=cap)
-            for (team_id, since, units), cap in counted.items()
-        ]
+        uses = pool_uses(context, user_id, takes, balances)
+        counted = tuple(use.counted for use in uses if use.counted is not None)
+        session = _session(context, user_id, command, takes, counted)
+        beside = [write for use in uses for write in use.writes(user_id)]
         try:
-            commit(context.table, [*consumption.new(session), *_take_writes(context, takes, session), *uses])
-        except (ledger.Moved, consumption.SessionIdTaken):
+            commit(context.table, [*consumption.new(session), *_take_writes(context, takes, session), *beside])
+        except (ledger.Moved, consumption.SessionIdTaken, RechargeMoved):
             continue
         except MemberCapReached as error:
             reached |= {team_id: error for team_id, _, _ in counted}
             continue
         except consumption.SessionMade:
-            return Consumed(session, repeated=False)
+            pass  # by this very call, whose answer was lost
         except consumption.HashTaken:
             repeated = _made_before(context, user_id, command)
             if repeated is None:
                 raise Defect(f"the hash of {command.service_slug} is taken by no session") from None
             return repeated
+        look_again(context, uses)
         return Consumed(session, repeated=False)
     raise RequestInFlight
 
@@ -106,7 +104,7 @@ def consume(context: Context, user_id: int, command: Consume) -> Consumed:
 def _of_service(context: Context, user_id: int, command: Consume) -> list[Balance]:
     return [
         balance
-        for balance in ledger_queries.balances(context.table, Holder.person(user_id))
+        for balance in usable_balances(context.table, user_id, context.now)
         if balance.unit.service_slug == command.service_slug and command.academy_id in (None, balance.unit.academy_id)
     ]
 
@@ -114,21 +112,6 @@ def _of_service(context: Context, user_id: int, command: Consume) -> list[Balanc
 def _pool(balance: Balance) -> int | None:
     """The team whose pool a page is of."""
     return balance.holder_id if balance.holder_kind == POOL else None
-
-
-def _counted(context: Context, user_id: int, takes: Sequence[Take]) -> dict[tuple[int, int, int], int]:
-    """What is taken of pools of which a member may use only so much: the team, the period, the units; and the cap."""
-    units: Counter[int] = Counter()
-    for take in takes:
-        team_id = _pool(take.balance)
-        if team_id is not None:
-            units[team_id] += take.units
-    found = {}
-    for team_id, count in units.items():
-        allowed = allowance(context.table, user_id, team_id)
-        if allowed is not None:
-            found[team_id, allowed.since, count] = allowed.cap
-    return found
 
 
 def _made_before(context: Context, user_id: int, command: Consume) -> Consumed | None:

@@ -103,8 +103,7 @@ def _remembered(
     ran_out: dict[tuple[int, int], Counter[str]] = {}
     for lot in going:
         if lot.origin.invoice_id is not None and lot.remaining > 0:
-            holding = holdings.get(_holding_id(lot.origin))
-            payer = balance.holder_id if holding is None else holding.user_id
+            payer = _payer(context, balance, lot.origin, holdings.get(_holding_id(lot.origin)))
             ran_out.setdefault((payer, lot.origin.invoice_id), Counter())[lot.id] += lot.remaining
     writes: list[Write] = []
     for (payer, invoice_id), units in ran_out.items():
@@ -113,3 +112,13 @@ def _remembered(
             changed = stored.invoice.model_copy(update={"revoked_units": revoked})
             writes.append(billing.changed_invoice(changed, version=stored.version))
     return writes
+
+
+def _payer(context: Context, balance: Balance, origin: Origin, holding: Holding | None) -> int:
+    """Who paid for a lot: its holder, or where a team uses it, whoever the team is of."""
+    if holding is not None:
+        return holding.user_id
+    if origin.team_id is None:
+        return balance.holder_id
+    stored = teams.team(context.table, origin.team_id)
+    return balance.holder_id if stored is None else stored.team.owner_id

@@ -11,11 +11,11 @@ from datetime import datetime
 
 from chalicelib.books.catalog import store as catalog
 from chalicelib.books.catalog.model import Permission, Service
-from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger.burn import available
 from chalicelib.books.ledger.model import Balance, Holder
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.table import Table
+from chalicelib.flows.teams.usable import usable_balances
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class HeldGroup:
 
 def held_groups(table: Table, user_id: int, *, academy_id: int | None, now: datetime) -> list[HeldGroup]:
     """The groups at one academy, or at all of them, by academy and name. A pool of a team counts for its members."""
-    held = _held(ledger.balances(table, Holder.person(user_id)), now)
+    held = _held(usable_balances(table, user_id, now), now)
     wanted = sorted(pair for pair in held if academy_id in (None, pair[0]))
     rows = table.get_many(catalog.service_key(service_id) for _, service_id in wanted)
     found: dict[tuple[int, str], dict[str, Permission]] = {}
