@@ -31,11 +31,13 @@ from tests.lots import lots
 from tests.moto_table import all_rows
 from tests.periods import Recurring, what_recurs
 from tests.rewards import rewards
+from tests.spends import spends
 from tests.team_books import Teams, what_is_seated
 from tests.world import World
 
 STRIPE_KEYS_KEPT_SECONDS = 86_400
 CLOCKS_DIFFER = timedelta(seconds=10)
+RECUR = ("SUB#", "FIN#", "SEAT#", "RECHARGE#")
 
 
 def check_books(world: World, *, parked: Collection[str] = ()) -> None:
@@ -54,6 +56,7 @@ def what_is_wrong(world: World, *, parked: Collection[str] = ()) -> list[str]:
         *books.receipts(),
         *books.recurring(),
         *books.teams(),
+        *spends(books.rows, books.invoices, books.deliveries_of),
         *lots(books.rows, books.entries),
         *books.reversals(),
         *adjustments(books.rows, books.entries, books.invoices),
@@ -327,7 +330,7 @@ class _Books:
             if "due_shard" in row.values
             and row.key.pk not in waited_for  # places are looked at while somebody waits
             and not row.key.sk.startswith("BAL#")  # what expired counts for nothing, cleared away or not
-            and not (row.key.sk.startswith(("SUB#", "FIN#", "SEAT#")) and self._later(row))  # what recurs comes later
+            and not (row.key.sk.startswith(RECUR) and self._later(row))  # what recurs comes later
         ]
         attempts = {name for row in self.of("ATTEMPTS#payment") for name in row.values}
         paid = [i for i in self.invoices.values() if i.status is InvoiceStatus.FULFILLED]
