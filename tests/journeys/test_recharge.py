@@ -10,9 +10,9 @@ import pytest
 from chalicelib.books.teams.recharge_store import gone_recharge
 from chalicelib.dynamo.writes import commit
 from chalicelib.entrypoints import workers
+from chalicelib.flows.checkout.begin import begin
 from chalicelib.flows.metering import consume as consuming
 from chalicelib.flows.teams import tend_recharge as tending
-from chalicelib.flows.teams.tend_recharge import begin as really_begin
 from tests.books import check_books
 from tests.recharges import NINETY, bought, key_of, recharged, recharges, recharging, spent, use, with_two_units
 from tests.recurring import live, mails, paid, run
@@ -176,7 +176,7 @@ class TestTheWorker:
             if not raced:
                 raced.append(1)
                 tended(world, key)
-            return really_begin(*args, **named)
+            return begin(*args, **named)
 
         with patch.object(tending, "begin", late):
             tended(world, key)
@@ -252,7 +252,7 @@ class TestTheLimitOfAMonth:
             if not raced:
                 raced.append(1)
                 tended(world, second)
-            return really_begin(*args, **named)
+            return begin(*args, **named)
 
         with patch.object(tending, "begin", late):
             tended(world, first)

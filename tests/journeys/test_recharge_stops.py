@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import Standing
+from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import operations as catalog
 from chalicelib.books.catalog import store as catalog_store
 from chalicelib.books.catalog.model import CountryPrice, ServicePrice
@@ -17,7 +21,12 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.model import Dunning, Status, Subscription
 from chalicelib.dynamo.rows import load
 from chalicelib.dynamo.writes import commit
+from chalicelib.flows.checkout.begin import begin
+from chalicelib.flows.checkout.charge import charge
+from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.reject import void
+from chalicelib.flows.fulfillment.settle import Outcome, Settled, settle
+from chalicelib.flows.teams import tend_recharge
 from tests.books import check_books
 from tests.faults import unheard
 from tests.journeys.test_catalog import staff
@@ -147,7 +156,7 @@ def is_too_dear(owner: Person) -> None:
 
 
 def is_in_another_currency(owner: Person) -> None:
-    reprice(owner.world, countries={"US": CountryPrice(ratio=1, currency="EUR")})
+    reprice(owner.world, countries={"US": CountryPrice(ratio=Decimal(1), currency="EUR")})
 
 
 def is_sold_by_the_dozen(owner: Person) -> None:
@@ -195,6 +204,24 @@ class TestWhatDoesNotGoOn:
         assert (bought(owner), recharges(owner)) == ([], [])
 
 
+@pytest.mark.parametrize("why", [is_cancelled, is_switched_off, is_in_dunning], ids=lambda why: why.__name__)
+def test_what_stops_going_on_as_it_is_about_to_be_paid_is_not(
+    owner: Person, world: World, why: Callable[[Person], None]
+) -> None:
+    began: list[int] = []
+
+    def late(*args: Any, **named: Any) -> Any:
+        if not began:
+            began.append(1)
+            why(owner)
+        return begin(*args, **named)
+
+    use(owner, "one")
+    with patch.object(tend_recharge, "begin", late):
+        run(world)
+    assert (began, bought(owner), recharges(owner), spent(owner)) == ([1], [], [], "0.00")
+
+
 class TestAPlanThatEnds:
     def test_while_it_is_paid_gives_the_money_back(self, owner: Person, world: World) -> None:
         with unheard(world):
@@ -210,6 +237,29 @@ class TestAPlanThatEnds:
         run(world)
         assert (bought(owner), bought(owner, "REFUNDED"), recharges(owner)) == ([], [NINETY], [])
         assert (spent(owner), mails(world, "returning your payment of 90.00")) == ("0.00", [owner.email])
+        check_books(world)
+
+    def test_after_it_was_delivered_keeps_the_money_whoever_comes_late(self, owner: Person, world: World) -> None:
+        before: list[Any] = []
+
+        def keeping(context: Context, stored: StoredInvoice) -> Outcome:
+            before.append(stored)
+            return charge(context, stored)
+
+        use(owner, "one")
+        with patch.object(tend_recharge, "charge", keeping):
+            run(world)
+        is_refunded(owner)
+        run(world)
+        (stored,) = before
+        reference = billing_queries.invoice(world.table, owner.user_id, stored.invoice.id).invoice.payment
+        assert reference is not None and reference.payment_id is not None
+        payment = world.runtime.gateway.payment(reference.payment_id)
+        assert payment is not None
+        outcome = settle(world.runtime.context(world.now), stored, payment)
+        run(world)
+        assert isinstance(outcome, Settled)
+        assert (bought(owner), mails(world, "returning your payment")) == ([NINETY], [])
         check_books(world)
 
     def test_leaves_what_was_bought_to_its_owner_alone(self, owner: Person, world: World) -> None:
@@ -245,9 +295,11 @@ class TestMoneyBack:
         owner = recharging(world)
         use(owner, "one")
         run(world)
-        live(world, 75)
+        live(world, 40)
+        assert world.sweep()["expired"]
         (invoice,) = [one for one in owner.invoices(limit="100") if one["amount"] == NINETY]
-        assert refund(staff(world, "issue_refund"), invoice["id"]).status == 201
+        answer = refund(staff(world, "issue_refund"), invoice["id"])
+        assert (answer.status, answer.json["taken_back"]) == (201, []), answer.text
         run(world)
         check_books(world)
 

@@ -1,5 +1,5 @@
-"""What must hold of teams after every step, looked at where one changed: nobody sits there unpaid or twice, and no
-member uses more of the pool than any cap that was set allowed.
+"""What must hold of teams after every step, looked at where one changed: nobody sits there unpaid or twice, no member
+uses more of the pool than any cap that was set allowed, and no month of recharges comes to more than any limit did.
 """
 
 from __future__ import annotations
@@ -25,18 +25,26 @@ class Seatings:
         self._stage = stage
         self._changed: set[int] = set()
         self._caps: defaultdict[int, list[int | None]] = defaultdict(lambda: [None])
+        self._limits: defaultdict[int, int] = defaultdict(int)
 
     def row(self, pk: str, sk: str, old: Item | None, new: Item) -> Iterator[str]:
         """A row of a team's partition."""
         ident = int(pk.removeprefix("TEAM#"))
         self._changed.add(ident)
         if sk == "TEAM":
-            self._caps[ident].append(Team.model_validate_json(new["doc"]["S"]).per_member_cap)
+            team = Team.model_validate_json(new["doc"]["S"])
+            self._caps[ident].append(team.per_member_cap)
+            limit = None if team.recharge is None else team.recharge.max_period_spend
+            self._limits[ident] = max(self._limits[ident], limit or 0)
         elif sk.startswith("USED#"):
             used, before = int(new["used"]["N"]), 0 if old is None else int(old["used"]["N"])
             most = max((cap for cap in self._caps[ident] if cap is not None), default=0)
             if used < 0 or (used > before and used > most):
                 yield f"{pk} {sk} counts {used} units; no cap allowed more than {most}"
+        elif sk.startswith("SPEND#"):
+            spent = int(new["spent"]["N"])
+            if not 0 <= spent <= self._limits[ident]:
+                yield f"{pk} {sk} counts {spent}; no limit allowed more than {self._limits[ident]}"
 
     def holding(self, row: Item) -> None:
         """What is paid for may have changed."""

@@ -48,14 +48,10 @@ def pool_units(terms: Terms) -> dict[str, Unit]:
 
 
 def goes_on(holding: Holding, now: datetime) -> bool:
-    """Whether anything is bought for it: it is paid, and will be."""
-    return (
-        holding.ended_at is None
-        and holding.held_back is None
-        and holding.dunning is None
-        and holding.status in GOING_ON
-        and has_access(holding, now)
-    )
+    """Whether anything is bought for it: its status says that no payment of it was refused, disputed or returned, and
+    that it is neither paused nor cancelled; and it gives access.
+    """
+    return holding.status in GOING_ON and has_access(holding, now)
 
 
 def has_access(holding: Holding, now: datetime) -> bool:

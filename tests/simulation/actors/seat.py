@@ -1,4 +1,6 @@
-"""Seat: the owner of a team adds, replaces and removes people and changes its seats; those who sit there use units."""
+"""Seat: the owner of a team adds, replaces and removes people, changes its seats, and lets its pool be filled up; those
+who sit there use units.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,12 @@ from tests.simulation.stage import Customer, Sent, Stage
 
 VERBS = (
     *("add", "add", "add", "replace", "replace", "replace", "remove", "remove"),
-    *("use", "use", "use", "resize", "resize", "buy", "cap", "look"),
+    *("use", "use", "use", "resize", "resize", "buy", "cap", "recharge", "recharge", "look"),
 )
 BOUGHT_AT_ONCE, SEATS_AT_MOST = (1, 1, 2), 9
 CAPS = (None, 0, 1, 3)
+ENABLED, THRESHOLDS, AMOUNTS = (True, True, True, False), (0, 50, 60), ("60.00", 100, 250)
+LIMITS = (90, 90, 200, "0.00")
 WITH_A_KEY, OVER, STRANGER, REPLACED_TOO = 0.7, 0.1, 0.08, 0.2
 
 
@@ -68,8 +72,20 @@ def tend(stage: Stage, team: Owned) -> None:
                 stage.ask(team.owner, sent)
         case "cap":
             stage.ask(team.owner, Sent("PUT", team.path, {"per_member_cap": rng.choice(CAPS)}))
+        case "recharge":
+            stage.ask(team.owner, Sent("PUT", team.path, _recharge(stage)))
         case _:
             stage.ask(stage.somebody(), Sent("GET", f"{team.path}/seat"))
+
+
+def _recharge(stage: Stage) -> dict[str, Any]:
+    rng = stage.rng
+    return {
+        "auto_recharge_enabled": rng.choice(ENABLED),
+        "recharge_threshold_amount": rng.choice(THRESHOLDS),
+        "recharge_amount": rng.choice(AMOUNTS),
+        "max_period_spend": rng.choice(LIMITS),
+    }
 
 
 def fill(stage: Stage, team: Owned, *, add: list[str], replace: tuple[str, str] | None = None) -> None:
