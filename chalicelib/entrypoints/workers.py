@@ -17,6 +17,7 @@ from chalicelib.books.teams.store import SEAT_PREFIX
 from chalicelib.dynamo.rows import Key
 from chalicelib.entrypoints import _observe
 from chalicelib.entrypoints._wiring import Runtime, runtime
+from chalicelib.flows.context import Context
 from chalicelib.flows.reconcile.handle_event import fail_event, handle_event
 from chalicelib.flows.reconcile.keep import OUTAGES
 from chalicelib.flows.recurring.put_off import put_off
@@ -25,9 +26,6 @@ from chalicelib.flows.teams.tend_recharge import tend_recharge
 from chalicelib.flows.teams.tend_seat import tend_seat
 from chalicelib.flows.telling.send import send
 from chalicelib.kernel.errors import TryLater
-
-TENDED = {SEAT_PREFIX: tend_seat, RECHARGE_PREFIX: tend_recharge}
-"""Rows that wait as holdings do, by how their keys begin; every other one is a holding."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,13 +72,22 @@ def work_holding(found: Runtime, key: Key) -> None:
     """
     context = found.context(found.clock())
     try:
-        next((act for prefix, act in TENDED.items() if key.sk.startswith(prefix)), tend)(context, key)
+        _tend(context, key)
     except OUTAGES:
         raise
     except Exception:  # noqa: BLE001  # the edge: whatever broke is logged and counted; others must have their turn
         _log.exception("tending to a holding failed", extra={"fields": {"holding": key.sk}})
         _observe.count("HoldingsPutOff")
         put_off(context, key)
+
+
+def _tend(context: Context, key: Key) -> None:
+    if key.sk.startswith(SEAT_PREFIX):
+        tend_seat(context, key)
+    elif key.sk.startswith(RECHARGE_PREFIX):
+        tend_recharge(context, key)
+    else:
+        tend(context, key)
 
 
 def _report(event: Event) -> None:

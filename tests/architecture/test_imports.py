@@ -21,8 +21,8 @@ OUTSIDE_IMPORTERS = {
     "fpdf": ("chalicelib/adapters/paper/",),
 }
 STATEFUL_MODULES_OF_A_BOOK = (
-    *("store.py", "coupon_store.py", "pool_store.py", "rows.py", "debt_rows.py", "operations.py", "__init__.py"),
-    *("queries.py", "set_queries.py", "coupon_queries.py"),
+    *("store.py", "coupon_store.py", "pool_store.py", "recharge_store.py", "rows.py", "debt_rows.py", "operations.py"),
+    *("queries.py", "set_queries.py", "coupon_queries.py", "__init__.py"),
 )
 SEEN_BY_ADAPTERS = re.compile(
     r"chalicelib(\.books(\.\w+)?)?|chalicelib\.(kernel|settings|adapters)(\..*)?"

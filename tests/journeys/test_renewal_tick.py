@@ -77,7 +77,7 @@ class TestTheTick:
             assert world.renew() == {"holdings": 3}
         finally:
             usage.reset(token)
-        assert spent.operations == ["Query"] * keys.DUE_SHARDS * 2  # of holdings, and of seats
+        assert spent.operations == ["Query"] * keys.DUE_SHARDS * 3  # of holdings, seats and recharges
 
     def test_hands_over_all_that_is_due(self, world: World) -> None:
         late = [wait(world, number, START - timedelta(seconds=number)) for number in range(1000)]
