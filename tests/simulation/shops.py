@@ -59,6 +59,14 @@ HELD_AT_FIRST: tuple[tuple[str, dict[str, Any]], ...] = (
     ("n-basic", {"chosen_period": "YEAR"}),
 )
 """What the first people have from the beginning, and how they pay it."""
+POOLED_AT_FIRST: tuple[str, dict[str, Any]] = ("team", {"chosen_period": "MONTH"})
+"""What the first of them has too: a team with a pool, which is filled up."""
+RECHARGED_AT_FIRST = {
+    "auto_recharge_enabled": True,
+    "recharge_threshold_amount": 60,
+    "recharge_amount": 100,
+    "max_period_spend": 500,
+}
 COUPONS = {1: ("half", "half", "gift", "few", "friend", "friend"), 2: ("n-half", "n-friend")}
 SELLERS = (1, 2)
 """People who earn by purchases with `friend` and `n-friend`, each a customer of one of the academies."""

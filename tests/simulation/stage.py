@@ -329,6 +329,9 @@ def _opened(stage: Stage) -> Opening:
             assert reply.status == 200, reply
             held.append(_subscribe(stage, person, shops.HELD_AT_FIRST[number]))
     _seat(stage, stage.people[0], held[0], stage.people[-1])
+    pooled = _subscribe(stage, stage.people[0], shops.POOLED_AT_FIRST)
+    _seat(stage, stage.people[0], pooled, stage.people[-2])
+    _recharge(stage, stage.people[0], pooled)
     stage.settle()
     people = tuple((person.user_id, person.academy_id, person.token) for person in stage.people)
     operator = User(
@@ -356,6 +359,13 @@ def _seat(stage: Stage, owner: Customer, ident: int, member: Customer) -> None:
     path = f"/v2/payments/subscription/{ident}/billing-team/seat"
     reply = stage.call("PUT", path, body={"add_seats": [{"email": member.email}]}, token=owner.token)
     assert reply.json["errors"] == [], reply
+
+
+def _recharge(stage: Stage, owner: Customer, ident: int) -> None:
+    """The pool of a team is filled up from the beginning."""
+    path = f"/v2/payments/subscription/{ident}/billing-team"
+    reply = stage.call("PUT", path, body=shops.RECHARGED_AT_FIRST, token=owner.token)
+    assert reply.status == 200, reply
 
 
 def _open(stage: Stage, opening: Opening) -> None:

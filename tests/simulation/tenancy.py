@@ -1,6 +1,7 @@
 """Whose rows a request may name: its own person's, those of the academy where that one is, and so much of a team.
 
-Who sits, or sat, in a team may name the team's own rows and the one row of its owner that says what is paid. Its owner
+Who sits, or sat, in a team may name the team's own rows and the one row of its owner that says what is paid, and using
+its pool, the prices at which that is filled up. Its owner
 may name, where the request is about its seats, of whoever is or was on one, or is named to be: who they are, that they
 sit there, and their units.
 """
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.stage import Stage
 
 GUARDED = ("USER#", "LEDGER#", "IDEMPOTENCY#", "TEAM#", "ACADEMY#")
-OF_TEAM = "/billing-team"
+OF_TEAM, USING = "/billing-team", "/consumptionsession"
 UNITS = ("BAL#", "ENTRY#")
 
 
@@ -47,9 +48,16 @@ def _of_shared(stage: Stage, act: Act, pk: str, sk: str) -> bool:
     kind, _, ident = pk.removeprefix("LEDGER#").partition("#")
     if kind == "TEAM":
         return act.who.email in _people(stage, int(ident))
+    if pk.startswith("ACADEMY#") and sk.startswith("PRICE#"):
+        return USING in act.sent.path and any(_is_at(stage, team, pk) for team, row in act.touched if row == "TEAM")
     holding, _, team = sk.partition("#")
     shared = pk.startswith("USER#") and holding in ("SUB", "FIN") and team.isdigit()
     return shared and _is_owner(stage, int(ident), int(team)) and act.who.email in _people(stage, int(team))
+
+
+def _is_at(stage: Stage, team: str, academy: str) -> bool:
+    row = stage.memory.get((team, "TEAM"))
+    return row is not None and f"ACADEMY#{json.loads(row['doc']['S'])['academy_id']}" == academy
 
 
 def _of_seats(stage: Stage, act: Act, pk: str, sk: str) -> bool:

@@ -14,9 +14,9 @@ def act(stage: Stage) -> None:
     use(stage, stage.somebody())
 
 
-def use(stage: Stage, customer: Customer) -> None:
+def use(stage: Stage, customer: Customer, service: str | None = None) -> None:
     rng = stage.rng
-    service = rng.choice(_owned(stage, customer) or list(SERVICES))
+    service = service or rng.choice(_owned(stage, customer) or list(SERVICES))
     path = f"/v1/payments/me/service/{service}/consumptionsession"
     if rng.random() < 0.6:
         reply = stage.send(customer, Sent("PUT", f"{path}/use-{rng.getrandbits(16)}"))

@@ -18,9 +18,10 @@ VERBS = (
 )
 BOUGHT_AT_ONCE, SEATS_AT_MOST = (1, 1, 2), 9
 CAPS = (None, 0, 1, 3)
-ENABLED, THRESHOLDS, AMOUNTS = (True, True, True, False), (0, 50, 60), ("60.00", 100, 250)
-LIMITS = (90, 90, 200, "0.00")
-WITH_A_KEY, OVER, STRANGER, REPLACED_TOO = 0.7, 0.1, 0.08, 0.2
+ENABLED, THRESHOLDS, AMOUNTS = (True, True, True, False), (0, 60, 200), ("60.00", 100, 250)
+LIMITS = (90, 200, 500, "500.00", 0)
+POOLED = "mentorship-service"
+WITH_A_KEY, OVER, STRANGER, REPLACED_TOO, OF_THE_POOL = 0.7, 0.1, 0.08, 0.2, 0.6
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def tend(stage: Stage, team: Owned) -> None:
             stage.ask(team.owner, Sent("DELETE", f"{team.path}/seat/{rng.choice(team.seats)['id']}"))
         case "use":
             sitting = {seat["user_id"] for seat in team.seats} | {team.owner.user_id}
-            consume.use(stage, rng.choice([person for person in stage.people if person.user_id in sitting]))
+            service = POOLED if rng.random() < OF_THE_POOL else None
+            consume.use(stage, rng.choice([one for one in stage.people if one.user_id in sitting]), service)
         case "resize":
             wished = rng.randint(1, min(team.paid + 1, SEATS_AT_MOST))
             stage.send(team.owner, Sent("PUT", team.path, {"seats": wished}))
