@@ -30,20 +30,26 @@ def act(stage: Stage) -> None:
 
 
 def _held(stage: Stage, customer: Customer, now: Any) -> Counter[str]:
-    """Units by service, as the rows have them: -1 is unlimited."""
+    """Units by service, as the rows have them, less what each account owes: -1 is unlimited."""
     partition = f"LEDGER#USER#{customer.user_id}"
     pools = [f"LEDGER#TEAM#{row['team']['N']}" for row in stage.memory.beginning(partition, "BAL_POOL#")]
-    found: Counter[str] = Counter()
+    accounts: Counter[tuple[str, str, str]] = Counter()
+    owed: Counter[tuple[str, str, str]] = Counter()
     for holder in (partition, *pools):
         for row in stage.memory.beginning(holder, "BAL#"):
             slug = json.loads(row["doc"]["S"])["service_slug"]
+            account = (holder, row["sk"]["S"].rpartition("#")[0], slug)
+            owed[account] += int(row.get("owes", {"N": "0"})["N"])
             for name, lot in row.items():
                 if name.startswith("lot_"):
                     expires = int(lot["M"]["e"]["N"])
                     usable = expires == 0 or expires > now.timestamp()
-                    _add(found, slug, int(lot["M"]["r"]["N"]) if usable else 0)
+                    _add(accounts, account, int(lot["M"]["r"]["N"]) if usable else 0)
+    found: Counter[str] = Counter()
+    for account, units in accounts.items():
+        _add(found, account[2], units if units < 0 else max(0, units - owed[account]))
     return found
 
 
-def _add(units: Counter[str], slug: str, how_many: int) -> None:
+def _add(units: Counter[Any], slug: Any, how_many: int) -> None:
     units[slug] = -1 if -1 in (units[slug], how_many) else units[slug] + how_many
