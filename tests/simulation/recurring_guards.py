@@ -11,7 +11,9 @@ from chalicelib.books.ledger import store as ledger
 from chalicelib.books.subscriptions import course, cycle
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.course import DUNNING_DAYS
+from chalicelib.books.teams import recharge_store
 from chalicelib.dynamo import writes
+from chalicelib.dynamo.writes import anyway
 from chalicelib.entrypoints import schedules
 from chalicelib.flows.checkout import save_card
 from chalicelib.flows.fulfillment import fulfill, reject, renew, renewal, reverse, settle
@@ -119,5 +121,9 @@ RECURRING: tuple[Guard, ...] = (
     Guard("each invoice has its say about a holding", only_the_latest_says),
     Guard("what is disputed is not asked for", swapped(course, "is_stopped", lambda holding: False)),
     Guard("what is over gives its claim back", over_and_claimed),
+    Guard("a month's recharges stay within its limit", swapped(recharge_store, "_room", lambda *arguments: anyway)),
+    Guard("what a recharge was not paid is not spent", unwritten(recharge_store, "spend_back")),
+    Guard("a recharge is bound as it was read (version)", free(recharge_store, "changed_recharge")),
+    Guard("what is bought for a pool is its team's", swapped(fulfill, "_of_pool", lambda *arguments, **named: ())),
     Guard("lots that may last longer stay", swapped(expire, "_may_last", lambda holding, lot: False)),
 )
