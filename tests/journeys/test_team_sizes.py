@@ -18,6 +18,8 @@ from chalicelib.flows.recurring.change import change as really_change
 from chalicelib.flows.teams import resize as resizing
 from tests.books import check_books
 from tests.enrolling import change
+from tests.journeys.test_catalog import staff
+from tests.journeys.test_staff_refunds import refund
 from tests.recurring import holding, live, paid, run, subscribed
 from tests.shop import SEAT, a_plan, put
 from tests.staffing import refused
@@ -51,6 +53,24 @@ class TestBuyingSeats:
         assert [(one["before"], one["after"]) for one in found["seats_log"]] == [(7, 10)]
         world.settle()
         assert owner.units(CHAT) == 5000
+        check_books(world)
+
+    def test_costs_the_seats_alone_where_the_period_was_given(self, owner: Person, world: World) -> None:
+        kept = refund(staff(world, "issue_refund"), holding(owner).id, plan_action="keep")
+        assert kept.status == 201, kept.text
+        world.advance(days=10)
+        assert buy(owner, 3).json["amount"] == 398.0
+        world.settle()
+        check_books(world)
+
+    def test_that_are_refunded_ends_the_team(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        bought = buy(owner, 3).json
+        assert refund(staff(world, "issue_refund"), bought["id"]).status == 201
+        world.settle()
+        run(world)
+        assert (holding(owner).status, owner.units(CHAT)) == ("CANCELLED", 0)
+        assert owner.check("team").status == 200
         check_books(world)
 
     def test_is_in_what_the_next_period_costs(self, owner: Person, world: World) -> None:

@@ -166,11 +166,17 @@ def claimed_plans(holding: Holding) -> frozenset[int]:
     return frozenset({holding.terms.plan_id, coming_terms(holding).plan_id})
 
 
-def latest_period_invoice(holding: Holding) -> int:
-    """The invoice of the latest period: changes within it have invoices of their own."""
+def period_invoices(holding: Holding) -> tuple[int, ...]:
+    """The invoices that paid for periods, as they were paid: changes within a period have invoices of their own."""
     changed = holding.prorated if isinstance(holding, Subscription) else None
-    own = holding.invoice_ids if changed is None else set(holding.invoice_ids) - set(changed.invoice_ids)
-    return max(own, key=holding.invoice_ids.index)
+    within = () if changed is None else changed.invoice_ids
+    return tuple(ident for ident in holding.invoice_ids if ident not in within)
+
+
+def is_period_over(holding: Holding, invoice_id: int) -> bool:
+    """Whether a later period was paid since this invoice, of a period or of a change within it, was."""
+    named = holding.invoice_ids
+    return invoice_id not in named or named.index(invoice_id) < named.index(period_invoices(holding)[-1])
 
 
 def with_planned(holding: Subscription) -> Subscription:

@@ -20,7 +20,7 @@ from chalicelib.books.ledger.model import Balance, Entry, Holder
 from chalicelib.books.ledger.reversal import Reversal, reversal
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.cycle import fated, latest_period_invoice
+from chalicelib.books.subscriptions.cycle import fated, is_period_over
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Subscription
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Write
@@ -56,7 +56,7 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     earned = [catalog.key_of(coupon) for coupon in rewards(changed, delivery)]
     rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else []), *earned])
     held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
-    is_over = held is not None and changed.id != latest_period_invoice(held[0])
+    is_over = held is not None and is_period_over(held[0], changed.id)
     fate = plan_fate(changed, is_over=is_over)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
         fate = Fate.ENDED
