@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from chalicelib.books.subscriptions.course import MONTH, paying_invoice_id
 from chalicelib.books.subscriptions.cycle import is_period_over, period_invoice_id, period_invoices
 from chalicelib.books.subscriptions.model import Prorated, Raised
+from chalicelib.flows.fulfillment.renewal import CHANGES_MAX, INVOICES_KEPT, with_invoice
 from chalicelib.kernel.periods import boundary
 from tests.tended import a_financing, a_subscription, a_trial
 
@@ -71,3 +72,15 @@ class TestIsPeriodOver:
 
     def test_of_what_it_names_no_more(self) -> None:
         assert is_period_over(a_subscription(invoice_ids=(1, 5)), 3)
+
+
+class TestWithInvoice:
+    def test_keeps_the_first_and_the_latest(self) -> None:
+        assert with_invoice(tuple(range(1, INVOICES_KEPT + 1)), 99) == (1, *range(3, INVOICES_KEPT + 1), 99)
+
+    def test_keeps_what_paid_the_period_that_runs_and_all_that_may_follow_it(self) -> None:
+        """As many changes as it may have, and the period ahead."""
+        named = (*range(1, INVOICES_KEPT), 50)
+        for ident in (*range(100, 100 + CHANGES_MAX), 51):
+            named = with_invoice(named, ident)
+        assert {1, 50, 51, *range(100, 100 + CHANGES_MAX)} <= set(named)

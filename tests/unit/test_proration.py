@@ -9,7 +9,6 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -344,31 +343,6 @@ class TestPeriodValue:
 
     def test_is_less_what_went_back(self) -> None:
         assert period_value(an_invoice(amount=6000, lines=(a_line(6000),), refunds=(_refund(2500),))) == 3500
-
-
-class TestWhen:
-    @pytest.mark.parametrize(
-        ("new", "expected"),
-        [
-            (terms(3001, plan=2), When.NOW),
-            (terms(3000, plan=2), When.AT_END),
-            (terms(2999, plan=2), When.AT_END),
-            (terms(30_000, months=12), When.RESTART),
-            (terms(36_001, plan=2, months=12), When.RESTART),
-            (terms(36_000, plan=2, months=12), When.AT_END),
-        ],
-    )
-    def test_of_a_month(self, new: Terms, expected: When) -> None:
-        assert when(_basic(), new, stretch_of(_basic(), at(0))) is expected
-
-    def test_of_a_year_to_a_month_is_at_the_end(self) -> None:
-        yearly = a_subscription(terms(30_000, months=12))
-        for amount in (1, 99_999):
-            assert when(yearly, terms(amount, plan=2), stretch_of(yearly, at(0))) is When.AT_END
-
-    def test_of_a_longer_period_waits_where_more_is_paid_already(self) -> None:
-        ahead = a_subscription(terms(3000), paid=2)
-        assert when(ahead, terms(30_000, months=12), stretch_of(ahead, at(0))) is When.AT_END
 
 
 class TestComing:

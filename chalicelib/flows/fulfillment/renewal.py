@@ -38,6 +38,8 @@ ONE_A_DAY = timedelta(days=1)
 NOT_ASKED_AGAIN_FOR = timedelta(minutes=10)
 INVOICES_KEPT = 36
 """How many invoices a holding names: the first and the latest."""
+CHANGES_MAX = 30
+"""How many changes of its plan a period has at most: what paid for the period is named as long as it runs."""
 
 
 def expected_start(holding: Holding) -> datetime:

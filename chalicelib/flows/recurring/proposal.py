@@ -138,7 +138,7 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
 
     Raises SubscriptionCannotBeChanged, PlanNotFound, PlanNotRenewable, PeriodNotOffered, PlanNotReady,
     PlanNotSupportTeams, MultipleCurrenciesFound, PlanAlreadyBought, PlanAlreadyFinanced, PurchaseInFlight,
-    SeatsInUse, SeatsMoved.
+    SeatsInUse, SeatsMoved, TooManyChanges.
     """
     holding = subscription_of(held)
     if wish.instead_of not in (None, holding.terms.seats):

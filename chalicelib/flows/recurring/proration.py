@@ -18,7 +18,7 @@ from chalicelib.books.billing.refunds import amount_returned
 from chalicelib.books.catalog.model import Plan
 from chalicelib.books.subscriptions.course import paying_invoice_id
 from chalicelib.books.subscriptions.model import Prorated, Raised, Subscription, Terms
-from chalicelib.flows.fulfillment.renewal import expected_start
+from chalicelib.flows.fulfillment.renewal import CHANGES_MAX, expected_start
 from chalicelib.flows.recurring.price import (
     CREDIT,
     credit_in,
@@ -28,7 +28,7 @@ from chalicelib.flows.recurring.price import (
     plain_line,
     waived,
 )
-from chalicelib.kernel.errors import Defect
+from chalicelib.kernel.errors import Defect, DomainError, Kind
 from chalicelib.kernel.money import Money, grain
 from chalicelib.kernel.periods import boundary, latest_boundary, utc
 from chalicelib.kernel.quotes import Line, Priced
@@ -36,6 +36,12 @@ from chalicelib.kernel.quotes import Line, Priced
 UNUSED, CREDITED = "unused", "credited"
 NOT_VALUE = frozenset({CREDIT, UNUSED, CREDITED})
 """Lines that say how a period was paid, and not what it costs."""
+
+
+class TooManyChanges(DomainError):
+    kind = Kind.CONFLICT
+    slug = "too-many-changes"
+    detail = "It was changed {count} times in this period already. It can be again from {again_from} on."
 
 
 class When(StrEnum):
@@ -134,9 +140,11 @@ def within(
 ) -> Reckoned:
     """A change within the period: what all of its changes come to, less what was asked for already.
 
-    `invoices`: those of `paid_by`, by id.
+    `invoices`: those of `paid_by`, by id. Raises TooManyChanges.
     """
     before = _so_far(holding, stretch)
+    if len(before.invoice_ids) >= CHANGES_MAX:
+        raise TooManyChanges(count=len(before.invoice_ids), again_from=applies_at(holding).isoformat())
     worths = _worths(holding, new, stretch)
     if new.plan_id == holding.terms.plan_id:
         values = _worths(holding, holding.terms, stretch)  # it has more seats, and pays for these
