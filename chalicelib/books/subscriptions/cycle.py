@@ -158,12 +158,21 @@ def coming_terms(holding: Holding) -> Terms:
     return holding.terms if planned is None else planned
 
 
+def unplanned(holding: Holding) -> Holding:
+    """The holding without a change that was planned."""
+    return holding.model_copy(update={"planned": None}) if isinstance(holding, Subscription) else holding
+
+
 def claimed_plans(holding: Holding) -> frozenset[int]:
-    """The plans that nobody can buy beside it: its own, and the one that its next payment brings (D25)."""
-    over = holding.held_back is not None and holding.held_back.fate is Fate.ENDED
-    if holding.ended_at is not None or over:
+    """The plans that nobody can buy beside it: its own, and the one that its next payment brings (D25).
+
+    None where a refund ended it; its own where a refund lets it end, and no payment comes.
+    """
+    fate = Fate.LIVE if holding.held_back is None else holding.held_back.fate
+    if holding.ended_at is not None or fate is Fate.ENDED:
         return frozenset()
-    return frozenset({holding.terms.plan_id, coming_terms(holding).plan_id})
+    coming = holding.terms if fate is Fate.ENDING else coming_terms(holding)
+    return frozenset({holding.terms.plan_id, coming.plan_id})
 
 
 def period_invoices(holding: Holding) -> tuple[int, ...]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.course import MONTH, next_attempt
-from chalicelib.books.subscriptions.cycle import coming_terms, held_back, lifted, period_invoice_id, with_planned
+from chalicelib.books.subscriptions.cycle import (
+    coming_terms,
+    held_back,
+    lifted,
+    period_invoice_id,
+    unplanned,
+    with_planned,
+)
 from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
 from chalicelib.kernel.ids import derived
@@ -184,7 +191,7 @@ def not_asked(holding: Holding, now: datetime) -> Holding:
 
 def over(holding: Holding, status: Status, message: str | None, now: datetime) -> Holding:
     """The holding once it is over for good: what refunds and disputes did to it before changes nothing any more."""
-    return lifted(holding).model_copy(
+    return unplanned(lifted(holding)).model_copy(
         update={
             "status": status,
             "status_message": message,
