@@ -71,7 +71,10 @@ class Dunning(Document):
 
 
 class Pause(Document):
-    """No payment and no access from the end of what is paid until `until`; then a new period begins."""
+    """No payment and no access from the end of what is paid until `until`; then a new period begins.
+
+    That is `days` after `begins_at`, or before where its customer asks to go on, and until that is paid or refused.
+    """
 
     asked_at: datetime
     days: int

@@ -13,8 +13,9 @@ from chalicelib.books.subscriptions.cycle import (
     unplanned,
     with_planned,
 )
-from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Status, Subscription, Terms
+from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Pause, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
+from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.periods import boundary
 
@@ -157,8 +158,10 @@ def refused(
     """The holding after a payment of it was refused: tried again on the schedule, or over after its last day.
 
     What the customer tried (a new card, paying now) does not count on the schedule; nor does a payment before its day
-    change anything.
+    change anything. A pause that was to end early with it goes on.
     """
+    if ends_early(holding):
+        return rests_on(holding)
     before = holding.dunning
     due = holding.next_payment_at
     free = holding.model_copy(update={"retry_at": None})
@@ -182,6 +185,38 @@ def refused(
     return free.model_copy(
         update={"status": Status.PAYMENT_ISSUE, "status_message": "The payment was refused.", "dunning": dunning}
     )
+
+
+def ends_early(holding: Holding) -> bool:
+    """Whether its pause was ended by its customer, and the period that begins with that is not paid yet."""
+    pause = holding.pause if isinstance(holding, Subscription) else None
+    return holding.status is Status.PAUSED and pause is not None and pause.until < _ends(pause)
+
+
+def rests_on(holding: Holding) -> Holding:
+    """A pause that was to end early, as it was: until its own end."""
+    pause = holding.pause if isinstance(holding, Subscription) else None
+    if pause is None:
+        raise Defect(f"holding {holding.id} has no pause")
+    until = _ends(pause)
+    return holding.model_copy(
+        update={
+            "origin": until,
+            "next_payment_at": until,
+            "pause": pause.model_copy(update={"until": until}),
+            "open_invoice_id": None,
+            "retry_at": None,
+        }
+    )
+
+
+def _ends(pause: Pause) -> datetime:
+    return pause.begins_at + timedelta(days=pause.days)
+
+
+def given_up(holding: Holding, now: datetime) -> Holding:
+    """The holding after an attempt to pay it was given up: asked again soon, but for a pause that was to end early."""
+    return rests_on(holding) if ends_early(holding) else not_asked(holding, now)
 
 
 def not_asked(holding: Holding, now: datetime) -> Holding:

@@ -212,7 +212,7 @@ def paused(holding: Subscription, pause: Pause) -> Subscription:
 
 def resumed(holding: Holding, now: datetime) -> Holding:
     """The subscription without the pause that it was to have; or, where that has begun, with a new period to be paid
-    from now on.
+    from now on (`renewal.rests_on` where it is not).
     """
     found = _subscription(holding)
     _check_not_disputed(found)
