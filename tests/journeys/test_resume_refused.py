@@ -109,14 +109,14 @@ class TestABank:
         assert (person.units("ai-chat"), len(paid(person))) == (5000, 2)
         check_books(world)
 
-    def test_whose_yes_comes_when_it_rests_again_gives_the_money_back(self, world: World, person: Person) -> None:
+    def test_that_takes_days_to_say_yes_is_waited_for(self, world: World, person: Person) -> None:
         world.misbehave(rules=[{"match": "POST /v1/payment_intents", "action": "stay_processing", "times": 1}])
         assert ask(person, "resume").status == 202
         (intent,) = [one for one in world.at_stripe("payment_intent") if one["status"] == "processing"]
         live(world, 2)
         world.control(f"/_control/process/{intent['id']}", {"success": True})
         run(world)
-        assert (shown(person)["status"], len(paid(person))) == ("ACTIVE", 2)
+        assert (shown(person)["valid_until"], len(paid(person))) == ("2027-01-24T12:00:00Z", 2)
         check_books(world)
 
 
