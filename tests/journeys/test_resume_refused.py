@@ -150,6 +150,7 @@ class TestStripeAway:
     ) -> None:
         """It died after the pause was ended, and before the attempt was written down."""
         assert person.save_card(card or GOOD).status == 200
+        world.settle()
         dies = patch("chalicelib.flows.recurring.pause.collected", side_effect=KeyboardInterrupt)
         with dies, pytest.raises(KeyboardInterrupt):
             ask(person, "resume")
