@@ -15,7 +15,6 @@ from chalicelib.kernel.errors import TryLater
 from tests.books import check_books
 from tests.journeys.test_catalog import staff
 from tests.journeys.test_declines import refused
-from tests.journeys.test_staff_refunds import refund
 from tests.recurring import ask, holding, live, mails, paid, path_of, run, shown, subscribed
 from tests.world import Person, World
 
@@ -146,47 +145,6 @@ class TestNow:
         for body in (NOW, {}):
             assert refused(ask(person, "cancel", body), 400, "already-cancelled")
 
-    @pytest.mark.parametrize("plan", ["basic", "bootcamp"])
-    def test_what_would_have_lasted_to_its_end_is_over(self, world: World, plan: str) -> None:
-        pay: dict[str, Any] = {"how_many_installments": 12, "chosen_period": None} if plan == "bootcamp" else {}
-        person = subscribed(world, plan, **pay)
-        assert ask(person, "cancel", {"reason": "too dear"}).status == 200
-        live(world, 3)
-        answer = ask(person, "cancel", NOW)
-        assert answer.status == 200, answer.text
-        found = answer.json
-        assert (found["status"], found["ended_at"], found["cancel_reason"]) == (
-            "CANCELLED",
-            "2026-11-24T12:00:00Z",
-            "too dear",
-        )
-        assert person.units("ai-chat") == 0
-        assert refused(ask(person, "cancel", NOW), 400, "already-cancelled")
-        assert refused(ask(person, "reactivate"), 400, "reactivation-period-expired")
-        run(world)
-        assert subscribed(world, plan, person=person, **pay)
-        check_books(world)
-
-    def test_what_has_come_to_its_end_is_refused(self, world: World) -> None:
-        person = subscribed(world)
-        assert ask(person, "cancel").status == 200
-        world.advance(days=30)  # and nobody has come to say so
-        assert refused(ask(person, "cancel", NOW), 400, "already-cancelled")
-
-    def test_what_was_refunded_to_its_end_is_over_also_when_the_refund_fails(self, world: World) -> None:
-        person = subscribed(world)
-        clerk = staff(world, "issue_refund")
-        assert refund(clerk, holding(person).id, plan_action="cancel_at_period_end").status == 201
-        run(world)
-        assert ask(person, "cancel", NOW).json["ended_at"] == "2026-11-21T12:00:00Z"
-        (made,) = world.at_stripe("refund")
-        world.control(f"/_control/fail_refund/{made['id']}", {})
-        run(world)
-        assert (holding(person).status, person.units("ai-chat")) == ("CANCELLED", 0)
-        live(world, 31)
-        assert len(intents(world)) == 1
-        check_books(world)
-
     def test_an_outage_leaves_the_units_to_the_tick(self, world: World) -> None:
         person = subscribed(world)
         with patch("chalicelib.flows.recurring.alter.tend", side_effect=TryLater):
@@ -304,17 +262,6 @@ class TestADisputedOne:
         assert person.units("ai-chat") == 5000
         live(world, 40)
         assert (paid(person), person.units("ai-chat")) == ([59.99], 0)
-        check_books(world)
-
-    def test_that_was_cancelled_to_its_end_can_be_ended_now(self, world: World) -> None:
-        person, payment = self.disputed(world)
-        assert ask(person, "cancel").status == 200
-        assert ask(person, "cancel", NOW).json["ended_at"] is not None
-        assert refused(ask(person, "cancel", NOW), 400, "already-cancelled")
-        world.settle()
-        world.control(f"/_control/dispute/{payment}", {"outcome": "won"})
-        run(world)
-        assert (holding(person).status, person.units("ai-chat")) == ("CANCELLED", 0)
         check_books(world)
 
     @pytest.mark.parametrize("outcome", ["won", "lost"])
