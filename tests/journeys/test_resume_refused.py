@@ -64,6 +64,20 @@ class TestACardThatIsRefused:
         assert holding(person).status == "EXPIRED"
         check_books(world)
 
+    def test_too_often_is_not_asked_any_more_by_anybody_before_the_pauses_end(
+        self, world: World, person: Person
+    ) -> None:
+        assert person.save_card(DECLINED).status == 200
+        for _ in range(5):
+            assert refused(ask(person, "resume"), 402, "card-error")
+            world.advance(seconds=1)
+        tried = len(intents(world))
+        assert refused(ask(person, "resume"), 429, "too-many-attempts")
+        run(world)
+        assert rests_as_before(world, person)
+        assert len(intents(world)) == tried
+        check_books(world)
+
     def test_can_be_replaced_and_it_goes_on_from_then(self, world: World, person: Person) -> None:
         assert person.save_card(DECLINED).status == 200
         assert refused(ask(person, "resume"), 402, "card-error")

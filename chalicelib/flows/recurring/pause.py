@@ -11,7 +11,7 @@ from chalicelib.dynamo.rows import Key
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.settle import Outcome
 from chalicelib.flows.recurring.alter import alter, follow, held_by
-from chalicelib.flows.recurring.pay_now import Ask, check_card, collected
+from chalicelib.flows.recurring.pay_now import Ask, check_attempts, check_card, collected
 from chalicelib.flows.recurring.wishes import NotPaused, pausing, resumed
 
 TRIES_MAX = 5
@@ -37,6 +37,8 @@ def resume(context: Context, key: Key, ask: Ask) -> Holding | Outcome:
         after = held_by(context, key).holding
         if after.status is Status.PAUSED:
             check_card(context, resumed(after, context.now))
+            if _rests(after, context.now):
+                check_attempts(context, after.user_id)  # before it is ended, for which the schedule would charge them
         if after.status is not Status.PAUSED or _rests(after, context.now):
             after = alter(context, key, lambda holding: resumed(holding, context.now), "resumed")
         if after.status is not Status.PAUSED:
