@@ -272,6 +272,14 @@ class TestWithin:
         customer.refund(101, 1500)
         assert customer.change(terms(12_000, plan=3), MONTH_SECONDS // 2) == 2250
 
+    def test_pays_again_what_was_given_back_twice(self) -> None:
+        """A change to what a coupon makes free left credit, and then the money of the period went back too."""
+        customer = Customer(terms(3000))
+        assert customer.change(terms(0, plan=2), 0) == -3000
+        customer.refund(7, 3000)
+        assert customer.change(terms(9000, plan=3), 0) == 12_000
+        assert customer.change(terms(10_000, plan=4), 0) == 1000
+
     def test_of_seats_alone_costs_these_seats_whatever_was_paid_for_the_plan(self) -> None:
         lines = (a_line(3000), a_line(500, "seats"))
         more = terms(3500, seats=2, lines=lines)

@@ -186,7 +186,7 @@ def anew(
     price = period_price(holding.model_copy(update={"terms": new}), payments=holding.payments, at=at)
     code = price.currency
     values = _values(_so_far(holding, stretch), stretch, invoices)
-    unused = half_up(_of_rest(values, stretch), stretch.whole, code)
+    unused = max(0, half_up(_of_rest(values, stretch), stretch.whole, code))
     lines = list(price.lines)
     if unused:
         rest = f"{_title(holding.terms)}, what was paid for the rest of the period"
