@@ -35,6 +35,7 @@ from chalicelib.flows.recurring.proposal import (
     SubscriptionCannotBeChanged,
     Wish,
 )
+from chalicelib.flows.recurring.proration import TooManyChanges
 from chalicelib.flows.recurring.resizing import SeatsInUse
 from chalicelib.kernel.errors import DomainError
 
@@ -56,6 +57,7 @@ REFUSALS: tuple[type[DomainError], ...] = (
     PlanAlreadyFinanced,
     PurchaseInFlight,
     SeatsInUse,
+    TooManyChanges,
 )
 
 
