@@ -156,6 +156,8 @@ def _has_its_units(
             start = calendar(holding)
             mark = int(boundary(start, item.renewal, number).timestamp())
             following = boundary(start, item.renewal, number + 1)
+            if following <= now:
+                continue  # in the days of grace nothing that is counted comes, also not to whoever is seated then
             ends = following if until is None else min(following, until)
         suffix = f"{since}_{item.link_id}_{mark}"
         own = f"{seat.team_id}_{seat.id}_{suffix}" in given

@@ -214,7 +214,8 @@ def _paid(invoice: Invoice, payment: Payment | None, now: datetime) -> Invoice:
 def _invoice_writes(stored: StoredInvoice, invoice: Invoice, begun: Begun | None) -> list[Write]:
     if begun is not None:
         return [billing.new_invoice(invoice, stored.delivery)]
-    writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version)]
+    # What was planned since it was refused may make it free: then it delivers something else than it was to.
+    writes: list[Write] = [billing.changed_invoice(invoice, version=stored.version, delivery=stored.delivery)]
     if invoice.kind is InvoiceKind.PLAN:
         writes.append(billing.bag_paid(invoice.buyer.user_id, invoice.bag_id, invoice_id=invoice.id))
     if invoice.payment is not None and invoice.is_purchase:
