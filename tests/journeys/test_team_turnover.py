@@ -100,18 +100,3 @@ class TestASeatThatIsFilledAgain:
         assert (member.units(CHAT), other.units(CHAT)) == (0, 0)
         marks = [bool(stored.seat.refills) for stored in queries.seats(world.table, holding(owner).id)]
         assert marks == [False, True]
-
-
-def test_whoever_had_a_seat_in_two_turns_passes_all_of_it_on(owner: Person, world: World) -> None:
-    """A use of the first turn that is cancelled after it leaves them two lots of the same."""
-    member, other, last = world.person(), world.person(), world.person()
-    seated(owner, member)
-    sessions = f"/v1/payments/me/service/{CHAT}/consumptionsession"
-    used = member.put(f"{sessions}/one").json["id"]
-    assert fill(owner, replace={member.email: other.email}).json["errors"] == []
-    assert member.put(f"{sessions}/{used}/cancel").status == 200
-    for before, after in ((other, member), (member, last)):
-        assert fill(owner, replace={before.email: after.email}).json["errors"] == []
-    world.settle()
-    assert [person.units(CHAT) for person in (member, other, last)] == [0, 0, 5000]
-    check_books(world)

@@ -145,19 +145,17 @@ def given(holding: Holding, seat: Seat, now: datetime) -> Given | None:
 
 
 def moved_grants(seat: Seat, lots: Sequence[Lot], unit: Unit) -> tuple[Grant, ...]:
-    """What whoever sits there now gets of the lots of whoever did before: the rest, until the same instant.
-
-    Whoever had the seat in two turns may have two lots of the same: a use that was cancelled after the first turn gave
-    its units back to a lot of that one. They become one.
-    """
-    found: dict[str, Grant] = {}
-    for lot in lots:
-        ident = _lot_id(seat, lot.id.split("_", 3)[3])
-        before, how_many = found.get(ident), lot.remaining
-        if before is not None:
-            how_many += before.how_many  # what has no limit is never given back
-        found[ident] = Grant(lot_id=ident, unit=unit, how_many=how_many, expires_at=lot.expires_at, origin=lot.origin)
-    return tuple(found.values())
+    """What whoever sits there now gets of the lots of whoever did before: the rest, until the same instant."""
+    return tuple(
+        Grant(
+            lot_id=_lot_id(seat, lot.id.split("_", 3)[3]),
+            unit=unit,
+            how_many=lot.remaining,
+            expires_at=lot.expires_at,
+            origin=lot.origin,
+        )
+        for lot in lots
+    )
 
 
 def _is_served(holding: Holding, seat: Seat) -> bool:

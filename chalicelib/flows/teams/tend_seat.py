@@ -13,7 +13,7 @@ from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.burn import Take
 from chalicelib.books.ledger.entries import portion_of
-from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder, Lot, Unit
+from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Holder
 from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.model import Holding
@@ -169,11 +169,13 @@ def _taken(context: Context, stored: StoredSeat, before: Holder, balance: Balanc
 
 def _coming(context: Context, seat: Seat, balances: list[Balance]) -> list[Granting]:
     """One for each unit, also where several pages had it: a transaction names a row once."""
-    found: dict[str, tuple[Unit, list[Lot]]] = {}
+    found: dict[str, Granting] = {}
     for balance in balances:
         lots = [lot for lot in lots_of(seat, balance) if lot.usable(context.now)]
-        found.setdefault(balance.unit.name, (balance.unit, []))[1].extend(lots)
-    return [Granting(holder_of(seat), unit, moved_grants(seat, lots, unit)) for unit, lots in found.values()]
+        before = found.get(balance.unit.name)
+        grants = (() if before is None else before.grants) + moved_grants(seat, lots, balance.unit)
+        found[balance.unit.name] = Granting(holder_of(seat), balance.unit, grants)
+    return list(found.values())
 
 
 def _name(stored: StoredSeat, balance: Balance) -> str:
