@@ -229,7 +229,7 @@ def defects(world: World, log: Log) -> None:
     log.values.append(secret)
     jwt_settings = {"jwt_secret": secret, "authorization": f"Token {person.token}", "email": person.email}
     for message in (f"{jwt_settings}", f"{person.token}", f"card 4000 0566 5566 5556 of {person.email}", STRIPE_KEY):
-        with patch("chalicelib.entrypoints.academy.account.ledger.balances", side_effect=RuntimeError(message)):
+        with patch("chalicelib.entrypoints.academy.account.usable_balances", side_effect=RuntimeError(message)):
             answer = person.get("/v1/payments/me/service/consumable")
         assert answer.status == 500
         assert leaks(answer.text, [*log.values, message]) == []
