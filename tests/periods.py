@@ -269,6 +269,8 @@ def _access(
         mark, ends = holding.terms.since, until
         if is_metered(item):
             at, following = _latest_refill(holding, item, now)
+            if following <= now:
+                continue  # in the days of grace nothing that is counted comes, also where the last refill was late
             ends = following if until is None else min(following, until)
             mark = mark if at is None else int(at.timestamp())
         lot_id = f"{holding.id}_{item.link_id}_{mark}"

@@ -14,6 +14,12 @@ ELSEWHERE: Mapping[str, str] = {
     "attempts are counted one by one (version)": (
         "two refused at once at the limit are rare; tests/stores/test_billing_store.py"
     ),
+    "a month's recharges stay within its limit": (
+        "two of one owner that begin at once count their attempts one by one; tests/conformance/recharge_cases.py"
+    ),
+    "a recharge is bound as it was read (version)": (
+        "two of one owner that begin at once count their attempts one by one; tests/conformance/recharge_cases.py"
+    ),
     "a claim is given back by its own purchase only": (
         "held by the invoice's version; tests/stores/test_subscriptions_store.py"
     ),
