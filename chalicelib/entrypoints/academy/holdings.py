@@ -173,6 +173,19 @@ def resume_subscription(call: Call, subscription_id: int) -> Answer:
     return answer_of(done, 200, lambda invoice: subscription_out(_read(context, key)))
 
 
+@route(
+    "PUT",
+    f"{FINANCING}/resume",
+    access=Access.PERSON,
+    answers={},
+    errors=(FinancingNotFound, FinancingNotPausable),
+)
+def resume_financing(call: Call, financing_id: int) -> Answer:
+    """Refused: instalments are never paused."""
+    ask = Ask(buyer=buyer_of(call.person), whence=whence_of(call))
+    return answer_of(pausing.resume(_context(call), _financing(call, financing_id), ask), 200, financing_out)
+
+
 def _read(context: Context, key: Key) -> Subscription:
     holding = held_by(context, key).holding
     if not isinstance(holding, Subscription):

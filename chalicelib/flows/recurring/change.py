@@ -7,6 +7,7 @@ being paid at most; it is delivered only while the subscription is as it was the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
@@ -22,6 +23,7 @@ from chalicelib.books.teams.store import TeamMoved
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.books.waiting.store import PlacesMoved
+from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import Purchase, begin, begun_free, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
@@ -40,8 +42,10 @@ from chalicelib.flows.fulfillment.renew import (
 )
 from chalicelib.flows.fulfillment.renewal import digest
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.flows.recurring.alter import held_by
 from chalicelib.flows.recurring.collect import closed
 from chalicelib.flows.recurring.proposal import (
+    FinancingCannotBeChanged,
     Kept,
     Proposal,
     Wish,
@@ -111,6 +115,12 @@ def change(
         if outcome is not None:
             return outcome
     raise billing.PurchaseInFlight
+
+
+def change_financing(context: Context, key: Key) -> NoReturn:
+    """All instalments of a financing were agreed on. Raises FinancingNotFound, FinancingCannotBeChanged."""
+    held_by(context, key)
+    raise FinancingCannotBeChanged
 
 
 def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) -> Changed | Waiting | Refused | None:
