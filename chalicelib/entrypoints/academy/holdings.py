@@ -166,11 +166,7 @@ def pause_financing(call: Call, body: PauseBody, financing_id: int) -> Answer:
 )
 def resume_subscription(call: Call, subscription_id: int) -> Answer:
     """Withdraw a pause; one that has begun ends now, and a new period begins, which is paid at once."""
-    context, key = _context(call), _subscription(call, subscription_id)
-    done = pausing.resume(context, key, Ask(buyer=buyer_of(call.person), whence=whence_of(call)))
-    if isinstance(done, Subscription | Financing):
-        return _shown(done)
-    return answer_of(done, 200, lambda invoice: subscription_out(_read(context, key)))
+    return _resumed(call, _subscription(call, subscription_id))
 
 
 @route(
@@ -182,8 +178,15 @@ def resume_subscription(call: Call, subscription_id: int) -> Answer:
 )
 def resume_financing(call: Call, financing_id: int) -> Answer:
     """Refused: instalments are never paused."""
-    ask = Ask(buyer=buyer_of(call.person), whence=whence_of(call))
-    return answer_of(pausing.resume(_context(call), _financing(call, financing_id), ask), 200, financing_out)
+    return _resumed(call, _financing(call, financing_id))
+
+
+def _resumed(call: Call, key: Key) -> Answer:
+    context = _context(call)
+    done = pausing.resume(context, key, Ask(buyer=buyer_of(call.person), whence=whence_of(call)))
+    if isinstance(done, Subscription | Financing):
+        return _shown(done)
+    return answer_of(done, 200, lambda invoice: subscription_out(_read(context, key)))
 
 
 def _read(context: Context, key: Key) -> Subscription:
