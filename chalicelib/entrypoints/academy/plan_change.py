@@ -21,17 +21,18 @@ from chalicelib.books.subscriptions.store import (
 from chalicelib.books.waiting.model import PlanAtCapacity
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, Query, refusal_of, route
+from chalicelib.entrypoints._keyed import keyed_late
 from chalicelib.entrypoints.academy.account_schemas import SubscriptionOut, subscription_out
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
 from chalicelib.entrypoints.academy.holdings import FINANCING, SUBSCRIPTION
 from chalicelib.entrypoints.academy.inputs import ChosenPeriod, Ref, period_named
-from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, changed_answer
 from chalicelib.entrypoints.academy.queries import ref_of
-from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, invoice_out, major
+from chalicelib.entrypoints.academy.schemas import CurrencyOut, currency_out, major
 from chalicelib.flows.checkout.check import PlanNotSupportTeams
 from chalicelib.flows.checkout.quote import PlanNotReady
-from chalicelib.flows.fulfillment.settle import Refused, Waiting
 from chalicelib.flows.recurring.change import ChangedMeanwhile, change, change_financing, preview
+from chalicelib.flows.recurring.once import once
 from chalicelib.flows.recurring.proposal import (
     FinancingCannotBeChanged,
     PeriodNotOffered,
@@ -105,18 +106,17 @@ def preview_change(call: Call, subscription_id: int, query: ChangeQuery) -> Answ
     "PUT",
     f"{SUBSCRIPTION}/change",
     access=Access.PERSON,
+    keyed=True,
     answers={200: SubscriptionOut, 202: WaitingOut},
     errors=(*REFUSALS, *REFUSALS_OF_PAYMENT, ChangedMeanwhile, PlanAtCapacity, TrialAlreadyTaken),
 )
 def change_plan(call: Call, subscription_id: int, body: ChangeBody) -> Answer:
     """Change the plan or the period: an upgrade now, anything else at the end of what is paid."""
     wish = Wish(subscription_id=subscription_id, plan=body.plan, period=body.chosen_period)
-    outcome = change(call.runtime.context(call.now), buyer_of(call.person), wish, whence_of(call))
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    if isinstance(outcome, Waiting):
-        return paid_answer(outcome, 200, invoice_out)
-    return Answer(200, subscription_out(outcome.subscription))
+    context, buyer = call.runtime.context(call.now), buyer_of(call.person)
+    key, whence = keyed_late(call, f"change-{subscription_id}"), whence_of(call)
+    outcome = once(context, buyer, subscription_id, key, lambda: change(context, buyer, wish, whence, key))
+    return changed_answer(context, key, outcome, lambda done: Answer(200, subscription_out(done.subscription)))
 
 
 @route(

@@ -7,10 +7,10 @@ from chalicelib.books.subscriptions.queries import FinancingNotFound, Subscripti
 from chalicelib.books.teams import queries
 from chalicelib.books.teams.queries import SeatNotFound
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints._keyed import keyed_late
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, changed_answer
 from chalicelib.entrypoints.academy.plan_change import REFUSALS
-from chalicelib.entrypoints.academy.schemas import invoice_out
 from chalicelib.entrypoints.academy.team_schemas import (
     SeatOut,
     SeatsBody,
@@ -23,14 +23,14 @@ from chalicelib.entrypoints.academy.team_schemas import (
     seats_out,
     team_out,
 )
-from chalicelib.flows.fulfillment.settle import Refused, Waiting
-from chalicelib.flows.recurring.change import ChangedMeanwhile
+from chalicelib.flows.recurring.change import Changed, ChangedMeanwhile
+from chalicelib.flows.recurring.once import once
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats, SeatsIncluded
 from chalicelib.flows.teams.allowance import set_cap
 from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
 from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, TeamRef, own_team, team_to_be
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
-from chalicelib.flows.teams.resize import resize
+from chalicelib.flows.teams.resize import Resize, resize
 
 TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
 FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
@@ -49,6 +49,7 @@ def get_team(call: Call, subscription_id: int) -> Answer:
     "PUT",
     TEAM,
     access=Access.PERSON,
+    keyed=True,
     answers={200: TeamOut, 202: WaitingOut},
     errors=(
         OnlyOwnerAllowed,
@@ -66,16 +67,19 @@ def put_team(call: Call, subscription_id: int, body: TeamBody) -> Answer:
     And say how much of its pool each member may use in a period: only once the seats are as the same body asks; so
     while a payment of them waits, or where it is refused, the cap stays as it was, and the same body may be sent again.
     """
-    ref, context = _subscription(call, subscription_id), call.runtime.context(call.now)
-    if body.seats is not None:
-        outcome = resize(context, buyer_of(call.person), ref, body.seats, whence_of(call))
-        if isinstance(outcome, Refused):
-            raise outcome.error
-        if isinstance(outcome, Waiting):
-            return paid_answer(outcome, 200, invoice_out)
-    if "per_member_cap" in body.model_fields_set:
-        set_cap(context, ref, body.per_member_cap)
-    return Answer(200, team_out(team_to_be(context.table, ref)))
+    ref, context, buyer = _subscription(call, subscription_id), call.runtime.context(call.now), buyer_of(call.person)
+    key, command = (
+        keyed_late(call, f"team-{subscription_id}"),
+        Resize(ref=ref, seats=body.seats, whence=whence_of(call)),
+    )
+    outcome = once(context, buyer, subscription_id, key, lambda: resize(context, buyer, command, key))
+
+    def resized(done: Changed) -> Answer:
+        if "per_member_cap" in body.model_fields_set:
+            set_cap(context, ref, body.per_member_cap)
+        return Answer(200, team_out(team_to_be(context.table, ref)))
+
+    return changed_answer(context, key, outcome, resized)
 
 
 @route("GET", FINANCED, access=Access.PERSON, answers={200: TeamOut}, errors=OF_FINANCED)
