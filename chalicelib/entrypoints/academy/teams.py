@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.subscriptions.queries import FinancingNotFound, SubscriptionNotFound
 from chalicelib.books.teams import queries
+from chalicelib.books.teams.invites import TooManyInvites
 from chalicelib.books.teams.queries import SeatNotFound
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
 from chalicelib.entrypoints._keyed import keyed_late
@@ -36,7 +37,7 @@ TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
 FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
 OF_TEAM = (OnlyOwnerAllowed, BillingTeamNotFound, SubscriptionNotFound)
 OF_FINANCED = (OnlyOwnerAllowed, BillingTeamNotFound, FinancingNotFound)
-OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable)
+OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable, TooManyInvites)
 
 
 @route("GET", TEAM, access=Access.PERSON, answers={200: TeamOut}, errors=OF_TEAM)
