@@ -40,8 +40,9 @@ class Invitation(Document):
     """Somebody without an account is asked to make one. `currency`: of the invoices of what it promises.
 
     `seats` are theirs from its acceptance on, where they still wait for this invitation; `for_seats`: the owner of a
-    team made it, not staff, so that it ends with the last of them, and the name is what that owner says. `mails` counts the mails with
-    a link; only the last link serves. `owed` is not empty only between its acceptance and the last delivery.
+    team made it, not staff, so that it ends with the last of them, and the name is what that owner says. `mails` counts
+    the mails with a link; only the last link serves. `owed` is not empty only between its acceptance and the last
+    delivery.
     """
 
     id: int

@@ -137,8 +137,8 @@ class SubscriptionOut(HoldingOut):
     """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons.
 
     `planned`: a change of plan at the end of what is paid. `credit`: what the next invoices take off first. For the
-    members of a team `amount`, `credit`, `status_message`, `payment_issue`, `cancel_reason`, `country_code` are null and
-    `coupons` and `invoices` are empty: these are its owner's.
+    members of a team `amount`, `credit`, `status_message`, `payment_issue`, `cancel_reason` and `country_code` are
+    null, and `coupons` and `invoices` are empty: these are its owner's.
     """
 
     valid_until: Instant | None
