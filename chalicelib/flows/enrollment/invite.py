@@ -18,8 +18,8 @@ from chalicelib.dynamo.writes import Write
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.link import address_of, new_link_secret
 from chalicelib.flows.enrollment.notices import invited
-from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel import periods
+from chalicelib.kernel.errors import DomainError, Kind
 
 SEATS_PROMISED_MAX = 10
 """Three writes for each when it is accepted, beside those of its plans, in one transaction of a hundred."""
