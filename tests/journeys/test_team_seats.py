@@ -116,7 +116,7 @@ class TestSomebodyWithAnAccount:
         owner.put(f"/v1/payments/me/subscription/{holding(owner).id}/cancel", {"reason": "too dear", "when": "now"})
         (own,) = owner.get("/v1/payments/me/subscription?status=CANCELLED").json["subscriptions"]
         (shown,) = member.get("/v1/payments/me/subscription?status=CANCELLED").json["subscriptions"]
-        hidden = {"amount": None, "credit": None, "cancel_reason": None, "coupons": [], "invoices": []}
+        hidden: dict[str, Any] = {"amount": None, "credit": None, "cancel_reason": None, "coupons": [], "invoices": []}
         assert (own["amount"], own["credit"], own["cancel_reason"]) == (2999.0, 0.0, "too dear")
         assert (own["coupons"], own["invoices"]) == (["half"], [own["id"]])
         assert shown == {**own, **hidden, "country_code": None}
@@ -147,7 +147,7 @@ class TestSomebodyWithAnAccount:
         plan = {"id": 2002, "slug": "crew", "seat_service_id": SEAT, "seats_included": 3, **financed}
         put(world.table, a_plan(world.now, world.academy_id, **plan))
         put(world.table, a_coupon(world.now, world.academy_id, plan_ids=(2002,)))
-        pay = {"chosen_period": None, "how_many_installments": 12, "checking": {"coupons": ["half"]}}
+        pay: Any = {"chosen_period": None, "how_many_installments": 12, "checking": {"coupons": ["half"]}}
         owner, member = subscribed(world, "crew", **pay), world.person()
         path = f"/v2/payments/plan-financing/{holding(owner).id}/team/seat"
         assert owner.put(path, {"add_seats": [{"email": member.email}]}).json["errors"] == []
