@@ -11,7 +11,6 @@ from chalicelib.books.catalog.model import Plan, PlanStatus, ServiceItem
 from chalicelib.books.catalog.store import item_key, plan_key
 from chalicelib.books.enrollment import queries, store
 from chalicelib.books.identity import operations as identity
-from chalicelib.books.identity.model import NewUser
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.flows.enrollment.deliver import deliver
@@ -169,13 +168,6 @@ class TestARefusal:
         secret = invited(staff, BASIC)
         before = everything(world)
         assert accept(world, secret, password).status == 400
-        assert everything(world) == before
-
-    def test_is_for_an_email_that_got_an_account_meanwhile(self, staff: Clerk, world: World) -> None:
-        secret = invited(staff, BASIC)
-        identity.create_user(world.table, NewUser(email=EMAIL.title(), first_name="Kay"), now=world.now)
-        before = everything(world)
-        refused(accept(world, secret), 400, "email-already-exists")
         assert everything(world) == before
 
     def test_is_for_whoever_guesses(self, staff: Clerk, world: World) -> None:
