@@ -106,7 +106,7 @@ def _lint(template_file: Path) -> None:
 
 
 def _run(command: list[str], *, seconds_max: int) -> None:
-    environment = {"AWS_DEFAULT_REGION": REGION_DEFAULT, **os.environ}
+    environment = {"AWS_DEFAULT_REGION": REGION_DEFAULT, "PIP_NO_DEPS": "1", **os.environ}
     done = subprocess.run(  # noqa: S603  # our own interpreter with fixed arguments
         command, env=environment, capture_output=True, text=True, timeout=seconds_max, check=False
     )

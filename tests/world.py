@@ -301,9 +301,9 @@ class World:
         """Stripe's objects of a kind (`payment_intent`, `refund`, ...), oldest first, as Stripe has them."""
         return list(self.standin.world.store.objects[kind].values())
 
-    def rows_as_text(self) -> dict[str, str]:
-        """Every row by its key, for what must not have changed."""
-        return {f"{row['pk']['S']} {row['sk']['S']}": json.dumps(row, sort_keys=True) for row in self.memory.copy()}
+    def snapshot(self) -> dict[str, Any]:
+        """Every row by its key, for what must not have changed: a write replaces a row, and changes none."""
+        return {f"{row['pk']['S']} {row['sk']['S']}": row for row in self.memory.copy()}
 
     def moment(self) -> Moment:
         nudges = (list(self.queue.inbox), list(self.queue.outbox), list(self.queue.holdings))

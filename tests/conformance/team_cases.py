@@ -120,6 +120,25 @@ CASES = (
     ),
     Case(of=store.changed_seat, name="gone", writes=[CHANGED], refused=store.SeatMoved),
     Case(
+        of=store.unchanged_seat,
+        name="as it was read",
+        writes=[store.unchanged_seat(a_seat(), version=1), member()],
+        before=rows_of(new()),
+    ),
+    Case(
+        of=store.unchanged_seat,
+        name="changed since it was read",
+        writes=[store.unchanged_seat(a_seat(), version=1), member()],
+        before=rows_of(CHANGED),
+        refused=store.SeatMoved,
+    ),
+    Case(
+        of=store.unchanged_seat,
+        name="gone",
+        writes=[store.unchanged_seat(a_seat(), version=1), member()],
+        refused=store.SeatMoved,
+    ),
+    Case(
         of=store.wake_seat,
         name="that waits for nothing",
         writes=[WOKEN],

@@ -88,10 +88,10 @@ class TestAtThePeriodEnd:
     def test_twice_is_refused(self, world: World) -> None:
         person = subscribed(world)
         assert ask(person, "cancel").status == 200
-        before = world.rows_as_text()
+        before = world.snapshot()
         for body in ({}, NOW):
             assert refused(ask(person, "cancel", body), 400, "already-cancelled")
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
 
     def test_of_a_trial_costs_nothing(self, world: World) -> None:
         person = subscribed(world, "pro-trial")
@@ -301,7 +301,7 @@ class TestOnlyTheirOwn:
         pay: dict[str, Any] = {"how_many_installments": 12, "chosen_period": None} if plan == "bootcamp" else {}
         owner, other = subscribed(world, plan, **pay), world.paying()
         path = path_of(holding(owner))
-        before = world.rows_as_text()
+        before = world.snapshot()
         if verb is None:
             answer = other.get(path)
         elif verb == "resume" and plan == "bootcamp":
@@ -310,7 +310,7 @@ class TestOnlyTheirOwn:
             answer = other.put(f"{path}/{verb}", {"days": 3})
         slug = "plan-financing-not-found" if plan == "bootcamp" else "subscription-not-found"
         assert refused(answer, 404, slug)
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
 
 
 class TestTwoTabs:

@@ -232,10 +232,10 @@ class TestMeanwhile:
 
     def test_a_preview_writes_nothing(self, world: World) -> None:
         person = subscribed(world)
-        before = world.rows_as_text()
+        before = world.snapshot()
         preview(person, "pro")
         preview(person, "basic", "YEAR")
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
 
     def test_a_renewal_that_is_due_comes_first(self, world: World) -> None:
         person = subscribed(world)

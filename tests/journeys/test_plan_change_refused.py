@@ -54,11 +54,11 @@ class TestASubscription:
     def test_that_does_not_go_on_is_not_changed(self, world: World, changes: dict[str, Any], words: str) -> None:
         person = subscribed(world)
         become(person, **changes)
-        before = world.rows_as_text()
+        before = world.snapshot()
         answer = change(person, "pro")
         assert (answer.status, answer.json["slug"]) == (409, "subscription-cannot-be-changed")
         assert words in answer.json["detail"]
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
 
     def test_whose_payment_was_refused_is_not_changed(self, world: World) -> None:
         person = subscribed(world)

@@ -61,13 +61,13 @@ class TestTheTeam:
             (member, 403, "only-owner-allowed"),
             (stranger, 404, "subscription-not-found"),
         ):
-            before = world.rows_as_text()
+            before = world.snapshot()
             for rest in ("", "/seat", f"/seat/{seat['id']}"):
                 refused(person.get(path_of(owner, rest)), status, slug)
             refused(person.put(path_of(owner, "/seat"), body), status, slug)
             gone = world.call("DELETE", path_of(owner, f"/seat/{seat['id']}"), token=person.token)
             refused(gone, status, slug)
-            assert world.rows_as_text() == before
+            assert world.snapshot() == before
 
 
 class TestSomebodyWithAnAccount:
@@ -276,10 +276,10 @@ class TestRefusals:
         assert codes(fill(owner, replace={owner.email: NEW})) == ["owner-seat-cannot-be-removed"]
 
     def test_of_more_than_were_paid_for(self, owner: Person, world: World) -> None:
-        before = world.rows_as_text()
+        before = world.snapshot()
         answer = fill(owner, *(f"{number}@example.org" for number in range(5)))
         refused(answer, 400, "seats-limit-exceeded")
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
         assert codes(fill(owner, *(f"{number}@example.org" for number in range(4)))) == []
         refused(fill(owner, NEW), 400, "seats-limit-exceeded")
 

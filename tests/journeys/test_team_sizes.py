@@ -222,10 +222,10 @@ class TestANewTotal:
     def test_is_the_owners_alone(self, owner: Person, world: World) -> None:
         member, stranger = world.person(), world.paying()
         seated(owner, member)
-        before = world.rows_as_text()
+        before = world.snapshot()
         refused(member.put(path_of(owner), {"seats": 9}), 403, "only-owner-allowed")
         refused(stranger.put(path_of(owner), {"seats": 9}), 404, "subscription-not-found")
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
 
 
 class TestATotalWithACap:

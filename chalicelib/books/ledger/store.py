@@ -163,9 +163,7 @@ def take_writes(holder: Holder, balance: Balance, takes: Sequence[Take], *, entr
 
 def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -> list[Write]:
     """Give the units of an entry's portions back to the lots they came from, and put the entry. A lot that was closed
-    meanwhile is opened again as it was; an unlimited one gets nothing. It ends when it ended as it was closed: a
-    retiming of its holder's other lots since then is not known here, since a closed lot is in none. That is so for as
-    long as a use can be cancelled, which is minutes; the next retiming finds it.
+    meanwhile is opened again as the entry has it, which says when it ends by now; an unlimited one gets nothing.
 
     What a refund has taken back of the same payment, and found spent, does not come back: it pays what is owed, with
     an entry of its own. `balance` is the page as read. Raises Moved where a lot was opened or closed, or a grant

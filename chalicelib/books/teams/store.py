@@ -92,6 +92,15 @@ def changed_seat(seat: Seat, *, version: int, due_at: datetime | None) -> Put:
     )
 
 
+def unchanged_seat(seat: Seat, *, version: int) -> Check:
+    """It is as it was read at `version`. Raises SeatMoved."""
+    return Check(
+        key=seat_key(seat.team_id, seat.id),
+        condition=at_version(version) & present,
+        refused=lambda old: SeatMoved(),
+    )
+
+
 def wake_seat(key: Key, now: datetime) -> Update:
     """Let a seat be looked at now. Whoever changes it from what they read before must read again."""
     return Update(

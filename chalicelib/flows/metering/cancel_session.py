@@ -9,12 +9,16 @@ from chalicelib.books.idempotency.model import RequestInFlight
 from chalicelib.books.ledger import queries as ledger_queries
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.ledger.model import Entry, EntryKind, Holder
+from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.teams import store as teams
+from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
+from chalicelib.flows.metering.reopened import reopened
 from chalicelib.kernel.errors import Defect, DomainError, Kind
 
 TRIES_MAX = 25
+MOVED = (ledger.Moved, consumption.SessionChanged, subscriptions.HoldingMoved, teams.SeatMoved)
 
 
 class SessionDone(DomainError):
@@ -42,21 +46,26 @@ def cancel_session(context: Context, user_id: int, session_id: int, *, service_s
             raise SessionDone
         cancelled = session.model_copy(update={"cancelled_at": context.now})
         writes: list[Write] = [consumption.changed(cancelled, version=version)]
+        unchanged: dict[Key, Write] = {}
         for kind, holder_id, entry_id in session.takings:
-            writes += _give_back(context, Holder(kind, holder_id), entry_id, session)
+            coming, as_read = _give_back(context, Holder(kind, holder_id), entry_id, session)
+            writes += coming
+            unchanged |= as_read
         writes += [
             teams.pool_use_back(team_id, user_id, since=since, units=units)
             for team_id, since, units in session.pool_uses
         ]
         try:
-            commit(context.table, writes)
-        except (ledger.Moved, consumption.SessionChanged):
+            commit(context.table, [*writes, *unchanged.values()])
+        except MOVED:
             continue
         return cancelled
     raise RequestInFlight
 
 
-def _give_back(context: Context, holder: Holder, entry_id: str, session: Session) -> list[Write]:
+def _give_back(
+    context: Context, holder: Holder, entry_id: str, session: Session
+) -> tuple[list[Write], dict[Key, Write]]:
     taken = ledger_queries.entry(context.table, holder, entry_id)
     if taken is None:
         raise Defect(f"session {session.id} has no entry {entry_id}")
@@ -71,4 +80,5 @@ def _give_back(context: Context, holder: Holder, entry_id: str, session: Session
         at=context.now,
     )
     balance = ledger_queries.page(context.table, holder, taken.unit, taken.portions[0].page)
-    return ledger.give_back_writes(holder, balance, entry=released)
+    released, unchanged = reopened(context, holder, session.user_id, released, balance)
+    return ledger.give_back_writes(holder, balance, entry=released), unchanged

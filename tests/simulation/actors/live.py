@@ -9,7 +9,7 @@ DAYS_MAX = (2, 8, 8, 20, 40)
 ROUNDS_MAX = 25
 AGAIN_AFTER_SECONDS = 1200
 NUDGES_AT_ONCE = 10
-SWEPT = 0.25
+SWEPT = 0.15
 """How often what was begun is looked for beside what is due: it costs most, and mostly there is nothing."""
 
 
