@@ -31,9 +31,9 @@ def ask(person: Person, path: str, verb: str) -> Reply:
 @pytest.mark.parametrize("verb", sorted(REFUSED))
 class TestAFinancing:
     def test_is_not_changed_or_paused(self, world: World, financed: Person, verb: str) -> None:
-        before = world.rows_as_text()
+        before = world.snapshot()
         refused(ask(financed, path_of(holding(financed)), verb), 409, REFUSED[verb][1])
-        assert world.rows_as_text() == before
+        assert world.snapshot() == before
 
     def test_of_somebody_else_is_not_found(self, world: World, financed: Person, verb: str) -> None:
         refused(ask(world.paying(), path_of(holding(financed)), verb), 404, "plan-financing-not-found")

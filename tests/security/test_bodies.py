@@ -82,14 +82,14 @@ class TestABodyThatNobodyReads:
     def wanted(operation: Operation) -> bool:
         return operation.body_schema is None and operation.method != "GET"
 
-    @pytest.mark.parametrize("raw", [b"{", b"[]", b"null", b'{"a": NaN}', b'{"a": 1, "a": 1}'])
-    def test_is_refused_where_it_is_no_object(self, tenants: Tenants, operation: Operation, raw: bytes) -> None:
-        before = tenants.world.rows_as_text()
+    def test_is_refused_where_it_is_no_object(self, tenants: Tenants, operation: Operation) -> None:
+        before = tenants.world.snapshot()
         headers = {**tenants.rightful(operation), "Academy": str(tenants.world.academy_id)}
-        reply = tenants.world.call(operation.method, tenants.path(operation), raw=raw, headers=headers)
-        assert (reply.status, reply.headers["Content-Type"]) == (400, "application/problem+json"), reply.text
-        assert reply.json["slug"] in operation.slugs(400)
-        assert tenants.world.rows_as_text() == before
+        for raw in (b"{", b"[]", b"null", b'{"a": NaN}', b'{"a": 1, "a": 1}'):
+            reply = tenants.world.call(operation.method, tenants.path(operation), raw=raw, headers=headers)
+            assert (reply.status, reply.headers["Content-Type"]) == (400, "application/problem+json"), reply.text
+            assert reply.json["slug"] in operation.slugs(400)
+        assert tenants.world.snapshot() == before
 
 
 def bodies(tenants: Tenants, operation: Operation, kind: str) -> Iterator[bytes]:
