@@ -105,6 +105,20 @@ class TestAnUpgrade:
         played(last, keyed(person, "pro"))
         assert len(paid(person)) == 2
 
+    def test_that_waits_for_the_bank_is_paid_by_another_card_under_another_key(self, world: World) -> None:
+        person = authenticated(world, ALWAYS_ASKS)
+        waiting = person.pay(person.check("basic").json, chosen_period="MONTH").json
+        authenticate(world, waiting["client_secret"], success=True)
+        world.settle()
+        assert keyed(person, "pro").status == 202
+        refused(keyed(person, "pro", "two"), 409, "payment-in-flight")
+        person.save_card()
+        assert keyed(person, "pro", "two").json["plans"][0]["id"] == PRO
+        assert keyed(person, "pro").status in (402, 410)
+        assert len(paid(person)) == 2
+        run(world)
+        check_books(world)
+
     def test_that_is_too_little_to_be_charged_is_made_once(self, world: World) -> None:
         person = subscribed(world)
         until(world, HALF)

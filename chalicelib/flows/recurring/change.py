@@ -136,12 +136,12 @@ def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) 
     if delivery is None:
         raise Defect(f"invoice {stored.invoice.id} is no change")
     if is_of(delivery.terms, wish, holding):
-        if keyed is not None:
-            raise billing.PurchaseInFlight  # it was begun without this key, or under another
         outcome = resume(context, stored)
         account = context.gateway.account
         customer = billing_queries.customer(context.table, holding.user_id, account, context.now).customer
         if not with_another_card(customer, outcome):
+            if keyed is not None:
+                raise billing.PurchaseInFlight  # it was begun without this key, or under another
             return told(context, holding, outcome)
         stored = billing_queries.invoice(context.table, holding.user_id, stored.invoice.id)
     take_over(context, stored)
