@@ -35,7 +35,7 @@ demo-year: $(ENVIRONMENTS)  ## a year of five customers, as a table of dates, ch
 test:  ## every check and every test
 	@$(MAKE) --no-print-directory -j2 venv
 	@$(MAKE) --no-print-directory -j2 lint types
-	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile)
+	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder)
 
 simulate: $(ENVIRONMENTS)  ## the backend under faults: SEEDS=FROM-TO (a thousand fresh ones), STEPS=200
 	@$(PYTHON) -m tests.simulation --seeds '$(SEEDS)' --steps $(or $(STEPS),200)

@@ -22,7 +22,7 @@ from typing import Any
 
 from local.demo_calls import expect, request
 
-SECONDS = 75
+SECONDS = 45
 EXAMPLES_PER_OPERATION_MAX = 10
 FIXED_SEED = 1
 OVERTIME_SECONDS = 60

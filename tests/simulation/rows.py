@@ -20,6 +20,8 @@ Place = tuple[Any, str, str]
 KEYS = ("pk", "sk")
 NUMBER_DIGITS_MAX = 38
 KEY_BYTES_MAX = (2048, 1024)
+UTF8_BYTES_MAX = 4
+"""How many bytes a character takes at most."""
 ITEM_BYTES_MAX = 400 * 1024
 
 
@@ -142,14 +144,14 @@ def check_item(item: Item, indexes: dict[str, Index]) -> None:
         _check_value(name, value)
     for index in indexes.values():
         index.check(item)
-    if _rough_size(item) * 4 > ITEM_BYTES_MAX and _size(item) > ITEM_BYTES_MAX:
+    if _rough_size(item) * UTF8_BYTES_MAX > ITEM_BYTES_MAX and _size(item) > ITEM_BYTES_MAX:
         raise Invalid("Item size has exceeded the maximum allowed size")
 
 
 def check_key(item: Item) -> None:
     for name, limit in zip(KEYS, KEY_BYTES_MAX, strict=True):
         value = item.get(name, {}).get("S")
-        if not value or len(value.encode()) > limit:
+        if not value or (len(value) * UTF8_BYTES_MAX > limit and len(value.encode()) > limit):
             raise Invalid(f"One or more parameter values were invalid: {name} is {value!r}")
 
 

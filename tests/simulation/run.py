@@ -14,16 +14,18 @@ from datetime import timedelta
 from chalicelib.books.billing.model import Invoice
 from chalicelib.books.drift.model import Difference, DriftKind, DriftStatus
 from chalicelib.books.drift.queries import drifts
-from chalicelib.entrypoints import schedules
 from tests.books import what_is_wrong
 from tests.simulation.actors import live
 from tests.simulation.actors.deliver import post
+from tests.simulation.actors.reconcile import catch_up, compare
 from tests.simulation.actors.work import work
 from tests.simulation.cast import CAST, INTERRUPTING, Actor
 from tests.simulation.stage import Stage, a_stage
 
 STEPS = 200
 RECONCILED_TIMES = 2
+GONE_ROUND_TIMES = 16
+"""So often until the comparison that goes round has looked at everything of the last 120 days."""
 ROUNDS_MAX = 400
 ROUND_SECONDS_MIN = 600
 LIVED_ON_DAYS = 33
@@ -146,7 +148,7 @@ def _end(stage: Stage) -> None:
     for intent in stage.at_stripe("payment_intent"):
         if intent["status"] == "processing":
             stage.at_dashboard(f"/_control/process/{intent['id']}", {"success": True})
-    stage.act("the reconciler", lambda: schedules.catch_up({}))
+    catch_up(stage)
     lived_on = (_live_on,) if stage.rng.random() < LIVED_ON else ()
     for come_on in (_rest, *lived_on, _reconcile, _rest):
         come_on(stage)
@@ -198,8 +200,8 @@ def _healthy(stage: Stage, seconds: float) -> None:
 def _reconcile(stage: Stage) -> None:
     """Whatever differs is mended, once it is old enough to be compared."""
     stage.pass_time(timedelta(hours=1).total_seconds())
-    for _ in range(RECONCILED_TIMES):
-        stage.act("the reconciler", lambda: schedules.compare({}))
+    for _ in range(GONE_ROUND_TIMES if stage.lost_sight else RECONCILED_TIMES):
+        compare(stage)
         stage.pass_time(timedelta(minutes=16).total_seconds())
         _deliver_and_work(stage)
     for drift in drifts(stage.table, DriftStatus.OPEN, limit=100).items:

@@ -128,9 +128,12 @@ class Stage(DirectWorld):
         self.chance = random.Random(0)  # of faults only, so that they can be left out
         self.skew_seconds = 0.0
         self.wrong: list[str] = []
+        self.lost_sight = False
+        """Whether events are gone from Stripe's list that nobody read: then only its objects tell of them."""
         self.outside = Outside(self.chance, interrupt=lambda: None, pass_time=self.pass_time)
         engine = FaultyEngine(self.outside, clock=lambda: self.now)
         super().__init__(EngineTable(engine), Settings.model_validate(SETTINGS))
+        self.began = self.now
         self.standin = Standin(secret_key=STRIPE_KEY, rng=rng, webhook_secret=WEBHOOK_SECRET)
         self.stripe_client = FaultyStripe(self.standin, lambda: int(self.now.timestamp()))
         self.stripe_client.outside = self.outside
@@ -304,6 +307,7 @@ def a_stage(rng: random.Random) -> Iterator[Stage]:
         while_it_lasts.enter_context(stage.defects.heard())
         while_it_lasts.enter_context(patch.multiple(backoff, uniform=rng.uniform, sleep=stage.pass_time))
         while_it_lasts.enter_context(patch.object(_observe, "_with_metrics", False))
+        while_it_lasts.enter_context(patch.object(keys, "DUE_SHARDS", 1))  # the ticks of a run read some thousands
         if not _openings:
             _dispatch.paths()
             _openings.append(_opened(stage))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.simulation.actors import deliver, work
+from tests.simulation.actors import deliver, reconcile, work
 from tests.simulation.stage import Stage
 
-DAYS_MAX = (2, 8, 8, 20, 40)
-ROUNDS_MAX = 25
+DAYS_MAX = (2, 8, 8, 20, 28)
+ROUNDS_MAX = 14
 AGAIN_AFTER_SECONDS = 1200
 NUDGES_AT_ONCE = 10
 SWEPT = 0.15
@@ -16,6 +16,7 @@ SWEPT = 0.15
 def act(stage: Stage) -> None:
     rng = stage.rng
     until = stage.now.timestamp() + rng.uniform(0.5, rng.choice(DAYS_MAX)) * 86_400
+    reconcile.catch_up(stage)
     for _ in range(ROUNDS_MAX):
         now = stage.now.timestamp()
         waits = stage.waits()
