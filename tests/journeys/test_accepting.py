@@ -106,7 +106,7 @@ class TestAccepting:
         student = signed_in(world, accept(world, invited(staff, BASIC)))
         (bag_key,) = [key for key in everything(world) if " BAG#" in key]
         bag_id = int(bag_key.rpartition("#")[2])
-        assert '"INVITED' in everything(world)[bag_key].replace("\\", "")
+        assert '"INVITED' in str(everything(world)[bag_key]).replace("\\", "")
         quote = student.get(f"/v1/payments/me/bag/{bag_id}/quote").json
         ((line,),) = [way["lines"] for way in quote["ways"]]
         assert (line["amount"], line["steps"][0]["rule"]) == (0.0, "invitation")
@@ -118,7 +118,7 @@ class TestAccepting:
 
     def test_is_told_in_the_timeline(self, staff: Clerk, world: World) -> None:
         student = signed_in(world, accept(world, invited(staff, BASIC)))
-        kinds = [row for key, row in everything(world).items() if f"USER#{student.user_id} ACT#" in key]
+        kinds = [str(row) for key, row in everything(world).items() if f"USER#{student.user_id} ACT#" in key]
         assert len(kinds) == 2 and any("invitation-accepted" in kind for kind in kinds)
 
 

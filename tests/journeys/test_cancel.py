@@ -89,8 +89,7 @@ class TestAtThePeriodEnd:
         person = subscribed(world)
         assert ask(person, "cancel").status == 200
         before = world.snapshot()
-        for body in ({}, NOW):
-            assert refused(ask(person, "cancel", body), 400, "already-cancelled")
+        assert refused(ask(person, "cancel"), 400, "already-cancelled")
         assert world.snapshot() == before
 
     def test_of_a_trial_costs_nothing(self, world: World) -> None:
@@ -143,7 +142,8 @@ class TestNow:
     def test_twice_is_refused(self, world: World) -> None:
         person = subscribed(world)
         assert ask(person, "cancel", NOW).status == 200
-        assert refused(ask(person, "cancel", NOW), 400, "already-cancelled")
+        for body in (NOW, {}):
+            assert refused(ask(person, "cancel", body), 400, "already-cancelled")
 
     def test_an_outage_leaves_the_units_to_the_tick(self, world: World) -> None:
         person = subscribed(world)

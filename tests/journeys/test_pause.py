@@ -164,18 +164,6 @@ class TestResume:
         assert refused(ask(person, "resume"), 402, "payment-method-required")
         assert (shown(person)["status"], shown(person)["next_payment_at"]) == ("PAUSED", "2026-12-31T12:00:00Z")
 
-    def test_that_the_bank_refuses_is_tried_again_without_access(self, world: World) -> None:
-        person = resting(world)
-        assert person.save_card(DECLINED).status == 200
-        answer = ask(person, "resume")
-        assert refused(answer, 402, "card-error")
-        assert (shown(person)["status"], person.units("ai-chat")) == ("PAYMENT_ISSUE", 0)
-        assert person.save_card(GOOD).status == 200
-        assert ask(person, "pay").status == 200
-        assert (shown(person)["status"], shown(person)["valid_until"]) == ("ACTIVE", "2027-01-24T12:00:00Z")
-        world.settle()
-        check_books(world)
-
     def test_that_the_bank_wants_to_see_is_answered_so_and_the_same_again(self, world: World) -> None:
         person = resting(world)
         setup = person.save_card(ASKS).json

@@ -110,12 +110,15 @@ class TestACoupon:
         assert paid(person)[-1] == 60.0
         check_books(world)
 
-    def test_that_does_not_serve_it_ends_and_costs_nobody_what_it_gave(self, world: World) -> None:
-        put(world.table, a_coupon(world.now, world.academy_id))
+    @pytest.mark.parametrize(("discount", "period", "change"), [("0.5", 30.0, 45.0), ("1", 0.0, 60.0)])
+    def test_that_does_not_serve_it_ends_and_what_it_gave_was_not_paid(
+        self, world: World, discount: str, period: float, change: float
+    ) -> None:
+        put(world.table, a_coupon(world.now, world.academy_id, discount_value=Decimal(discount)))
         person = subscribed(world, checking={"coupons": ["half"]})
         until(world, HALF)
         answer = changed(world, person, "pro")
-        assert (answer["coupons"], paid(person)) == ([], [30.0, 30.0])
+        assert (answer["coupons"], paid(person)) == ([], [period, change])
         until(world, MONTH_END)
         assert paid(person)[-1] == 119.99
         check_books(world)
@@ -189,15 +192,84 @@ class TestSeatsAndAddOns:
 
 
 class TestARefund:
-    def test_of_the_change_takes_its_units_and_leaves_the_plan(self, world: World, clerk: Person) -> None:
+    @pytest.mark.parametrize("at_stripe", [False, True])
+    def test_of_the_change_ends_the_plan_and_what_it_granted(
+        self, world: World, clerk: Person, at_stripe: bool
+    ) -> None:
         person, of_change = upgraded(world)
-        assert refund(clerk, of_change).status == 201
+        refunded(world, clerk, of_change, at_stripe=at_stripe)
+        found = shown(person, "CANCELLED")
+        assert (found["status_message"], person.units("ai-chat")) == ("The payment was refunded.", 0)
+        for plan in ("basic", "pro"):
+            assert person.check(plan).status == 200
+        until(world, MONTH_END + timedelta(days=1))
+        assert paid(person) == [59.99]
+        check_books(world)
+        subscribed(world, "pro", person=person)
+
+    def test_of_the_change_that_fails_brings_the_plan_back(self, world: World, clerk: Person) -> None:
+        person, of_change = upgraded(world)
+        refunded(world, clerk, of_change)
+        assert person.units("ai-chat") == 0
+        (made,) = world.at_stripe("refund")
+        world.control(f"/_control/fail_refund/{made['id']}", {})
+        run(world)
+        assert (shown(person)["status"], person.units("ai-chat")) == ("ACTIVE", 20_000)
+        assert person.check("pro").json["slug"] == "plan-already-bought"
+        check_books(world)
+        until(world, MONTH_END)
+        assert (paid(person), person.units("ai-chat")) == ([59.99, 30.0, 119.99], 20_000)
+        check_books(world)
+
+    def test_of_the_change_keeps_the_plan_where_staff_say_so(self, world: World, clerk: Person) -> None:
+        person, of_change = upgraded(world)
+        assert refund(clerk, of_change, plan_action="keep").status == 201
         run(world)
         found = shown(person)
         assert (found["status"], found["plans"][0]["slug"], person.units("ai-chat")) == ("ACTIVE", "pro", 0)
         check_books(world)
         until(world, MONTH_END)
         assert (paid(person)[-1], person.units("ai-chat")) == (119.99, 20_000)
+        check_books(world)
+
+    def test_of_the_change_ends_the_plan_with_the_period_where_staff_say_so(self, world: World, clerk: Person) -> None:
+        person, of_change = upgraded(world)
+        assert refund(clerk, of_change, plan_action="cancel_at_period_end").status == 201
+        run(world)
+        found = shown(person)
+        assert (found["status"], found["valid_until"]) == ("CANCELLED", "2026-12-21T12:00:00Z")
+        until(world, MONTH_END)
+        assert paid(person) == [59.99]
+        check_books(world)
+
+    @pytest.mark.parametrize("at_stripe", [False, True])
+    def test_of_a_change_of_a_period_that_is_over_leaves_the_one_that_runs(
+        self, world: World, clerk: Person, at_stripe: bool
+    ) -> None:
+        person, of_change = upgraded(world)
+        until(world, MONTH_END)
+        refunded(world, clerk, of_change, at_stripe=at_stripe)
+        assert (shown(person)["status"], person.units("ai-chat")) == ("ACTIVE", 20_000)
+        until(world, MONTH_END.replace(year=2027, month=1))
+        assert paid(person) == [59.99, 119.99, 119.99]
+        check_books(world)
+
+    def test_of_the_period_that_is_kept_leaves_nothing_that_was_paid(self, world: World, clerk: Person) -> None:
+        person = subscribed(world)
+        assert refund(clerk, holding(person).id, plan_action="keep").status == 201
+        until(world, HALF)
+        changed(world, person, "pro")
+        assert paid(person) == [60.0]
+        check_books(world)
+
+    def test_of_a_change_that_is_kept_is_not_paid_by_the_next(self, world: World, clerk: Person) -> None:
+        person, of_change = upgraded(world)
+        assert refund(clerk, of_change, plan_action="keep").status == 201
+        until(world, HALF + timedelta(days=7, hours=12))
+        changed(world, person, "max")
+        assert paid(person) == [59.99, 60.0]
+        changed(world, person, "max", "YEAR")
+        assert paid(person)[-1] == pytest.approx(2999.9 - 75.0, abs=0.01)
         check_books(world)
 
     def test_of_half_of_the_change_takes_half_of_its_units(self, world: World, clerk: Person) -> None:
@@ -252,12 +324,31 @@ class TestADispute:
         assert shown(person, "CANCELLED")["status"] == "CANCELLED"
         check_books(world)
 
+    def test_of_the_change_that_is_lost_frees_the_plan(self, world: World) -> None:
+        person, of_change = upgraded(world)
+        dispute(world, of_change, "open")
+        assert person.check("pro").json["slug"] == "plan-already-bought"
+        dispute(world, of_change, "lost")
+        until(world, MONTH_END)
+        assert (paid(person), person.check("pro").status) == ([59.99], 200)
+        check_books(world)
+
     def test_of_the_change_that_is_won_gives_it_back(self, world: World) -> None:
         person, of_change = upgraded(world)
         dispute(world, of_change, "open")
         dispute(world, of_change, "won")
         assert (shown(person)["status"], person.units("ai-chat")) == ("ACTIVE", 20_000)
         check_books(world)
+
+
+def refunded(world: World, clerk: Person, invoice_id: int, *, at_stripe: bool = False) -> None:
+    """All of an invoice goes back: by the API, or from the processor's dashboard, which says nothing of the plan."""
+    if at_stripe:
+        (payment,) = world.charges(invoice_id)
+        world.control(f"/_control/refund/{payment['id']}", {})
+    else:
+        assert refund(clerk, invoice_id).status == 201
+    run(world)
 
 
 def upgraded(world: World) -> tuple[Person, int]:

@@ -13,11 +13,14 @@ from chalicelib.books.catalog.store import price_key
 from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.dynamo.writes import backoff
 from chalicelib.dynamo.writes import commit as really_commit
+from chalicelib.flows.fulfillment.renewal import CHANGES_MAX
 from chalicelib.flows.recurring import change as changing
 from chalicelib.flows.recurring.change import change as really_change
 from chalicelib.flows.teams import resize as resizing
 from tests.books import check_books
 from tests.enrolling import change
+from tests.journeys.test_catalog import staff
+from tests.journeys.test_staff_refunds import refund
 from tests.recurring import holding, live, paid, run, subscribed
 from tests.shop import SEAT, a_plan, put
 from tests.staffing import refused
@@ -52,6 +55,45 @@ class TestBuyingSeats:
         world.settle()
         assert owner.units(CHAT) == 5000
         check_books(world)
+
+    def test_costs_the_seats_alone_where_the_period_was_given(self, owner: Person, world: World) -> None:
+        kept = refund(staff(world, "issue_refund"), holding(owner).id, plan_action="keep")
+        assert kept.status == 201, kept.text
+        world.advance(days=10)
+        assert buy(owner, 3).json["amount"] == 398.0
+        world.settle()
+        check_books(world)
+
+    def test_that_are_refunded_ends_the_team(self, owner: Person, world: World) -> None:
+        world.advance(days=10)
+        bought = buy(owner, 3).json
+        assert refund(staff(world, "issue_refund"), bought["id"]).status == 201
+        world.settle()
+        run(world)
+        assert (holding(owner).status, owner.units(CHAT)) == ("CANCELLED", 0)
+        assert owner.check("team").status == 200
+        check_books(world)
+
+    def test_more_often_than_a_period_allows_waits_for_the_next(self, owner: Person, world: World) -> None:
+        """So that what paid for the period is still known when it is refunded."""
+        period = holding(owner).id
+        for _ in range(CHANGES_MAX):
+            assert buy(owner, 1).status == 201
+        refused(buy(owner, 1), 409, "too-many-changes")
+        assert resize(owner, 7).status == 200  # at the end of the period
+        world.settle()
+        assert refund(staff(world, "issue_refund"), period).status == 201
+        world.settle()
+        run(world)
+        assert (holding(owner).status, owner.units(CHAT)) == ("CANCELLED", 0)
+        check_books(world)
+
+    def test_can_be_again_in_the_next_period(self, owner: Person, world: World) -> None:
+        with patch("chalicelib.flows.recurring.proration.CHANGES_MAX", 1):
+            assert buy(owner, 1).status == 201
+            refused(buy(owner, 1), 409, "too-many-changes")
+            live(world, 31)
+            assert buy(owner, 1).status == 201
 
     def test_is_in_what_the_next_period_costs(self, owner: Person, world: World) -> None:
         world.advance(days=10)

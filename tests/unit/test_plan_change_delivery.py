@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.books.subscriptions.cycle import claimed_plans, latest_period_invoice, with_planned
-from chalicelib.books.subscriptions.model import Fate, HeldBack, Pause, Prorated, Status, Subscription, Terms
+from chalicelib.books.subscriptions.cycle import claimed_plans, with_planned
+from chalicelib.books.subscriptions.model import Fate, HeldBack, Pause, Prorated, Raised, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.change import can_be_changed, changed
 from chalicelib.flows.fulfillment.delivery import ChangeDelivery, RenewalDelivery
 from chalicelib.flows.fulfillment.renewal import can_be_renewed, digest, expected_start, next_invoice_id, renewed
@@ -102,7 +102,7 @@ class TestCanBeRenewed:
 class TestChanged:
     def test_within_the_period_keeps_its_end_and_its_calendar(self) -> None:
         before = agreed(credit=30, planned=OTHER, refills={"1": 5})
-        so_far = Prorated(since=1, invoice_ids=(9,))
+        so_far = Prorated(since=1, raised=(Raised(invoice_id=9, since=1, value=5),))
         after = changed(before, 9, a_change(before, credit=10, credited=2, prorated=so_far))
         assert (after.origin, after.paid_until, after.periods_paid) == (before.origin, before.paid_until, 1)
         assert (after.terms.plan_id, after.terms.since, after.refills) == (2, int(AT.timestamp()), {})
@@ -153,10 +153,3 @@ class TestClaimedPlans:
         ended = SUSPENDED.model_copy(update={"fate": Fate.ENDED})
         assert claimed_plans(agreed(planned=OTHER, ended_at=AT)) == frozenset()
         assert claimed_plans(agreed(planned=OTHER, held_back=ended)) == frozenset()
-
-
-class TestLatestPeriodInvoice:
-    def test_is_none_of_a_change_within_it(self) -> None:
-        held = agreed(invoice_ids=(1, 5, 9, 10), prorated=Prorated(since=1, invoice_ids=(9, 10)))
-        assert latest_period_invoice(held) == 5
-        assert latest_period_invoice(agreed(invoice_ids=(1, 5))) == 5

@@ -9,18 +9,20 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.books.billing.model import Invoice, Refund
-from chalicelib.books.subscriptions.model import Prorated, Status, Subscription, TermCoupon, Terms
+from chalicelib.books.subscriptions.model import Prorated, Raised, Status, Subscription, TermCoupon, Terms
+from chalicelib.flows.fulfillment.renewal import next_invoice_id
+from chalicelib.flows.recurring.price import credit_in
 from chalicelib.flows.recurring.proration import (
     Reckoned,
     When,
     anew,
     coming,
     half_up,
+    paid_by,
     period_value,
     stretch_of,
     when,
@@ -32,6 +34,7 @@ from chalicelib.kernel.quotes import Line
 from tests.billing_rows import an_invoice, some_terms
 
 ORIGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
+SINCE = int(ORIGIN.timestamp())
 LEAST = 50
 """The smallest charge in USD; ZAR has none."""
 
@@ -85,24 +88,38 @@ def at(seconds: int) -> datetime:
     return ORIGIN + timedelta(seconds=seconds)
 
 
-def step(holding: Subscription, new: Terms, instant: datetime) -> tuple[Subscription, int]:
-    """The subscription after a change within the period, and what it came to: money and credit, less new credit."""
-    found = within(holding, new, stretch_of(holding, instant), instant.second)
-    credit = holding.credit - found.credit + found.credited
-    after = holding.model_copy(update={"terms": new, "prorated": found.prorated, "credit": credit})
-    assert found.amount >= 0
-    assert credit >= 0
-    assert found.amount == sum(line.amount for line in found.lines)
-    return after, found.amount + found.credit - found.credited
+class Customer:
+    """Somebody whose plan changes, with the invoices of it: the period's is 7, and was paid so much."""
+
+    def __init__(self, first: Terms, *, paid: int | None = None) -> None:
+        amount = first.full_amount if paid is None else paid
+        self.holding = a_subscription(first)
+        self.invoices = {7: an_invoice(id=7, amount=amount, lines=(a_line(amount),))}
+
+    def change(self, new: Terms, second: int) -> int:
+        """Change within the period; answers what it came to: money and credit, less new credit."""
+        holding, invoice_id = self.holding, 100 + len(self.invoices)
+        stretch = stretch_of(holding, at(second))
+        assert paid_by(holding, stretch) == set(self.invoices)
+        found = within(holding, new, stretch, invoice_id, self.invoices)
+        credit = holding.credit - found.credit + found.credited
+        assert min(found.amount, credit) >= 0
+        assert found.amount == sum(line.amount for line in found.lines)
+        named = (*holding.invoice_ids, invoice_id)
+        changes = {"terms": new, "prorated": found.prorated, "credit": credit, "invoice_ids": named}
+        self.holding = holding.model_copy(update=changes)
+        self.invoices[invoice_id] = an_invoice(id=invoice_id, amount=found.amount, lines=found.lines)
+        return found.amount + found.credit - found.credited
+
+    def refund(self, invoice_id: int, amount: int) -> None:
+        refunded = self.invoices[invoice_id].model_copy(update={"refunds": (_refund(amount),)})
+        self.invoices[invoice_id] = refunded
 
 
-def costs(first: Terms, changes: Sequence[tuple[int, Terms]]) -> int:
+def costs(first: Terms, changes: Sequence[tuple[int, Terms]], paid: int | None = None) -> int:
     """What changes at these seconds of a period come to, one after the other."""
-    holding, total = a_subscription(first), 0
-    for second, new in changes:
-        holding, came_to = step(holding, new, at(second))
-        total += came_to
-    return total
+    customer = Customer(first, paid=paid)
+    return sum(customer.change(new, second) for second, new in changes)
 
 
 MONTH_SECONDS = 28 * 86_400
@@ -131,11 +148,35 @@ class TestManyChanges:
         zar = [(second, terms(amount, plan=2, code="ZAR")) for amount in [*between, last]]
         assert costs(terms(first, code="ZAR"), zar) == costs(terms(first, code="ZAR"), zar[-1:])
 
-    @given(first=amounts, changes=changing)
+    @given(first=amounts, paid=amounts, changes=changing)
     @settings(max_examples=300, deadline=None)
-    def test_are_rounded_once_whenever_they_come(self, first: int, changes: list[tuple[int, int]]) -> None:
+    def test_are_rounded_once_whenever_they_come(self, first: int, paid: int, changes: list[tuple[int, int]]) -> None:
+        """From what was paid for the period, whatever its plan costs without a coupon."""
         zar = [(second, terms(amount, plan=2, code="ZAR")) for second, amount in changes]
-        assert costs(terms(first, code="ZAR"), zar) == exactly(first, changes)
+        assert costs(terms(first, code="ZAR"), zar, paid) == exactly(paid, changes)
+        assert costs(terms(paid, code="ZAR"), zar) == exactly(paid, changes)
+
+    @given(paid=amounts, changes=changing, back=st.integers(0, 5), second=seconds, last=amounts)
+    @settings(max_examples=300, deadline=None)
+    def test_go_on_from_what_refunds_left_of_what_was_paid(
+        self, paid: int, changes: list[tuple[int, int]], back: int, second: int, last: int
+    ) -> None:
+        """A change whose money went back whole raised nothing, from there on."""
+        customer = Customer(terms(paid, code="ZAR"))
+        rises, asked, worth = [], 0, paid
+        for when_changed, amount in changes:
+            asked += customer.change(terms(amount, plan=2, code="ZAR"), when_changed)
+            rises.append(amount - worth)
+            worth = amount
+        invoice_ids = list(customer.invoices)[1:]
+        if back < len(changes) and rises[back] > 0 and customer.invoices[invoice_ids[back]].amount:
+            customer.refund(invoice_ids[back], customer.invoices[invoice_ids[back]].amount)
+            kept = customer.invoices[invoice_ids[back]]
+            worth -= rises[back] * kept.amount // (kept.amount + credit_in(kept.lines))
+        second = max(second, changes[-1][0] if changes else 0)
+        came_to = customer.change(terms(last, plan=3, code="ZAR"), second)
+        owed = Fraction((last - worth) * (MONTH_SECONDS - second), MONTH_SECONDS)
+        assert abs(asked + came_to - exactly(paid, changes) - owed) <= 1
 
     @given(first=amounts, changes=changing)
     @settings(max_examples=300, deadline=None)
@@ -149,65 +190,131 @@ class TestManyChanges:
     @settings(max_examples=300, deadline=None)
     def test_up_and_down_cost_the_steps_up_alone(self, first: int, wishes: list[tuple[int, int]]) -> None:
         """A step down waits for the end and costs nothing; to take it back costs nothing either."""
-        holding, total, highest, ups = a_subscription(terms(first, code="ZAR")), 0, first, []
+        customer, total, highest, ups = Customer(terms(first, code="ZAR")), 0, first, []
         for second, amount in wishes:
             new = terms(amount, plan=2, code="ZAR")
-            kind = when(holding, new, stretch_of(holding, at(second)))
+            kind = when(customer.holding, new, stretch_of(customer.holding, at(second)))
             assert kind is (When.NOW if amount > highest else When.AT_END)
             if kind is When.NOW:
-                holding, came_to = step(holding, new, at(second))
-                total, highest = total + came_to, amount
+                total, highest = total + customer.change(new, second), amount
                 ups.append((second, amount))
             else:
-                holding = holding.model_copy(update={"planned": new})
+                customer.holding = customer.holding.model_copy(update={"planned": new})
         assert total == exactly(first, ups)
-        assert holding.credit == 0
+        assert customer.holding.credit == 0
 
 
 class TestWithin:
     def test_takes_the_difference_for_the_seconds_that_are_left(self) -> None:
-        found = within(a_subscription(terms(3000)), terms(9000, plan=2), stretch_of(_basic(), at(86_400 * 7)), 9)
+        found = _within(_basic(), terms(9000, plan=2), second=86_400 * 7)
         assert [(line.id, line.amount) for line in found.lines] == [("plan", 6750), ("unused", -2250)]
         assert found.amount == 4500
-        assert found.prorated == Prorated(
-            since=int(ORIGIN.timestamp()), value=6000, owed=6000 * 21 * 86_400, billed=4500, invoice_ids=(9,)
-        )
+        raised = Raised(invoice_id=9, since=SINCE, value=6000)
+        assert found.prorated == Prorated(since=SINCE, owed=6000 * 21 * 86_400, billed=4500, raised=(raised,))
 
     def test_is_for_all_of_the_first_period_by_a_clock_that_is_behind(self) -> None:
         assert stretch_of(_basic(), at(-1)) == stretch_of(_basic(), at(0))
 
-    def test_counts_periods_that_are_paid_ahead(self) -> None:
-        holding = a_subscription(terms(3000), paid=2)
-        found = within(holding, terms(9000, plan=2), stretch_of(holding, at(86_400 * 14)), 9)
-        assert found.amount == 3000 + 6000
+    def test_counts_what_was_paid_for_the_period_and_not_what_the_plan_costs(self) -> None:
+        """A plan that was had for nothing by a coupon of its own is worth nothing."""
+        found = [_within(_basic(), terms(9000, plan=2), paid=paid).amount for paid in (0, 500, 3000)]
+        assert found == [9000, 8500, 6000]
+
+    def test_counts_what_was_kept_after_a_refund_as_given(self) -> None:
+        invoice = _paid(7, 3000).model_copy(update={"refunds": (_refund(3000),)})
+        found = within(_basic(), terms(9000, plan=2), stretch_of(_basic(), at(0)), 9, {7: invoice})
+        assert found.amount == 9000
+
+    def test_counts_credit_as_paid(self) -> None:
+        invoice = an_invoice(id=7, amount=1000, lines=(a_line(3000), a_line(-2000, "credit")))
+        found = within(_basic(), terms(9000, plan=2), stretch_of(_basic(), at(0)), 9, {7: invoice})
+        assert found.amount == 6000
+
+    def test_counts_a_period_that_is_paid_ahead_at_what_was_paid_for_it(self) -> None:
+        ahead = next_invoice_id(_basic())
+        holding = a_subscription(terms(3000), paid=2, invoice_ids=(7, ahead))
+        stretch = stretch_of(holding, at(86_400 * 14))
+        assert paid_by(holding, stretch) == {7, ahead}
+        found = within(holding, terms(9000, plan=2), stretch, 9, {7: _paid(7, 0), ahead: _paid(ahead, 3000)})
+        assert found.amount == 4500 + 6000
+
+    def test_of_a_period_ahead_is_not_paid_again_when_that_runs(self) -> None:
+        ahead = next_invoice_id(_basic())
+        invoices = {7: _paid(7, 3000), ahead: _paid(ahead, 3000)}
+        holding = a_subscription(terms(3000), paid=2, invoice_ids=(7, ahead))
+        first = within(holding, terms(9000, plan=2), stretch_of(holding, at(0)), 9, invoices)
+        assert first.amount == 12_000
+        named = {"terms": terms(9000, plan=2), "prorated": first.prorated, "invoice_ids": (7, ahead, 9)}
+        holding = holding.model_copy(update=named)
+        invoices[9] = an_invoice(id=9, amount=12_000, lines=first.lines)
+        stretch = stretch_of(holding, at(MONTH_SECONDS))
+        assert paid_by(holding, stretch) == {ahead, 9}
+        again = within(holding, terms(10_000, plan=3), stretch, 10, invoices)
+        assert again.amount == 1000
+
+    def test_after_a_longer_period_began_counts_what_that_was_paid_with(self) -> None:
+        yearly = a_subscription(terms(30_000, months=12), invoice_ids=(7, 8))
+        lines = (a_line(30_000), a_line(-3000, "unused"), a_line(-1000, "credit"))
+        restart = an_invoice(id=8, amount=26_000, lines=lines)
+        stretch = stretch_of(yearly, at(0))
+        assert paid_by(yearly, stretch) == {8}
+        assert within(yearly, terms(40_000, plan=2, months=12), stretch, 9, {8: restart}).amount == 10_000
+
+    def test_after_a_change_that_was_refunded_counts_what_was_paid_before_it(self) -> None:
+        customer = Customer(terms(3000))
+        assert customer.change(terms(9000, plan=2), 0) == 6000
+        customer.refund(101, 6000)
+        assert customer.change(terms(12_000, plan=3), MONTH_SECONDS // 2) == 4500
+
+    def test_after_a_change_that_was_refunded_in_part_counts_the_rest(self) -> None:
+        customer = Customer(terms(3000))
+        customer.change(terms(9000, plan=2), 0)
+        customer.refund(101, 1500)
+        assert customer.change(terms(12_000, plan=3), MONTH_SECONDS // 2) == 2250
+
+    def test_pays_again_what_was_given_back_twice(self) -> None:
+        """A change to what a coupon makes free left credit, and then the money of the period went back too."""
+        customer = Customer(terms(3000))
+        assert customer.change(terms(0, plan=2), 0) == -3000
+        customer.refund(7, 3000)
+        assert customer.change(terms(9000, plan=3), 0) == 12_000
+        assert customer.change(terms(10_000, plan=4), 0) == 1000
+
+    def test_of_seats_alone_costs_these_seats_whatever_was_paid_for_the_plan(self) -> None:
+        lines = (a_line(3000), a_line(500, "seats"))
+        more = terms(3500, seats=2, lines=lines)
+        found = [_within(_basic(), more, paid=paid) for paid in (3000, 0)]
+        assert [one.amount for one in found] == [500, 500]
+        assert found[1].prorated is not None
+        assert [one.value for one in found[1].prorated.raised] == [500]
 
     def test_takes_credit_first(self) -> None:
-        found = within(a_subscription(terms(3000), credit=1000), terms(9000, plan=2), stretch_of(_basic(), at(0)), 9)
+        found = _within(a_subscription(terms(3000), credit=1000), terms(9000, plan=2))
         assert (found.amount, found.credit) == (5000, 1000)
         assert found.lines[-1].amount == -1000
 
     def test_gives_what_is_less_than_the_least_charge(self) -> None:
-        found = within(a_subscription(terms(3000)), terms(3049, plan=2), stretch_of(_basic(), at(0)), 9)
+        found = _within(_basic(), terms(3049, plan=2))
         assert (found.amount, found.lines[-1].id, found.lines[-1].amount) == (0, "waived", -49)
         assert found.prorated is not None
         assert found.prorated.billed == 0
 
     def test_keeps_what_is_below_zero_as_credit(self) -> None:
-        found = within(a_subscription(terms(9000)), terms(3000, plan=2), stretch_of(_basic(), at(0)), 9)
+        found = _within(a_subscription(terms(9000)), terms(3000, plan=2), paid=9000)
         assert (found.amount, found.credited, found.credit) == (0, 6000, 0)
 
-    def test_takes_a_coupon_off_both_sides_where_it_serves_both(self) -> None:
+    def test_takes_a_coupon_that_follows_off_what_is_new(self) -> None:
         half = TermCoupon(
             slug="half", discount_type="PERCENT_OFF", discount_value=Decimal("0.5"), renewals=None, expires_at=None
         )
         holding = a_subscription(terms(3000, coupons=(half,)))
-        stretch = stretch_of(holding, at(0))
-        assert within(holding, terms(9000, plan=2, coupons=(half,)), stretch, 9).amount == 3000
-        assert within(holding, terms(9000, plan=2), stretch, 9).amount == 6000
+        assert _within(holding, terms(9000, plan=2, coupons=(half,)), paid=1500).amount == 3000
+        assert _within(holding, terms(9000, plan=2), paid=1500).amount == 7500
 
     def test_forgets_what_an_earlier_period_came_to(self) -> None:
-        old = Prorated(since=1, value=5, owed=10**12, billed=99, invoice_ids=(3,))
-        found = within(a_subscription(terms(3000), prorated=old), terms(9000, plan=2), stretch_of(_basic(), at(0)), 9)
+        raised = Raised(invoice_id=3, since=1, value=5)
+        old = Prorated(since=1, owed=10**12, billed=99, raised=(raised,))
+        found = _within(a_subscription(terms(3000), prorated=old), terms(9000, plan=2))
         assert found.amount == 6000
         assert found.prorated is not None
         assert found.prorated.invoice_ids == (9,)
@@ -223,11 +330,13 @@ class TestAnew:
         assert _anew(terms(30_000, months=12), paid=600).amount == 29_700
 
     def test_counts_changes_within_the_period_less_what_went_back_of_them(self) -> None:
-        so_far = Prorated(since=int(ORIGIN.timestamp()), value=6000, billed=6000, invoice_ids=(9,))
-        back = an_invoice(id=9, amount=6000, refunds=(_refund(700),))
-        whole = _anew(terms(30_000, months=12), paid=3000, prorated=so_far)
-        less = _anew(terms(30_000, months=12), paid=3000, prorated=so_far, changes=(back,))
-        assert (whole.amount, less.amount) == (25_500, 26_200)
+        raised = Raised(invoice_id=9, since=SINCE, value=6000)
+        so_far = Prorated(since=SINCE, billed=6000, raised=(raised,))
+        found = []
+        for back in (0, 700, 6000):
+            paid = _paid(9, 6000).model_copy(update={"refunds": (_refund(back),)})
+            found.append(_anew(terms(30_000, months=12), paid=3000, prorated=so_far, changes=(paid,)).amount)
+        assert found == [25_500, 25_850, 28_500]
 
     def test_pays_nothing_back(self) -> None:
         found = _anew(terms(500, months=12), paid=3000)
@@ -242,31 +351,6 @@ class TestPeriodValue:
 
     def test_is_less_what_went_back(self) -> None:
         assert period_value(an_invoice(amount=6000, lines=(a_line(6000),), refunds=(_refund(2500),))) == 3500
-
-
-class TestWhen:
-    @pytest.mark.parametrize(
-        ("new", "expected"),
-        [
-            (terms(3001, plan=2), When.NOW),
-            (terms(3000, plan=2), When.AT_END),
-            (terms(2999, plan=2), When.AT_END),
-            (terms(30_000, months=12), When.RESTART),
-            (terms(36_001, plan=2, months=12), When.RESTART),
-            (terms(36_000, plan=2, months=12), When.AT_END),
-        ],
-    )
-    def test_of_a_month(self, new: Terms, expected: When) -> None:
-        assert when(_basic(), new, stretch_of(_basic(), at(0))) is expected
-
-    def test_of_a_year_to_a_month_is_at_the_end(self) -> None:
-        yearly = a_subscription(terms(30_000, months=12))
-        for amount in (1, 99_999):
-            assert when(yearly, terms(amount, plan=2), stretch_of(yearly, at(0))) is When.AT_END
-
-    def test_of_a_longer_period_waits_where_more_is_paid_already(self) -> None:
-        ahead = a_subscription(terms(3000), paid=2)
-        assert when(ahead, terms(30_000, months=12), stretch_of(ahead, at(0))) is When.AT_END
 
 
 class TestComing:
@@ -287,12 +371,24 @@ def _basic() -> Subscription:
     return a_subscription(terms(3000))
 
 
+def _paid(ident: int, amount: int) -> Invoice:
+    return an_invoice(id=ident, amount=amount, lines=(a_line(amount),))
+
+
+def _within(holding: Subscription, new: Terms, *, paid: int = 3000, second: int = 0) -> Reckoned:
+    """A change in a period that was paid so much, with invoice 9."""
+    return within(holding, new, stretch_of(holding, at(second)), 9, {7: _paid(7, paid)})
+
+
 def _anew(new: Terms, *, paid: int, prorated: Prorated | None = None, changes: Sequence[Invoice] = ()) -> Reckoned:
     """Half-way through a period that cost 3000, or what was paid for it."""
-    holding = a_subscription(terms(3000), prorated=prorated)
+    named = (7, *(invoice.id for invoice in changes))
+    holding = a_subscription(terms(3000), prorated=prorated, invoice_ids=named)
     instant = at(MONTH_SECONDS // 2)
-    invoices = [an_invoice(id=7, amount=paid, lines=(a_line(paid),)), *changes]
-    return anew(holding, new, stretch_of(holding, instant), instant, invoices)
+    stretch = stretch_of(holding, instant)
+    invoices = {invoice.id: invoice for invoice in (_paid(7, paid), *changes)}
+    assert paid_by(holding, stretch) == set(invoices)
+    return anew(holding, new, stretch, instant, invoices)
 
 
 def _refund(amount: int) -> Refund:

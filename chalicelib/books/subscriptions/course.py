@@ -15,8 +15,8 @@ from chalicelib.books.subscriptions.cycle import (
     coming_terms,
     earlier,
     is_metered,
-    latest_period_invoice,
     period_invoice_id,
+    period_invoices,
 )
 from chalicelib.books.subscriptions.model import Fate, Holding, Status, Subscription, TermItem
 from chalicelib.kernel.periods import Span, Unit, boundary, latest_boundary, utc
@@ -256,17 +256,20 @@ def next_attempt(since: datetime, failures: int, now: datetime) -> datetime | No
 
 
 def paying_invoice_id(holding: Holding, at: datetime) -> int:
-    """The invoice that paid for the period in which an instant lies."""
+    """The invoice that paid for the period in which an instant lies: the period's own; or where it began with the
+    purchase, with a change, or with instalments that were paid at once, the last one before those of later periods.
+    """
     if isinstance(holding, Subscription):
-        number = latest_boundary(holding.origin, holding.terms.period, at)
-        starts = boundary(holding.origin, holding.terms.period, max(number, 0))
+        span, paid = holding.terms.period, holding.periods_paid
     else:
-        number = latest_boundary(holding.origin, MONTH, at)
-        starts = boundary(holding.origin, MONTH, max(number, 0))
-    if number < 0 or starts == holding.created_at:
+        span, paid = MONTH, holding.installments_paid
+    number = latest_boundary(holding.origin, span, at)
+    if number < 0:
         return holding.id
-    ident = period_invoice_id(holding.id, starts)
-    return ident if ident in holding.invoice_ids else latest_period_invoice(holding)
+    starts = (boundary(holding.origin, span, each) for each in range(number, max(paid, number + 1)))
+    own, *later = (period_invoice_id(holding.id, at) for at in starts)
+    known = [ident for ident in period_invoices(holding) if ident not in later]
+    return own if own in known else known[-1]
 
 
 MONTH = Span(1, Unit.MONTH)

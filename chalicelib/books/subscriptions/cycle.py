@@ -158,19 +158,34 @@ def coming_terms(holding: Holding) -> Terms:
     return holding.terms if planned is None else planned
 
 
+def unplanned(holding: Holding) -> Holding:
+    """The holding without a change that was planned."""
+    return holding.model_copy(update={"planned": None}) if isinstance(holding, Subscription) else holding
+
+
 def claimed_plans(holding: Holding) -> frozenset[int]:
-    """The plans that nobody can buy beside it: its own, and the one that its next payment brings (D25)."""
-    over = holding.held_back is not None and holding.held_back.fate is Fate.ENDED
-    if holding.ended_at is not None or over:
+    """The plans that nobody can buy beside it: its own, and the one that its next payment brings (D25).
+
+    None where a refund ended it; its own where a refund lets it end, and no payment comes.
+    """
+    fate = Fate.LIVE if holding.held_back is None else holding.held_back.fate
+    if holding.ended_at is not None or fate is Fate.ENDED:
         return frozenset()
-    return frozenset({holding.terms.plan_id, coming_terms(holding).plan_id})
+    coming = holding.terms if fate is Fate.ENDING else coming_terms(holding)
+    return frozenset({holding.terms.plan_id, coming.plan_id})
 
 
-def latest_period_invoice(holding: Holding) -> int:
-    """The invoice of the latest period: changes within it have invoices of their own."""
+def period_invoices(holding: Holding) -> tuple[int, ...]:
+    """The invoices that paid for periods, as they were paid: changes within a period have invoices of their own."""
     changed = holding.prorated if isinstance(holding, Subscription) else None
-    own = holding.invoice_ids if changed is None else set(holding.invoice_ids) - set(changed.invoice_ids)
-    return max(own, key=holding.invoice_ids.index)
+    within = () if changed is None else changed.invoice_ids
+    return tuple(ident for ident in holding.invoice_ids if ident not in within)
+
+
+def is_period_over(holding: Holding, invoice_id: int) -> bool:
+    """Whether a later period was paid since this invoice, of a period or of a change within it, was."""
+    named = holding.invoice_ids
+    return invoice_id not in named or named.index(invoice_id) < named.index(period_invoices(holding)[-1])
 
 
 def with_planned(holding: Subscription) -> Subscription:

@@ -71,7 +71,10 @@ class Dunning(Document):
 
 
 class Pause(Document):
-    """No payment and no access from the end of what is paid until `until`; then a new period begins."""
+    """No payment and no access from the end of what is paid until `until`; then a new period begins.
+
+    That is `days` after `begins_at`, or before where its customer asks to go on, and until that is paid or refused.
+    """
 
     asked_at: datetime
     days: int
@@ -148,19 +151,34 @@ class Terms(Document):
         return Span(self.pay_every, self.pay_every_unit)
 
 
+class Raised(Document):
+    """How much more a change made a period worth that was paid by then: in minor units, for its whole length.
+
+    `invoice_id` asked for it; `since`: the period's beginning in unix seconds.
+    """
+
+    invoice_id: int
+    since: int
+    value: int
+
+
 class Prorated(Document):
     """What changes of the plan within one period came to, so that many cost what the last of them costs.
 
-    `since`: the period's beginning in unix seconds. `value`: how much more its whole length is worth now than what it
-    began with. `owed`: each change's difference times the seconds that were left, in minor units times seconds.
-    `billed`: the minor units that were asked for of it. `invoice_ids`: the invoices that asked.
+    `since`: the period's beginning in unix seconds. `owed`: each change's difference times the seconds that were left,
+    in minor units times seconds. `billed`: the minor units that were asked for of it. `raised`: what each change did to
+    the value of this period, and of the one that was paid ahead.
     """
 
     since: int
-    value: int = 0
     owed: int = 0
     billed: int = 0
-    invoice_ids: tuple[int, ...] = ()
+    raised: tuple[Raised, ...] = ()
+
+    @property
+    def invoice_ids(self) -> tuple[int, ...]:
+        """The invoices of these changes, the oldest first."""
+        return tuple(dict.fromkeys(one.invoice_id for one in self.raised))
 
 
 class SeatsChange(Document):

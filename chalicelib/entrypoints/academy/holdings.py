@@ -91,7 +91,7 @@ def get_financing(call: Call, financing_id: int) -> Answer:
     errors=(SubscriptionNotFound, *NOT_CANCELLED),
 )
 def cancel_subscription(call: Call, body: CancelBody, subscription_id: int) -> Answer:
-    """Pay no further period: what is paid lasts to its end, or ends now."""
+    """Pay no further period: what is paid lasts to its end, or ends now. A change that was planned is dropped."""
     key = _subscription(call, subscription_id)
     return _shown(cancel(_context(call), key, when=body.when, reason=body.reason or None))
 
@@ -165,7 +165,7 @@ def pause_financing(call: Call, body: PauseBody, financing_id: int) -> Answer:
     errors=(SubscriptionNotFound, NotPaused, PaymentIsDisputed, TooManyAttempts, *REFUSALS_OF_PAYMENT),
 )
 def resume_subscription(call: Call, subscription_id: int) -> Answer:
-    """Withdraw a pause; one that has begun ends now, and a new period begins, which is paid at once."""
+    """Withdraw a pause; one that has begun ends now, and a new period begins, which is paid at once, or it goes on."""
     return _resumed(call, _subscription(call, subscription_id))
 
 

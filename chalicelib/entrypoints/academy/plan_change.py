@@ -41,6 +41,7 @@ from chalicelib.flows.recurring.proposal import (
     SubscriptionCannotBeChanged,
     Wish,
 )
+from chalicelib.flows.recurring.proration import TooManyChanges
 from chalicelib.flows.recurring.resizing import SeatsInUse
 from chalicelib.kernel.errors import DomainError, FieldProblem
 from chalicelib.kernel.fields import NO_MEMBER
@@ -62,6 +63,7 @@ REFUSALS: tuple[type[DomainError], ...] = (
     PlanAlreadyFinanced,
     PurchaseInFlight,
     SeatsInUse,
+    TooManyChanges,
 )
 
 

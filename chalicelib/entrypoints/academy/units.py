@@ -35,6 +35,7 @@ from chalicelib.flows.checkout.pay import Replayed
 from chalicelib.flows.fulfillment.settle import Outcome
 from chalicelib.flows.recurring.change import ChangedMeanwhile
 from chalicelib.flows.recurring.proposal import SubscriptionCannotBeChanged
+from chalicelib.flows.recurring.proration import TooManyChanges
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats
 from chalicelib.flows.teams.find import OnlyOwnerAllowed
 from chalicelib.flows.teams.resize import BuySeats, buy_seats
@@ -88,6 +89,7 @@ REFUSALS_OF_SEATS: tuple[type[DomainError], ...] = (
     PlanWithoutSeats,
     SubscriptionCannotBeChanged,
     ChangedMeanwhile,
+    TooManyChanges,
 )
 
 

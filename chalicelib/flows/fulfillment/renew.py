@@ -127,7 +127,7 @@ def refusal_writes(
     if held is None or held.holding.open_invoice_id != invoice.id:
         return [], [], None
     if status is InvoiceStatus.VOIDED:
-        after = rules.not_asked(held.holding, context.now)
+        after = rules.given_up(held.holding, context.now)
         return changed_writes(held, after), [], Held(after, held.version + 1)
     secret = None
     if reason == rules.AUTHENTICATION:

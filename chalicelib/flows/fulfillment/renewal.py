@@ -5,9 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chalicelib.books.subscriptions.course import MONTH, next_attempt
-from chalicelib.books.subscriptions.cycle import coming_terms, held_back, lifted, period_invoice_id, with_planned
-from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Status, Subscription, Terms
+from chalicelib.books.subscriptions.cycle import (
+    coming_terms,
+    held_back,
+    lifted,
+    period_invoice_id,
+    unplanned,
+    with_planned,
+)
+from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Pause, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
+from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived
 from chalicelib.kernel.periods import boundary
 
@@ -38,6 +46,8 @@ ONE_A_DAY = timedelta(days=1)
 NOT_ASKED_AGAIN_FOR = timedelta(minutes=10)
 INVOICES_KEPT = 36
 """How many invoices a holding names: the first and the latest."""
+CHANGES_MAX = 30
+"""How many changes of its plan a period has at most: what paid for the period is named as long as it runs."""
 
 
 def expected_start(holding: Holding) -> datetime:
@@ -148,8 +158,10 @@ def refused(
     """The holding after a payment of it was refused: tried again on the schedule, or over after its last day.
 
     What the customer tried (a new card, paying now) does not count on the schedule; nor does a payment before its day
-    change anything.
+    change anything. A pause that was to end early with it goes on.
     """
+    if ends_early(holding):
+        return rests_on(holding)
     before = holding.dunning
     due = holding.next_payment_at
     free = holding.model_copy(update={"retry_at": None})
@@ -175,6 +187,38 @@ def refused(
     )
 
 
+def ends_early(holding: Holding) -> bool:
+    """Whether its pause was ended by its customer, and the period that begins with that is not paid yet."""
+    pause = holding.pause if isinstance(holding, Subscription) else None
+    return holding.status is Status.PAUSED and pause is not None and pause.until < _ends(pause)
+
+
+def rests_on(holding: Holding) -> Holding:
+    """A pause that was to end early, as it was: until its own end."""
+    pause = holding.pause if isinstance(holding, Subscription) else None
+    if pause is None:
+        raise Defect(f"holding {holding.id} has no pause")
+    until = _ends(pause)
+    return holding.model_copy(
+        update={
+            "origin": until,
+            "next_payment_at": until,
+            "pause": pause.model_copy(update={"until": until}),
+            "open_invoice_id": None,
+            "retry_at": None,
+        }
+    )
+
+
+def _ends(pause: Pause) -> datetime:
+    return pause.begins_at + timedelta(days=pause.days)
+
+
+def given_up(holding: Holding, now: datetime) -> Holding:
+    """The holding after an attempt to pay it was given up: asked again soon, but for a pause that was to end early."""
+    return rests_on(holding) if ends_early(holding) else not_asked(holding, now)
+
+
 def not_asked(holding: Holding, now: datetime) -> Holding:
     """The holding after the processor did not look at a payment of it: asked again soon, and nothing counted."""
     return holding.model_copy(update={"retry_at": now + NOT_ASKED_AGAIN_FOR})
@@ -182,7 +226,7 @@ def not_asked(holding: Holding, now: datetime) -> Holding:
 
 def over(holding: Holding, status: Status, message: str | None, now: datetime) -> Holding:
     """The holding once it is over for good: what refunds and disputes did to it before changes nothing any more."""
-    return lifted(holding).model_copy(
+    return unplanned(lifted(holding)).model_copy(
         update={
             "status": status,
             "status_message": message,

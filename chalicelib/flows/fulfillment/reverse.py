@@ -20,7 +20,7 @@ from chalicelib.books.ledger.model import Balance, Entry, Holder
 from chalicelib.books.ledger.reversal import Reversal, reversal
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.cycle import fated, latest_period_invoice
+from chalicelib.books.subscriptions.cycle import fated, is_period_over, unplanned
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Subscription
 from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Write
@@ -46,9 +46,10 @@ class Reversed:
 def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restores: bool = True) -> Reversed:
     """What follows for units, plan and rewards from the refunds and disputes that `changed` has.
 
-    `restores` False: another purchase has the plan since, so one that ended stays so. The writes raise ledger.Moved,
-    HoldingMoved and ChangedMeanwhile where something moved since it was read here, PlanAlreadyBought and
-    PlanAlreadyFinanced where a plan that would live again was bought anew.
+    `restores` False: another purchase has the plan since, so one that ended stays so, and one that was to end goes on
+    without the plan that it had planned. The writes raise ledger.Moved, HoldingMoved and ChangedMeanwhile where
+    something moved since it was read here, PlanAlreadyBought and PlanAlreadyFinanced where a plan that would live again
+    was bought anew.
     """
     delivery = Delivery.model_validate_json(stored.delivery)
     grants = _grant_keys(context, changed, delivery)
@@ -56,11 +57,13 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     earned = [catalog.key_of(coupon) for coupon in rewards(changed, delivery)]
     rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else []), *earned])
     held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
-    is_over = held is not None and changed.id != latest_period_invoice(held[0])
+    is_over = held is not None and is_period_over(held[0], changed.id)
     fate = plan_fate(changed, is_over=is_over)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
         fate = Fate.ENDED
     after = None if held is None else fated(held[0], changed.id, fate, context.now)
+    if after is not None and not restores:
+        after = unplanned(after)
     writes = _reward_writes(changed, [rows[key] for key in earned if key in rows])
     found = {grants[key]: load(Entry, row) for key, row in rows.items() if key in grants}
     reversals = _reversals(context, changed, found, fate=fate, after=after, is_over=is_over)

@@ -317,11 +317,12 @@ def _without_card(context: Context, held: Held, found: Found, price: Priced) -> 
             scheduled=True,
             now=context.now,
         )
-    over_now = after.ended_at is not None
-    told = (
-        holding_over(found.buyer, after, context.now)
-        if over_now
-        else payment_failed(found.buyer, after, price.total, context.now)
-    )
-    commit(context.table, [*changed_writes(held, after), outbox.new(told)])
-    context.queue.nudge_outbox(told.id)
+    if after.ended_at is not None:
+        told = [holding_over(found.buyer, after, context.now)]
+    elif after.dunning is not None:
+        told = [payment_failed(found.buyer, after, price.total, context.now)]
+    else:
+        told = []  # it rests on
+    commit(context.table, [*changed_writes(held, after), *(outbox.new(message) for message in told)])
+    for message in told:
+        context.queue.nudge_outbox(message.id)

@@ -109,7 +109,7 @@ def collected(context: Context, key: Key, ask: Ask, check: Check) -> Outcome:
                 if settled is not None or waits:
                     continue
             if not waits:
-                _check_attempts(context, held.holding.user_id)
+                check_attempts(context, held.holding.user_id)
             outcome = collect(context, held, by=By.CUSTOMER, count=count, whence=ask.whence, keyed=ask.keyed)
         except MOVED:
             backoff.wait(attempt)
@@ -150,7 +150,7 @@ def _closed(context: Context, stored: StoredInvoice) -> Settled | None:
     return Settled(stored.invoice) if stored.invoice.is_paid else closed(context, stored)
 
 
-def _check_attempts(context: Context, user_id: int) -> None:
+def check_attempts(context: Context, user_id: int) -> None:
     """Declined payments count together, of whatever (D60), so that nobody tries cards here."""
     row = context.table.get(billing.attempts_key(user_id, AttemptKind.PAYMENT))
     if row is not None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.model import Customer, Invoice, InvoiceStatus
+from chalicelib.books.billing.model import Customer, InvoiceStatus
 from chalicelib.books.billing.queries import StoredInvoice
 from chalicelib.books.catalog import coupon_queries
 from chalicelib.books.catalog import queries as catalog
@@ -20,7 +20,6 @@ from chalicelib.books.catalog.plans import FOR_SALE
 from chalicelib.books.catalog.pricing import MultipleCurrenciesFound
 from chalicelib.books.subscriptions import queries as subscription_queries
 from chalicelib.books.subscriptions import store as subscriptions
-from chalicelib.books.subscriptions.course import paying_invoice_id
 from chalicelib.books.subscriptions.model import Status, Subscription, TermCoupon, Terms
 from chalicelib.books.subscriptions.queries import Held, SubscriptionNotFound
 from chalicelib.books.teams import store as teams
@@ -36,9 +35,9 @@ from chalicelib.flows.recurring.proration import (
     When,
     anew,
     applies_at,
-    changes_within,
     coming,
     needs_payment,
+    paid_by,
     stretch_of,
     when,
     within,
@@ -139,7 +138,7 @@ def propose(context: Context, held: Held, wish: Wish) -> Proposal:
 
     Raises SubscriptionCannotBeChanged, PlanNotFound, PlanNotRenewable, PeriodNotOffered, PlanNotReady,
     PlanNotSupportTeams, MultipleCurrenciesFound, PlanAlreadyBought, PlanAlreadyFinanced, PurchaseInFlight,
-    SeatsInUse, SeatsMoved.
+    SeatsInUse, SeatsMoved, TooManyChanges.
     """
     holding = subscription_of(held)
     if wish.instead_of not in (None, holding.terms.seats):
@@ -209,8 +208,8 @@ def _plan_and_coupons(context: Context, holding: Subscription, wish: Wish) -> tu
 def _keys(context: Context, holding: Subscription, plan_id: int) -> list[Key]:
     """What a change depends on beside the plan, read in one go with it."""
     user_id = holding.user_id
-    changes = () if holding.prorated is None else holding.prorated.invoice_ids
-    paid = paying_invoice_id(holding, context.now)
+    trial = holding.status is Status.FREE_TRIAL
+    paid = () if trial else paid_by(holding, stretch_of(holding, context.now.replace(microsecond=0)))
     return [
         subscriptions.plan_claim_key(user_id, plan_id),
         subscriptions.trial_claim_key(user_id, plan_id),
@@ -218,8 +217,7 @@ def _keys(context: Context, holding: Subscription, plan_id: int) -> list[Key]:
         billing.attempts_key(user_id, AttemptKind.PAYMENT),
         billing.reputation_key(user_id),
         teams.team_key(holding.id),
-        *(billing.invoice_key(user_id, ident) for ident in {next_invoice_id(holding), paid}),
-        *(billing.invoice_key(user_id, ident) for ident in changes),
+        *(billing.invoice_key(user_id, ident) for ident in {next_invoice_id(holding), *paid}),
     ]
 
 
@@ -330,7 +328,7 @@ def _proposal(
     else:
         stretch = stretch_of(holding, at)
         kind = when(holding, terms, stretch)
-        reckoned = _reckoned(context, holding, terms, kind, stretch, rows, invoice_id)
+        reckoned = _reckoned(holding, terms, kind, stretch, rows, invoice_id, at)
     return Proposal(
         held=held,
         kind=kind,
@@ -347,24 +345,21 @@ def _proposal(
 
 
 def _reckoned(
-    context: Context,
     holding: Subscription,
     terms: Terms,
     kind: When,
     stretch: Stretch,
     rows: Mapping[Key, Row],
     invoice_id: int,
+    at: datetime,
 ) -> Reckoned:
     if kind is When.AT_END:
         return coming(holding, terms)
+    keys = {ident: billing.invoice_key(holding.user_id, ident) for ident in paid_by(holding, stretch)}
+    invoices = {ident: billing_queries.read_invoice(rows[key]).invoice for ident, key in keys.items()}
     if kind is When.NOW:
-        return within(holding, terms, stretch, invoice_id)
-    changes = changes_within(holding, stretch)
-    keys = [
-        billing.invoice_key(holding.user_id, ident) for ident in (paying_invoice_id(holding, context.now), *changes)
-    ]
-    invoices: list[Invoice] = [billing_queries.read_invoice(rows[key]).invoice for key in keys if key in rows]
-    return anew(holding, terms, stretch, context.now.replace(microsecond=0), invoices)
+        return within(holding, terms, stretch, invoice_id, invoices)
+    return anew(holding, terms, stretch, at, invoices)
 
 
 def _trial_claims(context: Context, holding: Subscription, plan_id: int, customer: Customer) -> tuple[Key, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.books.subscriptions.course import MONTH, renews
-from chalicelib.books.subscriptions.cycle import held_back, lifted
+from chalicelib.books.subscriptions.cycle import held_back, lifted, unplanned
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Pause, Status, Subscription
 from chalicelib.flows.fulfillment.renewal import expected_start, over
 from chalicelib.kernel.errors import DomainError, Kind
@@ -113,9 +113,13 @@ class JustPaid(DomainError):
 
 
 def cancelled(holding: Holding, when: When, reason: str | None, now: datetime) -> Holding:
-    """No further payment, and no access beyond what is paid. What has nothing left that is paid ends now."""
-    _check_cancellable(holding)
-    free = lifted(holding).model_copy(update={"cancel_reason": reason})
+    """No further payment, and no access beyond what is paid. What has nothing left that is paid ends now.
+
+    What was planned is dropped: its plan can be bought, and to reactivate does not bring it back.
+    """
+    _check_cancellable(holding, when, now)
+    free = unplanned(lifted(holding))
+    free = free.model_copy(update={"cancel_reason": reason or free.cancel_reason})
     paid = free.paid_through
     if when is When.NOW or paid is None or paid <= now:
         return over(free, Status.CANCELLED, None, now)
@@ -132,9 +136,10 @@ def cancelled(holding: Holding, when: When, reason: str | None, now: datetime) -
     return _held_back_as_before(holding, free.model_copy(update=changes), now)
 
 
-def _check_cancellable(holding: Holding) -> None:
+def _check_cancellable(holding: Holding, when: When, now: datetime) -> None:
+    """What is cancelled already can still be ended now, before its end."""
     status = lifted(holding).status
-    if Status.CANCELLED in (holding.status, status):
+    if Status.CANCELLED in (holding.status, status) and (when is When.PERIOD_END or _has_ended(holding, now)):
         raise AlreadyCancelled
     if status is Status.DEPRECATED:
         raise PlanDeprecated
@@ -142,6 +147,13 @@ def _check_cancellable(holding: Holding) -> None:
         raise AllInstalmentsPaid
     if holding.ended_at is not None or status is Status.EXPIRED:
         raise AlreadyOver
+
+
+def _has_ended(holding: Holding, now: datetime) -> bool:
+    """Whether its access has ended by its dates; that of a payment which is disputed may come back."""
+    disputed = holding.held_back is not None and holding.held_back.fate is Fate.SUSPENDED
+    ends = (lifted(holding) if disputed else holding).access_until
+    return ends is not None and ends <= now
 
 
 def _held_back_as_before(holding: Holding, after: Holding, now: datetime) -> Holding:
@@ -200,7 +212,7 @@ def paused(holding: Subscription, pause: Pause) -> Subscription:
 
 def resumed(holding: Holding, now: datetime) -> Holding:
     """The subscription without the pause that it was to have; or, where that has begun, with a new period to be paid
-    from now on.
+    from now on (`renewal.rests_on` where it is not).
     """
     found = _subscription(holding)
     _check_not_disputed(found)
