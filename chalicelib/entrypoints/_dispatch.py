@@ -21,6 +21,7 @@ from chalice.app import APIGateway, Request, Response
 import chalicelib.entrypoints
 from chalicelib.entrypoints import _auth, _cors, _http, _observe
 from chalicelib.entrypoints._http import Answer, Call, Route
+from chalicelib.entrypoints._json import MalformedJson
 from chalicelib.entrypoints._scrub import scrubbed
 from chalicelib.entrypoints._served import SERVED
 from chalicelib.entrypoints._wiring import runtime
@@ -206,7 +207,7 @@ def _raw_body(request: Request) -> bytes:
 def _check_characters(raw_body: bytes) -> None:
     """JSON can spell half of a surrogate pair (RFC 8259, section 8.2): no text, so nothing that could be stored."""
     if any(_HALF_A_CHARACTER.fullmatch(escape) for escape in _ESCAPE.findall(raw_body)):
-        raise _http.MalformedJson(why="half of a surrogate pair stands alone")
+        raise MalformedJson(why="half of a surrogate pair stands alone")
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from chalicelib.entrypoints._json import read_json
 from chalicelib.kernel.documents import Frozen
 from chalicelib.kernel.errors import DomainError, FieldProblem, InvalidRequest, Kind
 from chalicelib.kernel.fields import UnreadableFields, read_fields
@@ -30,10 +30,8 @@ if typing.TYPE_CHECKING:
     from chalicelib.entrypoints._wiring import Runtime
 
 BODY_BYTES_MAX = 256 * 1024
-JSON_DEPTH_MAX = 16
 PATH_TEXT_MAX = 200
 INTEGER_MAX = 2**53 - 1
-INTEGER_DIGITS_MAX = 300
 
 STATUS = {
     Kind.INVALID: 400,
@@ -87,11 +85,6 @@ class Output(Frozen, forbid_unknown_fields=True):
 
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class MalformedJson(DomainError):
-    slug = "malformed-json"
-    detail = "The body is not JSON that can be read: {why}"
 
 
 class BodyTooLarge(DomainError):
@@ -157,7 +150,7 @@ class Route:
     """One method of one path. `answers` maps each success status to the model of its body (None: no body).
 
     `bodies_max`: its body may be a list too, of at most so many; 0: of one only. `body_types`: the media types that its
-    body may have besides JSON's.
+    body may have besides JSON's. `raw`: the handler itself reads the bytes that were sent.
     """
 
     method: str
@@ -174,6 +167,12 @@ class Route:
     body_bytes_max: int
     bodies_max: int = 0
     body_types: tuple[str, ...] = ()
+    raw: bool = False
+
+    @property
+    def refuses_bodies(self) -> bool:
+        """Whether a body is looked at though nobody reads it: of GET it means nothing (RFC 9110, section 9.3.1)."""
+        return self.body is None and not self.raw and self.method != "GET"
 
     @property
     def summary(self) -> str:
@@ -194,8 +193,9 @@ def route(
     keyed: bool = False,
     body_bytes_max: int = BODY_BYTES_MAX,
     bodies_max: int = 0,
+    raw: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Register a handler. `keyed` says that it honors Idempotency-Key.
+    """Register a handler. `keyed` says that it honors Idempotency-Key, `raw` that it reads the body's bytes itself.
 
     A `body` that is annotated `Some | list[Some]` may be a list of `bodies_max` at most; one that is annotated
     `Annotated[Some, "application/yaml"]` may be YAML too.
@@ -220,6 +220,7 @@ def route(
                 body_bytes_max=body_bytes_max,
                 bodies_max=bodies_max,
                 body_types=getattr(hints.get("body"), "__metadata__", ()),
+                raw=raw,
             )
         )
         return handler
@@ -248,7 +249,16 @@ def arguments(found: Route, call: Call, variables: Mapping[str, str]) -> dict[st
         sent = _sent(found, call)
         several = found.bodies_max > 0 and isinstance(sent, list)
         read["body"] = validated_list(found.body, sent, found.bodies_max) if several else validated(found.body, sent)
+    elif found.refuses_bodies:
+        _check_unread(call)
     return read
+
+
+def _check_unread(call: Call) -> None:
+    """A body that nobody reads is a mistake unless it is an object, in which unknown fields are ignored everywhere."""
+    json_or_unsaid = not media_type(call) or _is_json(media_type(call))
+    if json_or_unsaid and call.raw_body.strip() and not isinstance(read_json(call.raw_body), dict):
+        raise refusal_of([FieldProblem("body", "not an object")])
 
 
 def _sent(found: Route, call: Call) -> Any:
@@ -266,33 +276,18 @@ def media_type(call: Call) -> str:
 
 
 def parse_json(call: Call, limit: int = BODY_BYTES_MAX) -> Any:
-    """The body as JSON; no body at all is an empty object.
-
-    Refused are duplicate names, NaN, deep nesting, and numbers beyond those of IEEE 754, which programs read in as many
-    ways as there are (RFC 8259, section 6).
-    """
+    """The body as JSON; no body at all is an empty object. Raises BodyTooLarge, UnsupportedMediaType, MalformedJson."""
     if len(call.raw_body) > limit:
         raise BodyTooLarge(limit=limit)
     if not call.raw_body.strip():
         return {}
-    media = media_type(call)
-    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+    if not _is_json(media_type(call)):
         raise UnsupportedMediaType
-    try:
-        parsed = json.loads(
-            call.raw_body.decode(),
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_float=_float,
-            parse_int=_integer,
-        )
-    except RecursionError as error:
-        raise MalformedJson(why="it is nested too deeply") from error
-    except ValueError as error:
-        raise MalformedJson(why=str(error)[:200]) from error
-    if _deeper_than(parsed, JSON_DEPTH_MAX):
-        raise MalformedJson(why="it is nested too deeply")
-    return parsed
+    return read_json(call.raw_body)
+
+
+def _is_json(media: str) -> bool:
+    return media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
 
 
 def refusal_of(problems: list[FieldProblem], slug: str | None = None) -> InvalidRequest:
@@ -357,41 +352,3 @@ def _variable(name: str, text: str, kind: type) -> Any:
     if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= INTEGER_MAX):
         raise InvalidRequest([FieldProblem(name, "not an id")])
     return int(text)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
-
-
-def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _integer(text: str) -> int:
-    if len(text) > INTEGER_DIGITS_MAX:
-        raise ValueError("a number is too large")
-    return int(text)
-
-
-def _deeper_than(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True

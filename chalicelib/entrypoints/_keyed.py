@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.books.idempotency.model import Keyed, StoredAnswer, input_hash
@@ -24,6 +25,12 @@ def keyed(call: Call, route: str, render: Callable[[Any], Answer]) -> Keyed | No
 
     hashed = input_hash({"body": parse_json(call), "query": dict(call.raw_query)})
     return Keyed(caller=call.person.caller_key, route=route, key=key, input_hash=hashed, render=stored)
+
+
+def keyed_late(call: Call, route: str) -> Keyed | None:
+    """The same for an answer that is kept as it is given, when all is done (`flows.recurring.once`)."""
+    key = keyed(call, route, lambda answer: answer)
+    return None if key is None else replace(key, late=True)
 
 
 def played_back(stored: StoredAnswer) -> Answer:

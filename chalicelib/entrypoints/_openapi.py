@@ -18,6 +18,7 @@ from chalicelib.books.identity.model import InvalidAcademyId
 from chalicelib.books.identity.store import AcademyNotFound
 from chalicelib.entrypoints import _auth, _dispatch, _http
 from chalicelib.entrypoints._http import INTEGER_MAX, PATH_TEXT_MAX, STATUS, TITLES, Access, Route
+from chalicelib.entrypoints._json import MalformedJson
 from chalicelib.entrypoints._refusals import OF_THE_EDGE, field_slugs
 from chalicelib.entrypoints._yaml import MalformedYaml
 from chalicelib.kernel.errors import DomainError, InvalidRequest, TryLater
@@ -206,10 +207,12 @@ def _common(route: Route) -> list[type[DomainError]]:
         found.append(_auth.OtherAcademy)
     if route.access is Access.STAFF or _names_academy(route):
         found += [AcademyNotFound, InvalidAcademyId, _auth.AcademyMismatch]
-    if route.body is not None or route.query is not None or route.variables:
+    if route.body is not None or route.query is not None or route.variables or route.refuses_bodies:
         found.append(InvalidRequest)
+    if route.refuses_bodies:
+        found.append(MalformedJson)
     if route.body is not None:
-        found += [_http.MalformedJson, _http.UnsupportedMediaType]
+        found += [MalformedJson, _http.UnsupportedMediaType]
     if route.body_types:
         found.append(MalformedYaml)
     if route.keyed:

@@ -26,6 +26,7 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
         "/v1/payments/me/planfinancing/{financing_id}/cancel": "PUT",
         "/v1/payments/me/planfinancing/{financing_id}/reactivate": "PUT",
         "/v1/payments/me/planfinancing/{financing_id}/pause": "PUT",
+        "/v1/payments/me/planfinancing/{financing_id}/resume": "PUT",
     },
     "academy.payments": {
         "/v1/payments/me/subscription/{subscription_id}/pay": "PUT",
@@ -66,6 +67,8 @@ _BY_MODULE: Mapping[str, Mapping[str, str]] = {
     "academy.plan_change": {
         "/v1/payments/me/subscription/{subscription_id}/change": "PUT",
         "/v1/payments/me/subscription/{subscription_id}/change/preview": "GET",
+        "/v1/payments/me/planfinancing/{financing_id}/change": "PUT",
+        "/v1/payments/me/planfinancing/{financing_id}/change/preview": "GET",
     },
     "academy.plan_offers": {
         "/v1/payments/planoffer": "GET",

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from chalicelib.entrypoints._http import INTEGER_DIGITS_MAX, JSON_DEPTH_MAX
+from chalicelib.entrypoints._json import INTEGER_DIGITS_MAX, JSON_DEPTH_MAX
 from chalicelib.kernel.errors import DomainError
 
 MEDIA_TYPE = "application/yaml"

@@ -22,6 +22,7 @@ class ReceivedOut(Output):
     answers={200: ReceivedOut},
     errors=(SignatureRefused, NoEvent),
     body_bytes_max=EVENT_BYTES_MAX,
+    raw=True,
 )
 def stripe_webhook(call: Call) -> Answer:
     """Take a signed event from Stripe."""

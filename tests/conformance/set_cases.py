@@ -38,6 +38,7 @@ def claimed(offer: PlanOffer) -> list[Any]:
 
 
 CLAIM, COHORT_CLAIM = store.own_slug_claim(a_set()), store.own_slug_claim(a_cohort())
+ELSEWHERE = (a_set(academy_id=OTHER, kind=EVENTS), a_cohort(academy_id=OTHER))
 LINKS = store.links_key(ACADEMY)
 MOVED = [store.links_moved_from(ACADEMY, version=3)]
 LIVE = store.live_offer_key(ACADEMY, 1)
@@ -149,6 +150,16 @@ PLANS = rows_of(
 )
 
 ASKED = (
+    Asked(
+        of=set_queries.academies_naming,
+        name="by kind and slug",
+        rows=rows_of(CLAIM, COHORT_CLAIM, *(store.own_slug_claim(one) for one in ELSEWHERE)),
+        ask=lambda table: [
+            set_queries.academies_naming(table, kind=kind, slug=slug)
+            for kind, slug in ((SetKind.COHORT, "c6"), (SetKind.COHORT, "s5"), (EVENTS, "s5"), (EVENTS, "c6"))
+        ],
+        answer=[(ACADEMY, OTHER), (), (OTHER,), ()],
+    ),
     Asked(
         of=set_queries.set_id,
         name="by id and by slug",

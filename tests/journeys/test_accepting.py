@@ -11,7 +11,6 @@ from chalicelib.books.catalog.model import Plan, PlanStatus, ServiceItem
 from chalicelib.books.catalog.store import item_key, plan_key
 from chalicelib.books.enrollment import queries, store
 from chalicelib.books.identity import operations as identity
-from chalicelib.books.identity.model import NewUser
 from chalicelib.dynamo.table import Table
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.flows.enrollment.deliver import deliver
@@ -107,7 +106,7 @@ class TestAccepting:
         student = signed_in(world, accept(world, invited(staff, BASIC)))
         (bag_key,) = [key for key in everything(world) if " BAG#" in key]
         bag_id = int(bag_key.rpartition("#")[2])
-        assert '"INVITED' in everything(world)[bag_key].replace("\\", "")
+        assert '"INVITED' in str(everything(world)[bag_key]).replace("\\", "")
         quote = student.get(f"/v1/payments/me/bag/{bag_id}/quote").json
         ((line,),) = [way["lines"] for way in quote["ways"]]
         assert (line["amount"], line["steps"][0]["rule"]) == (0.0, "invitation")
@@ -119,7 +118,7 @@ class TestAccepting:
 
     def test_is_told_in_the_timeline(self, staff: Clerk, world: World) -> None:
         student = signed_in(world, accept(world, invited(staff, BASIC)))
-        kinds = [row for key, row in everything(world).items() if f"USER#{student.user_id} ACT#" in key]
+        kinds = [str(row) for key, row in everything(world).items() if f"USER#{student.user_id} ACT#" in key]
         assert len(kinds) == 2 and any("invitation-accepted" in kind for kind in kinds)
 
 
@@ -169,13 +168,6 @@ class TestARefusal:
         secret = invited(staff, BASIC)
         before = everything(world)
         assert accept(world, secret, password).status == 400
-        assert everything(world) == before
-
-    def test_is_for_an_email_that_got_an_account_meanwhile(self, staff: Clerk, world: World) -> None:
-        secret = invited(staff, BASIC)
-        identity.create_user(world.table, NewUser(email=EMAIL.title(), first_name="Kay"), now=world.now)
-        before = everything(world)
-        refused(accept(world, secret), 400, "email-already-exists")
         assert everything(world) == before
 
     def test_is_for_whoever_guesses(self, staff: Clerk, world: World) -> None:

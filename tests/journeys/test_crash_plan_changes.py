@@ -22,6 +22,18 @@ def upgrade(world: World) -> Scenario:
     return _changing(world, "basic", "pro", calls_min=9, paid_in_all=[59.99, 30.0], chat=20_000)
 
 
+def upgrade_under_a_key(world: World) -> Scenario:
+    return _changing(world, "basic", "pro", calls_min=10, paid_in_all=[59.99, 30.0], chat=20_000, key="one")
+
+
+def upgrade_for_nothing_under_a_key(world: World) -> Scenario:
+    return _changing(world, "basic", "near", calls_min=7, paid_in_all=[59.99, 0.0], chat=5000, key="one")
+
+
+def plan_a_downgrade_under_a_key(world: World) -> Scenario:
+    return _changing(world, "pro", "basic", calls_min=6, paid_in_all=[119.99], chat=20_000, key="one")
+
+
 def upgrade_for_nothing(world: World) -> Scenario:
     """Half-way through a month that costs the same but for some cents."""
     return _changing(world, "basic", "near", calls_min=6, paid_in_all=[59.99, 0.0], chat=5000)
@@ -76,13 +88,22 @@ def renew_with_what_was_planned(world: World) -> Scenario:
 
 
 def _changing(
-    world: World, plan: str, other: str, period: str = "MONTH", *, calls_min: int, paid_in_all: list[float], chat: int
+    world: World,
+    plan: str,
+    other: str,
+    period: str = "MONTH",
+    *,
+    calls_min: int,
+    paid_in_all: list[float],
+    chat: int,
+    key: str | None = None,
 ) -> Scenario:
     """The change from one plan to another, half-way through a month (or on the third day of a trial)."""
     person = _halfway(world, plan)
     path, body = path_of(person), {"plan": other, "chosen_period": period}
+    headers = {} if key is None else {"Idempotency_Key": key}
     settled = _settled(world, person, paid_in_all, chat)
-    return Scenario(lambda: person.put(path, body), calls_min, (200,), settled=settled)
+    return Scenario(lambda: person.put(path, body, **headers), calls_min, (200,), settled=settled)
 
 
 def _halfway(world: World, plan: str) -> Person:
@@ -103,9 +124,12 @@ def _settled(world: World, person: Person, paid_in_all: list[float], chat: int) 
 
 ALL: list[Prepare] = [
     upgrade,
+    upgrade_under_a_key,
     upgrade_for_nothing,
+    upgrade_for_nothing_under_a_key,
     pay_for_a_year,
     plan_a_downgrade,
+    plan_a_downgrade_under_a_key,
     change_a_trial,
     be_refused,
     another_change_instead,

@@ -68,6 +68,19 @@ def replace_somebody(world: World) -> Scenario:
     return Scenario(lambda: fill(owner, replace={before.email: after.email}), 10, (207,), settled=moved)
 
 
+def remove_somebody_invited(world: World) -> Scenario:
+    owner = an_owner(world)
+    (seat,) = fill(owner, NEW).json["data"]
+    world.settle()
+    path, secret = path_of(owner, f"/seat/{seat['id']}"), secret_of(world, NEW)
+
+    def over() -> None:
+        have(owner, 1)
+        assert accept(world, secret).json["slug"] == "invitation-expired"
+
+    return Scenario(lambda: world.call("DELETE", path, token=owner.token), 6, (204, 404), settled=over)
+
+
 def remove_somebody(world: World) -> Scenario:
     owner = an_owner(world)
     (seat,) = seated(owner, member := world.person())
@@ -123,6 +136,7 @@ REQUESTS: list[Prepare] = [
     accept_a_seat,
     replace_somebody,
     remove_somebody,
+    remove_somebody_invited,
     buy_seats,
     plan_fewer,
 ]

@@ -196,6 +196,11 @@ class TestADowngrade:
 
 
 class TestAPeriod:
+    def test_is_named_in_any_case_of_its_letters(self, world: World) -> None:
+        person = subscribed(world)
+        assert preview(person, "basic", "year")["lines"] == preview(person, "basic", "YEAR")["lines"]
+        assert change(person, "basic", "Year").json["pay_every_unit"] == "YEAR"
+
     def test_that_is_longer_begins_now_less_what_is_left_of_the_old(self, world: World) -> None:
         person = subscribed(world)
         until(world, HALF)

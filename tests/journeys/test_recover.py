@@ -8,9 +8,10 @@ import pytest
 
 from chalicelib.books.billing.gateway import PaymentServiceDown
 from tests.books import check_books
+from tests.changing import change, further_plans
 from tests.journeys.test_cancel import ASKS, GOOD, failing, intents
 from tests.journeys.test_declines import refused
-from tests.recurring import ask, live, paid, run, shown
+from tests.recurring import ask, live, paid, run, shown, subscribed
 from tests.world import Person, Reply, World
 
 
@@ -42,6 +43,21 @@ class TestTheLink:
         assert found["payment_method"].startswith("pm_")
         assert str(found["invoice"]) == intent["metadata"]["invoice_id"]
         assert shown(person)["payment_issue"]["authentication_needed"] is True
+
+    def test_names_the_plan_that_is_paid_for(self, world: World) -> None:
+        further_plans(world)
+        person = subscribed(world, "pro")
+        assert change(person, "basic").json["planned"]["plan"]["slug"] == "basic"
+        setup = person.save_card(ASKS).json
+        world.control(f"/_control/authenticate/{setup['client_secret'].partition('_secret_')[0]}", {"success": True})
+        live(world, 30)
+        token = secret(world)
+        found = recover(world, token).json
+        assert (found["plan"]["slug"], found["amount"], found["status"]) == ("basic", 59.99, "requires_action")
+        world.control(f"/_control/authenticate/{world.at_stripe('payment_intent')[-1]['id']}", {"success": True})
+        world.settle()
+        found = recover(world, token).json
+        assert (found["plan"]["slug"], found["status"]) == ("basic", "succeeded")
 
     @pytest.mark.parametrize("told", [True, False])
     def test_says_afterwards_that_it_is_paid(self, world: World, told: bool) -> None:

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.flows.recurring import collect
 from tests.books import check_books
 from tests.journeys.test_cancel import ASKS, DECLINED, GOOD, failing, intents
 from tests.journeys.test_declines import authenticate, refused
@@ -78,6 +79,27 @@ class TestThePeriodAhead:
         assert len(intents(world)) == 2
         world.settle()
         check_books(world)
+
+    @pytest.mark.parametrize("card", [GOOD, DECLINED])
+    def test_by_two_clicks_at_once_under_a_key_answers_the_same(self, world: World, card: str) -> None:
+        """One of them finds the key new, and then that the other has paid, or used the last attempt of the hour."""
+        person = subscribed(world)
+        assert person.save_card(card).status == 200
+        for number in range(4):
+            assert card == GOOD or ask(person, "renew", Idempotency_Key=f"before-{number}").status == 402
+        answers = list[Any]()
+
+        def meanwhile(*arguments: Any) -> Any:
+            if not answers:
+                answers.append(None)
+                answers.append(ask(person, "renew", **KEY))
+            return collect.find(*arguments)
+
+        with patch("chalicelib.flows.recurring.pay_now.find", meanwhile):
+            slower = ask(person, "renew", **KEY)
+        assert slower.status == (200 if card == GOOD else 402)
+        assert slower.text == answers[1].text
+        assert len(paid(person)) == (2 if card == GOOD else 1)
 
     def test_that_is_declined_changes_nothing(self, world: World) -> None:
         person = subscribed(world)

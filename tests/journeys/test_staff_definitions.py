@@ -319,11 +319,6 @@ class TestLists:
         assert slugs(staff.get(f"{PATH}?cohort_slug=miami")) == ["all-courses"]
         assert slugs(staff.get(f"{PUBLIC}?cohort_slug=miami")) == []
 
-    @pytest.mark.parametrize("name", ["cohort_slug", "mentorship_service_slug"])
-    def test_for_everybody_need_an_academy_to_filter_by_its_sets(self, world: World, name: str) -> None:
-        refused(world.call("GET", f"{PUBLIC}?{name}=miami"), 400, "academy-required")
-        assert world.call("GET", f"{PUBLIC}?{name}=miami&academy={world.academy_id}").json == []
-
     def test_cost_a_query_and_the_owners_of_what_they_show(self, staff: Clerk, world: World) -> None:
         put(
             world.table,

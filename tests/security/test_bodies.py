@@ -77,6 +77,21 @@ class TestABodyThatCannotBeRead:
             assert tenants.world.snapshot() == before, raw[:200]
 
 
+class TestABodyThatNobodyReads:
+    @staticmethod
+    def wanted(operation: Operation) -> bool:
+        return operation.body_schema is None and operation.method != "GET"
+
+    def test_is_refused_where_it_is_no_object(self, tenants: Tenants, operation: Operation) -> None:
+        before = tenants.world.snapshot()
+        headers = {**tenants.rightful(operation), "Academy": str(tenants.world.academy_id)}
+        for raw in (b"{", b"[]", b"null", b'{"a": NaN}', b'{"a": 1, "a": 1}'):
+            reply = tenants.world.call(operation.method, tenants.path(operation), raw=raw, headers=headers)
+            assert (reply.status, reply.headers["Content-Type"]) == (400, "application/problem+json"), reply.text
+            assert reply.json["slug"] in operation.slugs(400)
+        assert tenants.world.snapshot() == before
+
+
 def bodies(tenants: Tenants, operation: Operation, kind: str) -> Iterator[bytes]:
     """The whole body, or a good one with the value in the place of each field, and of one that nobody knows."""
     if kind in WHOLE:

@@ -31,7 +31,8 @@ from chalicelib.entrypoints._auth import (
     source_of,
 )
 from chalicelib.entrypoints._bodies import Input
-from chalicelib.entrypoints._http import Access, Call, MalformedJson, problem
+from chalicelib.entrypoints._http import Access, Call, problem
+from chalicelib.entrypoints._json import MalformedJson
 from tests.identity_calls import NOW, a_call, a_route, a_token, a_user, an_academy, settings, with_token
 from tests.moto_table import answering
 
@@ -300,13 +301,9 @@ class TestStaff:
         headers = {"academy": "1", "content-type": "application/yaml"}
         call = a_call(table, caller=a_member(table, 1), headers=headers)
         authorize(self.ROUTE, _with_body(call, b"academy: 2"))
+        as_json = a_call(table, caller=call.caller, headers={**headers, "content-type": "application/json"})
         with pytest.raises(MalformedJson):
-            authorize(
-                self.ROUTE,
-                _with_body(
-                    a_call(table, caller=call.caller, headers={**headers, "content-type": "application/json"}), b"{"
-                ),
-            )
+            authorize(self.ROUTE, _with_body(as_json, b"{"))
 
     def test_are_joined_by_operators_at_academies_that_there_are(self, table: Table) -> None:
         operator = a_caller(is_operator=True)

@@ -24,7 +24,8 @@ from chalicelib.entrypoints._auth import (
     Unauthenticated,
     mint_jwt,
 )
-from chalicelib.entrypoints._http import ROUTES, Access, Answer, MalformedJson, problem
+from chalicelib.entrypoints._http import ROUTES, Access, Answer, problem
+from chalicelib.entrypoints._json import MalformedJson
 from chalicelib.entrypoints.academy.identity import NoToken
 from chalicelib.kernel.errors import InvalidRequest
 from tests.identity_calls import NOW, PASSWORD, a_token, a_user, an_academy, send, settings, with_token

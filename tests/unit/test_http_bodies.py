@@ -1,4 +1,4 @@
-"""A body that is one thing or a list of it."""
+"""A body that is one thing or a list of it, and one that nobody reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from chalicelib.entrypoints import _wiring
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Answer, Call
-from tests.http_calls import a_route, a_runtime, an_event, served
+from tests.http_calls import Served, a_route, a_runtime, an_event, served
 
 
 class Thing(Input):
@@ -72,3 +72,41 @@ class TestABodyOfOneOrSeveral:
 
     def test_is_of_one_where_the_route_does_not_say_how_many(self) -> None:
         assert answer("[{}]", bodies_max=0).status == 400
+
+
+class TestABodyThatIsNotRead:
+    @staticmethod
+    def sent(body: str | None, media: str | None = "application/json", method: str = "PUT") -> Served:
+        def do(call: Call) -> Answer:
+            """Do."""
+            return Answer(200, 1)
+
+        headers = {} if media is None else {"Content-Type": media}
+        return served(a_route(do, method=method), an_event(body=body, headers=headers))
+
+    @pytest.mark.parametrize("media", ["application/json", "application/merge-patch+json", None])
+    @pytest.mark.parametrize(
+        ("body", "slug"),
+        [
+            ("{", "malformed-json"),
+            ('{"a": NaN}', "malformed-json"),
+            ('{"a": 1, "a": 1}', "malformed-json"),
+            ("[" * 100_000, "malformed-json"),
+            ("[]", "invalid-request"),
+            ("3", "invalid-request"),
+            ("null", "invalid-request"),
+        ],
+    )
+    def test_is_refused_where_it_is_no_object(self, body: str, slug: str, media: str | None) -> None:
+        for method in ("PUT", "POST", "DELETE"):
+            found = self.sent(body, media, method)
+            assert (found.status, found.json["slug"]) == (400, slug)
+            assert found.headers["Content-Type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("body", [None, "", "  ", "{}", '{"anything": [1]}'])
+    def test_may_be_none_or_an_object(self, body: str | None) -> None:
+        assert (self.sent(body).status, self.sent(body, None).status) == (200, 200)
+
+    def test_of_another_type_is_nobodys(self) -> None:
+        assert self.sent("a=1", "application/x-www-form-urlencoded").status == 200
+        assert self.sent("{", "application/json", "GET").status == 200

@@ -183,10 +183,11 @@ class TestBody:
             seen.append(call.raw_body)
             return Answer(200)
 
+        route = a_route(keep, raw=True)
         raw = '{"id": "evt_1",\r\n  "é": "\\u00e9"}'.encode()
-        served(a_route(keep), an_event(body=raw.decode()))
-        served(a_route(keep), an_event(body=base64.b64encode(raw).decode(), base64=True))
-        served(a_route(keep), an_event(body=base64.b64encode(b"\xff\x00").decode(), base64=True))
+        served(route, an_event(body=raw.decode()))
+        served(route, an_event(body=base64.b64encode(raw).decode(), base64=True))
+        served(route, an_event(body=base64.b64encode(b"\xff\x00").decode(), base64=True))
         assert seen == [raw, raw, b"\xff\x00"]
 
 

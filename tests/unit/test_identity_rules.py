@@ -125,6 +125,7 @@ class TestEmails:
             "ada@",
             "ada@@example.com",
             "a da@example.com",
+            "ada@b",
             "ada@example..com",
             "ada@exa mple.com",
             "ada\n@example.com",

@@ -12,6 +12,7 @@ from chalicelib.dynamo.table import InvalidCursor, Table
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.pages import Page
 
+ACADEMIES_MAX = 20
 COHORTS_NAMED_MAX = 5
 ID_DIGITS_MAX = 16
 
@@ -26,6 +27,13 @@ class CohortNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "cohort-not-found"
     detail = "The academy has no cohort {cohort}."
+
+
+def academies_naming(table: Table, *, kind: SetKind, slug: str) -> tuple[int, ...]:
+    """The academies that have a cohort or, of another kind, a set with this slug: at most so many, by their ids."""
+    of = None if kind is SetKind.COHORT else kind
+    page = table.query_ref(store.named_ref(of, slug), limit=ACADEMIES_MAX)
+    return tuple(int(str(row.values["ref_sk"])) for row in page.items)
 
 
 def set_id(table: Table, academy_id: int, kind: SetKind, ref: int | str) -> int:

@@ -256,11 +256,17 @@ def slug_claim(kind: str, slug: str, *, ident: int, academy_id: int | None) -> P
     return Put(key=slug_key(kind, slug), values=values, condition=absent, refused=lambda old: SlugTaken(taken=slug))
 
 
+def named_ref(kind: SetKind | None, slug: str) -> str:
+    """The list of the academies that have a set of a kind (None: a cohort) with this slug."""
+    return f"NAMED#{kind or ''}#{slug}"
+
+
 def own_slug_claim(row: ResourceSet | Cohort) -> Put:
     """Slugs of sets and cohorts are their academy's, those of each kind for themselves."""
+    kind = None if isinstance(row, Cohort) else row.kind
     return Put(
         key=_own_slug_key(row),
-        values={"id": row.id},
+        values={"id": row.id, "ref": named_ref(kind, row.slug), "ref_sk": sortable(row.academy_id)},
         condition=absent,
         refused=lambda old: SlugTaken(taken=row.slug),
     )

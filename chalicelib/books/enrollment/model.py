@@ -39,8 +39,10 @@ class SeatRef(Document):
 class Invitation(Document):
     """Somebody without an account is asked to make one. `currency`: of the invoices of what it promises.
 
-    `seats` are theirs from its acceptance on, where they still wait for this invitation. `mails` counts the mails with
-    a link; only the last link serves. `owed` is not empty only between its acceptance and the last delivery.
+    `seats` are theirs from its acceptance on, where they still wait for this invitation; `for_seats`: the owner of a
+    team made it, not staff, so that it ends with the last of them, and the name is what that owner says. `mails` counts
+    the mails with a link; only the last link serves. `owed` is not empty only between its acceptance and the last
+    delivery.
     """
 
     id: int
@@ -62,6 +64,7 @@ class Invitation(Document):
     accepted_at: datetime | None = None
     owed: tuple[Owed, ...] = ()
     seats: tuple[SeatRef, ...] = ()
+    for_seats: bool = False
 
     def is_open(self, now: datetime) -> bool:
         """It can be accepted until, and no longer at, `expires_at`."""

@@ -46,13 +46,17 @@ class Record(Document):
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A request under a key. `render` turns the result, or the refusal, into the answer that is kept."""
+    """A request under a key. `render` turns the result, or the refusal, into the answer that is kept.
+
+    `late`: its answer says more than that its payment succeeded, so that whoever asked keeps it when all is done.
+    """
 
     caller: str
     route: str
     key: str
     input_hash: str
     render: Callable[[Any], StoredAnswer]
+    late: bool = False
 
 
 def input_hash(body: Any) -> str:

@@ -47,8 +47,9 @@ def checked_email(text: str) -> str:
         raise InvalidEmail
     if any(character.isspace() or not character.isprintable() or character in '<>",;:\\[]()' for character in email):
         raise InvalidEmail
-    if "@" in local or not all(0 < len(label) <= 63 for label in domain.split(".")):
-        raise InvalidEmail
+    labels = domain.split(".")
+    if "@" in local or len(labels) < 2 or not all(0 < len(label) <= 63 for label in labels):
+        raise InvalidEmail  # no mail comes to a domain without a dot (RFC 7085)
     return email
 
 

@@ -47,6 +47,8 @@ class Team(Document):
 
     `seats`: how many are in use, the owner's included. `per_member_cap`: how many units each of the others may use of
     the pool within a paid period, all services together (None: as many as there are). `recharge` None: never set.
+    `invites`: how many people without an account were mailed an invitation, by the hour (unix time over 3600) of the
+    last day.
     """
 
     id: int
@@ -55,6 +57,7 @@ class Team(Document):
     financed: bool = False
     seats: int = 1
     per_member_cap: int | None = None
+    invites: Mapping[int, int] = {}
     recharge: AutoRecharge | None = None
 
 

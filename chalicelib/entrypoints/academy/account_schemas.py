@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import asdict, replace
@@ -137,7 +137,8 @@ class SubscriptionOut(HoldingOut):
     """`valid_until`: how long the access that is paid for lasts. `amount`: a period's price before coupons.
 
     `planned`: a change of plan at the end of what is paid. `credit`: what the next invoices take off first. For the
-    members of a team `amount`, `credit`, `payment_issue` and `cancel_reason` are null: these are its owner's.
+    members of a team `amount`, `credit`, `status_message`, `payment_issue`, `cancel_reason` and `country_code` are
+    null, and `coupons` and `invoices` are empty: these are its owner's.
     """
 
     valid_until: Instant | None
@@ -154,7 +155,8 @@ class SubscriptionOut(HoldingOut):
 class FinancingOut(HoldingOut):
     """A plan paid by instalments; `monthly_price` is each one's amount. `plan_expires_at` is when access ends.
 
-    For the members of a team `monthly_price`, `payment_issue` and `cancel_reason` are null: these are its owner's.
+    For the members of a team `monthly_price`, `status_message`, `payment_issue`, `cancel_reason` and `country_code` are
+    null, and `coupons` and `invoices` are empty: these are its owner's.
     """
 
     plan_expires_at: Instant
@@ -168,11 +170,22 @@ class HoldingsOut(Output):
     plan_financings: list[FinancingOut]
 
 
+OF_ITS_OWNER: Mapping[str, object] = {
+    "status_message": None,
+    "country_code": None,
+    "coupons": [],
+    "invoices": [],
+    "cancel_reason": None,
+    "payment_issue": None,
+}
+"""What the members of a team are shown instead of what concerns its owner's money."""
+
+
 def shared_subscription_out(found: Subscription) -> SubscriptionOut:
-    """As a member of its team sees it: without what concerns its owner's money."""
+    """As a member of its team sees it."""
     whole = subscription_out(found)
     planned = None if whole.planned is None else replace(whole.planned, amount=None)
-    return replace(whole, amount=None, credit=None, payment_issue=None, cancel_reason=None, planned=planned)
+    return replace(whole, **OF_ITS_OWNER, amount=None, credit=None, planned=planned)
 
 
 def subscription_out(found: Subscription) -> SubscriptionOut:
@@ -216,8 +229,8 @@ def financing_out(found: Financing) -> FinancingOut:
 
 
 def shared_financing_out(found: Financing) -> FinancingOut:
-    """As a member of its team sees it: without what concerns its owner's money."""
-    return replace(financing_out(found), monthly_price=None, payment_issue=None, cancel_reason=None)
+    """As a member of its team sees it."""
+    return replace(financing_out(found), **OF_ITS_OWNER, monthly_price=None)
 
 
 def _pause(pause: Pause) -> PauseOut:

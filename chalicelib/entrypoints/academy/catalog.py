@@ -48,13 +48,9 @@ class ItemsQuery(ListQuery):
     "/v1/payments/service",
     access=Access.PUBLIC,
     answers={200: list[OwnedServiceOut]},
-    errors=(AcademyRequired,),
 )
 def list_services(call: Call, query: ServiceListQuery) -> Answer:
-    """Public services, newest first; with the capability `read_service` in an academy its private ones before them.
-
-    The filters by cohort and by mentorship service need an academy.
-    """
+    """Public services, newest first; with the capability `read_service` in an academy its private ones before them."""
     academy_id = academy_id_of(call, None)
     sees_private = academy_id is not None and has_capability(call, academy_id, "read_service")
     scopes = (*private_scopes(academy_id), PUBLIC) if academy_id is not None and sees_private else (PUBLIC,)

@@ -11,7 +11,6 @@ from chalicelib.books.billing import queries as billing
 from chalicelib.books.billing.model import BagKind
 from chalicelib.books.billing.queries import BagNotFound, InvoiceNotFound
 from chalicelib.books.catalog.coupon_store import CouponUsedUp
-from chalicelib.books.catalog.model import Period
 from chalicelib.books.catalog.pricing import AmountTooHigh, MultipleCurrenciesFound, TooFewItems, TooManyItems
 from chalicelib.books.subscriptions.store import PlanAlreadyBought, PlanAlreadyFinanced, TrialAlreadyTaken
 from chalicelib.books.waiting.model import PlanAtCapacity
@@ -21,7 +20,7 @@ from chalicelib.entrypoints._http import Access, Answer, Call, route
 from chalicelib.entrypoints._keyed import keyed
 from chalicelib.entrypoints.academy.bags import BagOut, QuoteOut, bag_out, quote_of_invoice, quote_out
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.inputs import Country, Ref, Slug
+from chalicelib.entrypoints.academy.inputs import ChosenPeriod, Country, Ref, Slug
 from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, answer_of, paid_answer
 from chalicelib.entrypoints.academy.schemas import InvoiceOut, invoice_out
 from chalicelib.flows.checkout import check as checking
@@ -113,15 +112,10 @@ class PayBody(Input):
     }
 
     token: str = Field(min_length=1, max_length=100)
-    chosen_period: Period | None = None
+    chosen_period: ChosenPeriod | None = None
     how_many_installments: int | None = Field(default=None, ge=1, le=120)
     coupons: list[CouponIn] = Field(default=[], max_length=20)
     conversion_info: dict[ConversionKey, ConversionValue] | None = None
-
-    @field_validator("chosen_period", mode="before")
-    @classmethod
-    def _period(cls, value: Any) -> Any:
-        return Period.__members__.get(value.upper(), value) if isinstance(value, str) else value
 
 
 @route(

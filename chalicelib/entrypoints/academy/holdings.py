@@ -166,7 +166,23 @@ def pause_financing(call: Call, body: PauseBody, financing_id: int) -> Answer:
 )
 def resume_subscription(call: Call, subscription_id: int) -> Answer:
     """Withdraw a pause; one that has begun ends now, and a new period begins, which is paid at once, or it goes on."""
-    context, key = _context(call), _subscription(call, subscription_id)
+    return _resumed(call, _subscription(call, subscription_id))
+
+
+@route(
+    "PUT",
+    f"{FINANCING}/resume",
+    access=Access.PERSON,
+    answers={},
+    errors=(FinancingNotFound, FinancingNotPausable),
+)
+def resume_financing(call: Call, financing_id: int) -> Answer:
+    """Refused: instalments are never paused."""
+    return _resumed(call, _financing(call, financing_id))
+
+
+def _resumed(call: Call, key: Key) -> Answer:
+    context = _context(call)
     done = pausing.resume(context, key, Ask(buyer=buyer_of(call.person), whence=whence_of(call)))
     if isinstance(done, Subscription | Financing):
         return _shown(done)

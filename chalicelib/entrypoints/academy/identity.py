@@ -12,7 +12,6 @@ from chalicelib.books.identity import operations
 from chalicelib.books.identity.credentials import EMAIL_CHARACTERS_MAX, PASSWORD_CHARACTERS_MAX, InvalidPassword
 from chalicelib.books.identity.model import LoginAttempt
 from chalicelib.books.identity.operations import TooManyLogins, WrongLogin
-from chalicelib.books.identity.store import EmailTaken
 from chalicelib.entrypoints._auth import presented_token, source_of
 from chalicelib.entrypoints._bodies import Input
 from chalicelib.entrypoints._http import Access, Answer, Call, Instant, Output, route
@@ -56,6 +55,19 @@ class LoginAnswer(Output):
     unseen: ClassVar[frozenset[str]] = frozenset({"token"})
 
 
+class AcceptAnswer(Output):
+    """As a login is answered. `token` and `expires_at` are null where the e-mail had an account already: it keeps its
+    password, by which its owner signs in as before.
+    """
+
+    token: str | None
+    expires_at: Instant | None
+    user_id: int
+    email: str
+
+    unseen: ClassVar[frozenset[str]] = frozenset({"token"})
+
+
 @route(
     "POST",
     "/v1/auth/login",
@@ -86,27 +98,31 @@ def logout(call: Call) -> Answer:
     "POST",
     "/v1/auth/invite/{token}/accept",
     access=Access.PUBLIC,
-    answers={200: LoginAnswer},
+    answers={200: AcceptAnswer},
     errors=(
         InvitationNotFound,
         InvitationAlreadyAccepted,
         InvitationOver,
         InvalidPassword,
-        EmailTaken,
         PlanOutgrown,
         TooManyLogins,
     ),
 )
 def accept_invitation(call: Call, token: str, body: AcceptBody) -> Answer:
-    """Make the account that an invitation is for, and sign in.
+    """Make the account that an invitation is for, and sign in; or give what it promises to whoever has one already.
 
     What the invitation promises is given before the answer, or, where that cannot be done at once, within minutes.
     """
     acceptance = Acceptance(secret=token, password=body.password, source=source_of(call))
     accepted = accept(call.runtime.context(call.now), acceptance)
     _deliver(call, accepted)
-    user = accepted.user
-    answer = LoginAnswer(token=accepted.secret, expires_at=accepted.expires_at, user_id=user.id, email=user.email)
+    user, session = accepted.user, accepted.session
+    answer = AcceptAnswer(
+        token=None if session is None else session.secret,
+        expires_at=None if session is None else session.expires_at,
+        user_id=user.id,
+        email=user.email,
+    )
     return Answer(200, answer)
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from chalicelib.books.billing.gateway import PaymentDeclined
 from chalicelib.books.billing.queries import BadReputation
 from chalicelib.books.billing.store import PurchaseInFlight
-from chalicelib.books.idempotency.model import KeyReused, RequestInFlight
+from chalicelib.books.idempotency.model import Keyed, KeyReused, RequestInFlight
 from chalicelib.entrypoints._http import Answer, Instant, Output
 from chalicelib.entrypoints._keyed import played_back
 from chalicelib.entrypoints.academy.schemas import invoice_out
 from chalicelib.flows.checkout.begin import AmountTooLow, CardRequired
 from chalicelib.flows.checkout.charge import PurchaseGivenUp
 from chalicelib.flows.checkout.pay import Replayed
+from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.flows.recurring.change import Changed
+from chalicelib.flows.recurring.once import Made, keep
 from chalicelib.kernel.errors import DomainError
 
 
@@ -47,6 +51,17 @@ def answer_of(outcome: Outcome | Replayed, status: int, render: Any) -> Answer:
     if isinstance(outcome, Refused):
         raise outcome.error
     return paid_answer(outcome, status, render)
+
+
+def changed_answer(
+    context: Context, keyed: Keyed | None, outcome: Made | Replayed, show: Callable[[Changed], Answer]
+) -> Answer:
+    """What came of a change: its kept answer, a refusal, that it waits, or what `show` makes of it, which is kept."""
+    if not isinstance(outcome, Changed):
+        return answer_of(outcome, 200, invoice_out)
+    answer = show(outcome)
+    kept = None if keyed is None else keep(context, keyed, answer, outcome)
+    return answer if kept is None else played_back(kept.answer)
 
 
 def paid_answer(outcome: Settled | Waiting, status: int, render: Any) -> Answer:

@@ -65,7 +65,7 @@ def certificate_out(found: Certificate) -> CertificateOut:
 
 
 def recovery_out(found: Recovery) -> RecoveryOut:
-    invoice, terms = found.invoice, found.holding.terms
+    invoice, terms = found.invoice, found.terms
     return RecoveryOut(
         invoice=invoice.id,
         plan=PlanRefOut(id=terms.plan_id, slug=terms.plan_slug, title=terms.plan_title, version=terms.plan_version),

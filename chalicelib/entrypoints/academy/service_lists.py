@@ -9,10 +9,10 @@ from msgspec import Meta
 from msgspec.structs import asdict
 
 from chalicelib.books.catalog import queries as catalog
+from chalicelib.books.catalog import set_queries
 from chalicelib.books.catalog.model import PlanStatus, Service, SetKind
 from chalicelib.books.identity import queries as identity
 from chalicelib.dynamo.table import Table
-from chalicelib.entrypoints._auth import AcademyRequired
 from chalicelib.entrypoints._http import Answer, Call
 from chalicelib.entrypoints._pages import chained, filtered, link_headers, read_page
 from chalicelib.entrypoints.academy.queries import ListQuery, Slug
@@ -28,7 +28,7 @@ class ServiceListQuery(ListQuery):
     """`group`: the name of a permission group, or the codename of one of its permissions.
 
     `cohort_slug` and `mentorship_service_slug`: what the academy sells for that cohort, or for the set of mentorship
-    services with that slug.
+    services with that slug; without an academy, what any does.
     """
 
     group: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
@@ -54,7 +54,7 @@ class Seen(Frozen):
 
 
 def service_page(call: Call, query: ServiceListQuery, seen: Seen) -> Answer:
-    """A page of services. Raises AcademyRequired for a filter that means nothing without one."""
+    """A page of services."""
     table = call.runtime.table
 
     def of(scope: str) -> Callable[[int, str | None], Page[Service]]:
@@ -97,16 +97,25 @@ def _tests(call: Call, query: ServiceListQuery, seen: Seen) -> Sequence[Callable
         (SetKind.MENTORSHIP_SERVICE, query.mentorship_service_slug),
     ):
         if slug is not None:
-            if seen.academy_id is None:
-                raise AcademyRequired
             found.append(_sold_for(call, seen, kind, slug))
     return found
 
 
 def _sold_for(call: Call, seen: Seen, kind: SetKind, slug: str) -> Callable[[Service], bool]:
+    """Of the academy that is named; else of every one that has something with this slug."""
     context = call.runtime.context(call.now)
-    ids = services_sold_for(context, seen.academy_id or 0, kind=kind, slug=slug, statuses=seen.statuses)
+    ids = {
+        service_id
+        for academy_id in _academies(context.table, seen, kind, slug)
+        for service_id in services_sold_for(context, academy_id, kind=kind, slug=slug, statuses=seen.statuses)
+    }
     return lambda service: service.id in ids
+
+
+def _academies(table: Table, seen: Seen, kind: SetKind, slug: str) -> tuple[int, ...]:
+    if seen.academy_id is not None:
+        return (seen.academy_id,)
+    return set_queries.academies_naming(table, kind=kind, slug=slug)
 
 
 def _group_names(service: Service) -> Iterable[str]:

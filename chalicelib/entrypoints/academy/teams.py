@@ -5,12 +5,13 @@ from __future__ import annotations
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.subscriptions.queries import FinancingNotFound, SubscriptionNotFound
 from chalicelib.books.teams import queries
+from chalicelib.books.teams.invites import TooManyInvites
 from chalicelib.books.teams.queries import SeatNotFound
 from chalicelib.entrypoints._http import Access, Answer, Call, Output, route
+from chalicelib.entrypoints._keyed import keyed_late
 from chalicelib.entrypoints.academy.buyers import buyer_of, whence_of
-from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, paid_answer
+from chalicelib.entrypoints.academy.paying import REFUSALS_OF_PAYMENT, WaitingOut, changed_answer
 from chalicelib.entrypoints.academy.plan_change import REFUSALS
-from chalicelib.entrypoints.academy.schemas import invoice_out
 from chalicelib.entrypoints.academy.team_schemas import (
     SeatOut,
     SeatsBody,
@@ -25,21 +26,21 @@ from chalicelib.entrypoints.academy.team_schemas import (
     team_out,
 )
 from chalicelib.flows.checkout.begin import AmountTooLow
-from chalicelib.flows.fulfillment.settle import Refused, Waiting
-from chalicelib.flows.recurring.change import ChangedMeanwhile
+from chalicelib.flows.recurring.change import Changed, ChangedMeanwhile
+from chalicelib.flows.recurring.once import Made, once
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats, SeatsIncluded
 from chalicelib.flows.teams.fill_seats import SeatsLimitExceeded, SeatsRequired, TeamNotUsable, fill_seats
 from chalicelib.flows.teams.find import BillingTeamNotFound, OnlyOwnerAllowed, OwnTeam, TeamRef, own_team, team_to_be
 from chalicelib.flows.teams.low import month_of
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays, remove_seat
-from chalicelib.flows.teams.resize import resize
+from chalicelib.flows.teams.resize import Resize, resize
 from chalicelib.flows.teams.rules import InvalidRechargeAmount, TeamHasNoPool, check_rules, set_rules
 
 TEAM = "/v2/payments/subscription/{subscription_id}/billing-team"
 FINANCED = "/v2/payments/plan-financing/{financing_id}/team"
 OF_TEAM = (OnlyOwnerAllowed, BillingTeamNotFound, SubscriptionNotFound)
 OF_FINANCED = (OnlyOwnerAllowed, BillingTeamNotFound, FinancingNotFound)
-OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable)
+OF_FILLING = (SeatsRequired, SeatsLimitExceeded, TeamNotUsable, TooManyInvites)
 
 
 @route("GET", TEAM, access=Access.PERSON, answers={200: TeamOut}, errors=OF_TEAM)
@@ -52,6 +53,7 @@ def get_team(call: Call, subscription_id: int) -> Answer:
     "PUT",
     TEAM,
     access=Access.PERSON,
+    keyed=True,
     answers={200: TeamOut, 202: WaitingOut},
     errors=(
         OnlyOwnerAllowed,
@@ -73,17 +75,20 @@ def put_team(call: Call, subscription_id: int, body: TeamBody) -> Answer:
     are as the same body asks; so while a payment of them waits, or where it is refused, these stay as they were, and
     the same body may be sent again.
     """
-    ref, context, rules = _subscription(call, subscription_id), call.runtime.context(call.now), rules_of(body)
-    check_rules(context, ref, rules)
-    if body.seats is not None:
-        outcome = resize(context, buyer_of(call.person), ref, body.seats, whence_of(call))
-        if isinstance(outcome, Refused):
-            raise outcome.error
-        if isinstance(outcome, Waiting):
-            return paid_answer(outcome, 200, invoice_out)
-    if rules.say_something:
-        set_rules(context, ref, rules)
-    return Answer(200, _team(call, team_to_be(context.table, ref)))
+    ref, context, buyer = _subscription(call, subscription_id), call.runtime.context(call.now), buyer_of(call.person)
+    key, rules = keyed_late(call, f"team-{subscription_id}"), rules_of(body)
+    command = Resize(ref=ref, seats=body.seats, whence=whence_of(call))
+
+    def make() -> Made:
+        check_rules(context, ref, rules)
+        return resize(context, buyer, command, key)
+
+    def resized(done: Changed) -> Answer:
+        if rules.say_something:
+            set_rules(context, ref, rules)
+        return Answer(200, _team(call, team_to_be(context.table, ref)))
+
+    return changed_answer(context, key, once(context, buyer, subscription_id, key, make), resized)
 
 
 @route("GET", FINANCED, access=Access.PERSON, answers={200: TeamOut}, errors=OF_FINANCED)

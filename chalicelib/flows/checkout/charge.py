@@ -138,7 +138,7 @@ def metadata_of(invoice: Invoice) -> dict[str, str]:
 
 def _settled(context: Context, stored: StoredInvoice, payment: Payment, keyed: Keyed | None) -> Outcome:
     beside: list[Write] = []
-    if payment.status is PaymentStatus.SUCCEEDED and keyed is not None:
+    if payment.status is PaymentStatus.SUCCEEDED and keyed is not None and not keyed.late:
         beside = _kept(context, keyed, Settled(_as_if_paid(context, stored.invoice, payment)), stored.invoice)
     return settle(context, stored, payment, beside=beside)
 

@@ -273,8 +273,10 @@ def _free(
 
 
 def kept_at_once(context: Context, keyed: Keyed | None, invoice: Invoice) -> list[Write]:
-    """Keep the answer to what is delivered in the transaction that it begins in."""
+    """Keep the answer to what is delivered in the transaction that it begins in, or that it is yet to be kept."""
     if keyed is None:
         return []
+    if keyed.late:
+        return [idempotency.opened(keyed, subject=invoice.id, now=context.now)]
     paid = invoice.model_copy(update={"status": "FULFILLED", "paid_at": context.now})
     return [idempotency.answered_at_once(keyed, keyed.render(Settled(paid)), subject=invoice.id, now=context.now)]

@@ -1,4 +1,8 @@
-"""Accept: an invitation becomes an account, a session and a student, and owes what it promised, in one transaction."""
+"""Accept: an invitation becomes an account, a session and a student, and owes what it promised, in one transaction.
+
+Whoever has an account by then, which another academy's invitation made, keeps it as it is: the link proves that the
+mail is theirs, so that what it promises is given to their account; it sets no password and lets nobody in.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,16 @@ from chalicelib.books.enrollment import store
 from chalicelib.books.enrollment.model import Invitation, InvitationStatus, Owed, Student
 from chalicelib.books.enrollment.queries import StoredInvitation
 from chalicelib.books.identity import operations as identity
+from chalicelib.books.identity import queries as people
 from chalicelib.books.identity.credentials import email_digest
 from chalicelib.books.identity.model import NewUser, User
-from chalicelib.books.identity.store import IdTaken
+from chalicelib.books.identity.store import EmailTaken, IdTaken
 from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.teams.store import SeatMoved
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Key
-from chalicelib.dynamo.writes import Write, backoff, commit, never
+from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.check import bag_token
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.link import invitation_of
@@ -47,17 +52,32 @@ class InvitationOver(DomainError):
     detail = "The invitation has expired or was taken back. Ask the academy for another one."
 
 
+MOVED = (
+    store.InvitationMoved,
+    IdTaken,
+    EmailTaken,
+    SeatMoved,
+    subscriptions.PlanAlreadyBought,
+    subscriptions.PlanAlreadyFinanced,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    expires_at: datetime
+    secret: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The new account with its session; `key` is the invitation's, which may owe plans yet, and `seats` are those of
-    the teams that it sits in, whose units have yet to come.
+    """The account, and its session where it is new; `key` is the invitation's, which may owe plans yet, and `seats` are
+    those of the teams that it sits in, whose units have yet to come.
     """
 
     user: User
-    expires_at: datetime
     key: Key
     seats: tuple[Key, ...]
-    secret: str = field(repr=False)
+    session: Session | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +90,10 @@ class Acceptance:
 
 
 def accept(context: Context, acceptance: Acceptance) -> Accepted:
-    """Make the account. What is promised is claimed for it here, so that nothing else can come between.
+    """Make the account, or find it. What is promised is claimed for it here, so that nothing else can come between;
+    a plan that an account has already is not given again.
 
-    Raises InvitationNotFound, InvitationAlreadyAccepted, InvitationOver, InvalidPassword, TooManyLogins, PlanOutgrown,
-    and EmailTaken where somebody with this e-mail has an account by now.
+    Raises InvitationNotFound, InvitationAlreadyAccepted, InvitationOver, InvalidPassword, TooManyLogins, PlanOutgrown.
     """
     identity.count_source(context.table, acceptance.source, now=context.now)
     stored = invitation_of(context.table, acceptance.secret)
@@ -82,7 +102,7 @@ def accept(context: Context, acceptance: Acceptance) -> Accepted:
         _check_open(stored.invitation, context.now)
         try:
             return _accepted(context, stored, acceptance.password)
-        except (store.InvitationMoved, IdTaken, SeatMoved):
+        except MOVED:
             backoff.wait(attempt)
             stored = invitation_of(context.table, acceptance.secret)
     raise TryLater
@@ -97,16 +117,13 @@ def _check_open(invitation: Invitation, now: datetime) -> None:
 
 def _accepted(context: Context, stored: StoredInvitation, password: str) -> Accepted:
     invitation = stored.invitation
-    new = NewUser(
-        email=invitation.email, first_name=invitation.first_name, last_name=invitation.last_name, password=password
-    )
-    admission = identity.admission(new, now=context.now)
-    owed, promised = _promised(context, invitation, admission.user)
-    seats, sitting = seated(context, invitation, admission.user)
+    user, session, entering = _entering(context, invitation, password)
+    owed, promised = _promised(context, invitation, user)
+    seats, sitting = seated(context, invitation, user)
     accepted = invitation.model_copy(
         update={
             "status": InvitationStatus.ACCEPTED,
-            "user_id": admission.user.id,
+            "user_id": user.id,
             "accepted_at": context.now,
             "owed": owed,
         }
@@ -114,23 +131,49 @@ def _accepted(context: Context, stored: StoredInvitation, password: str) -> Acce
     writes: list[Write] = [
         store.changed_invitation(accepted, digest=stored.digest, version=stored.version),
         store.give_back_email(invitation, email_digest(invitation.email)),
-        *admission.writes,
-        store.new_student(_student(accepted, admission.user), refused=never("a new person is no student yet")),
+        *entering,
+        *_enrolling(context, accepted, user),
         *promised,
         *sitting,
-        timeline.new(_activity(accepted, admission.user, context.now)),
+        timeline.new(_activity(accepted, user, context.now)),
     ]
     commit(context.table, writes)
     key = store.invitation_key(invitation.academy_id, invitation.id)
-    return Accepted(admission.user, admission.expires_at, key, seats, admission.secret)
+    return Accepted(user, key, seats, session)
+
+
+def _entering(
+    context: Context, invitation: Invitation, password: str
+) -> tuple[User, Session | None, tuple[Write, ...]]:
+    """Whoever has the e-mail; else somebody new, with their password and a session."""
+    known = people.user_by_email(context.table, invitation.email)
+    if known is not None:
+        return known, None, ()
+    new = NewUser(
+        email=invitation.email, first_name=invitation.first_name, last_name=invitation.last_name, password=password
+    )
+    admission = identity.admission(new, now=context.now)
+    return admission.user, Session(admission.expires_at, admission.secret), admission.writes
+
+
+def _enrolling(context: Context, accepted: Invitation, user: User) -> list[Write]:
+    """Nothing for whoever is a student of the academy already."""
+    if context.table.get(store.student_key(accepted.academy_id, user.id)) is not None:
+        return []
+    student = _student(accepted, user, context.now)
+    return [store.new_student(student, refused=lambda old: store.InvitationMoved())]
 
 
 def _promised(context: Context, invitation: Invitation, user: User) -> tuple[tuple[Owed, ...], list[Write]]:
-    """What is owed from now on: a bag for each plan with its content frozen, and the claim of the plan."""
+    """What is owed from now on: a bag for each plan with its content frozen, and the claim of the plan. A plan that
+    somebody has claimed already is theirs otherwise.
+    """
     table, academy_id = context.table, invitation.academy_id
     plans = list(catalog.plans_of(table, academy_id, invitation.plan_ids, now=context.now).values())
     if len(plans) != len(invitation.plan_ids) or (plans and invitation.currency is None):
         raise Defect(f"what invitation {invitation.id} promises is not there")
+    claimed = context.table.get_many(subscriptions.plan_claim_key(user.id, plan.id) for plan in plans)
+    plans = [plan for plan in plans if subscriptions.plan_claim_key(user.id, plan.id) not in claimed]
     first = new_id(context.now, context.random_bits)
     owed: list[Owed] = []
     writes: list[Write] = []
@@ -160,7 +203,7 @@ def _bag(context: Context, user: User, academy_id: int, currency: str, ident: in
     )
 
 
-def _student(accepted: Invitation, user: User) -> Student:
+def _student(accepted: Invitation, user: User, now: datetime) -> Student:
     return Student(
         academy_id=accepted.academy_id,
         user_id=user.id,
@@ -168,7 +211,7 @@ def _student(accepted: Invitation, user: User) -> Student:
         phone=accepted.phone,
         address=accepted.address,
         added_by=accepted.invited_by,
-        created_at=user.created_at,
+        created_at=now,
         invitation_id=accepted.id,
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.books.enrollment import queries, store
-from chalicelib.books.enrollment.model import INVITATION_LIVES, Invitation, SeatRef
-from chalicelib.books.enrollment.queries import StoredInvitation
+from chalicelib.books.enrollment.model import INVITATION_LIVES, Invitation, InvitationStatus, SeatRef
+from chalicelib.books.enrollment.queries import InvitationNotFound, StoredInvitation
 from chalicelib.books.enrollment.store import InvitationMoved
 from chalicelib.books.identity import queries as identity
 from chalicelib.books.identity.credentials import email_digest, secret_digest
@@ -18,8 +18,8 @@ from chalicelib.dynamo.writes import Write
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.link import address_of, new_link_secret
 from chalicelib.flows.enrollment.notices import invited
+from chalicelib.kernel import periods
 from chalicelib.kernel.errors import DomainError, Kind
-from chalicelib.kernel.periods import after
 
 SEATS_PROMISED_MAX = 10
 """Three writes for each when it is accepted, beside those of its plans, in one transaction of a hundred."""
@@ -60,8 +60,9 @@ def invite_to_seat(context: Context, seat: Seat, *, ident: int, invited_by: str)
         currency=academy.main_currency,
         invited_by=invited_by,
         created_at=context.now,
-        expires_at=after(context.now, INVITATION_LIVES),
+        expires_at=periods.after(context.now, INVITATION_LIVES),
         seats=(ref,),
+        for_seats=True,
     )
     secret = new_link_secret(invitation)
     message = invited(invitation, academy, address_of(context.front_end, secret), context.now)
@@ -73,6 +74,30 @@ def invite_to_seat(context: Context, seat: Seat, *, ident: int, invited_by: str)
     return Invited(invitation, message, writes)
 
 
+def withdrawn(context: Context, seat: Seat) -> tuple[Write, ...]:
+    """What promises a seat no more to whoever is invited to it. Raises InvitationMoved.
+
+    An invitation that was made for seats ends with the last one; one that staff made goes on without it.
+    """
+    if seat.invitation_id is None:
+        return ()
+    try:
+        stored = queries.invitation(context.table, seat.academy_id, seat.invitation_id)
+    except InvitationNotFound:
+        return ()  # it is so long ago that it was cleared away
+    before, ref = stored.invitation, SeatRef(team_id=seat.team_id, seat_id=seat.id)
+    if not before.is_open(context.now):
+        return ()
+    after = before.model_copy(update={"seats": tuple(other for other in before.seats if other != ref)})
+    if after.seats or not after.for_seats:
+        return (store.changed_invitation(after, digest=stored.digest, version=stored.version),)
+    ended = after.model_copy(update={"status": InvitationStatus.TAKEN_BACK})
+    return (
+        store.changed_invitation(ended, digest=stored.digest, version=stored.version),
+        store.give_back_email(ended, email_digest(ended.email)),
+    )
+
+
 def _promised_too(context: Context, academy: Academy, found: StoredInvitation, ref: SeatRef, digest: str) -> Invited:
     before = found.invitation
     if len(before.seats) >= SEATS_PROMISED_MAX:
@@ -80,7 +105,7 @@ def _promised_too(context: Context, academy: Academy, found: StoredInvitation, r
     changes = {
         "seats": (*before.seats, ref),
         "mails": before.mails + 1,
-        "expires_at": after(context.now, INVITATION_LIVES),
+        "expires_at": periods.after(context.now, INVITATION_LIVES),
     }
     invitation = before.model_copy(update=changes)
     secret = new_link_secret(invitation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.books.enrollment.model import Invitation
@@ -11,13 +12,22 @@ from chalicelib.flows.fulfillment.notices import mail
 from chalicelib.kernel.ids import derived
 
 
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """Whoever is greeted without a name: what somebody else calls them must not come with our mails."""
+
+    email: str
+    first_name: str = ""
+
+
 def invited(invitation: Invitation, academy: Academy, link: str, now: datetime) -> Message:
     """Asks somebody to make an account, once for each link."""
     until = invitation.expires_at.strftime("%Y-%m-%d")
     sentence = f"{academy.name} invites you. Choose a password at this address, before {until}, to begin:"
     subject = f"{academy.name} invites you"
     ident = derived("invitation", invitation.academy_id, invitation.id, invitation.mails)
-    return mail(ident, invitation, subject, sentence, [("Academy", academy.name)], now, link=link)
+    to = Unnamed(invitation.email) if invitation.for_seats else invitation
+    return mail(ident, to, subject, sentence, [("Academy", academy.name)], now, link=link)
 
 
 def added(user: User, academy: Academy, now: datetime) -> Message:

@@ -7,11 +7,13 @@ being paid at most; it is delivered only while the subscription is as it was the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.model import Buyer, Invoice, InvoiceKind, InvoiceStatus, Whence
 from chalicelib.books.billing.queries import StoredInvoice
+from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed
 from chalicelib.books.ledger import store as ledger
 from chalicelib.books.subscriptions import store as subscriptions
@@ -22,6 +24,7 @@ from chalicelib.books.teams.store import TeamMoved
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.books.waiting.store import PlacesMoved
+from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import Purchase, begin, begun_free, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
@@ -40,8 +43,10 @@ from chalicelib.flows.fulfillment.renew import (
 )
 from chalicelib.flows.fulfillment.renewal import digest
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.flows.recurring.alter import held_by
 from chalicelib.flows.recurring.collect import closed
 from chalicelib.flows.recurring.proposal import (
+    FinancingCannotBeChanged,
     Kept,
     Proposal,
     Wish,
@@ -94,7 +99,7 @@ def change(
 ) -> Changed | Waiting | Refused:
     """Change the plan, reckoned anew at this instant. To what it is already: that takes back what was planned.
 
-    `keyed`: a key that is new, under which the answer is kept with the payment.
+    `keyed`: a key that is new. Its record is opened with the change, or with its payment, whose answer is kept with it.
 
     Raises as `preview`, ChangedMeanwhile, BadReputation, CardRequired, TooManyAttempts, PlanAtCapacity,
     PurchaseInFlight, TrialAlreadyTaken, and what the processor refuses (never a decline: that is an outcome).
@@ -113,6 +118,12 @@ def change(
     raise billing.PurchaseInFlight
 
 
+def change_financing(context: Context, key: Key) -> NoReturn:
+    """All instalments of a financing were agreed on. Raises FinancingNotFound, FinancingCannotBeChanged."""
+    held_by(context, key)
+    raise FinancingCannotBeChanged
+
+
 def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) -> Changed | Waiting | Refused | None:
     """Take up the change that is being paid, where it is this one; else it is given up, and this one begins."""
     holding = subscription_of(held)
@@ -125,13 +136,13 @@ def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) 
     if delivery is None:
         raise Defect(f"invoice {stored.invoice.id} is no change")
     if is_of(delivery.terms, wish, holding):
-        if keyed is not None:
-            raise billing.PurchaseInFlight  # it was begun without this key, or under another
         outcome = resume(context, stored)
         account = context.gateway.account
         customer = billing_queries.customer(context.table, holding.user_id, account, context.now).customer
         if not with_another_card(customer, outcome):
-            return _told(context, holding, outcome)
+            if keyed is not None:
+                raise billing.PurchaseInFlight  # it was begun without this key, or under another
+            return told(context, holding, outcome)
         stored = billing_queries.invoice(context.table, holding.user_id, stored.invoice.id)
     take_over(context, stored)
     raise subscriptions.HoldingMoved  # by that it is another one
@@ -143,18 +154,31 @@ def _changed(
     """Do what is proposed; None where it is to be looked at again."""
     holding = proposal.subscription
     if proposal.kind is Kept.SAME:
-        return _planned(context, proposal) if holding.planned is not None else Changed(holding)
+        return _planned(context, proposal, keyed) if holding.planned is not None else unchanged(context, holding, keyed)
     following = open_renewal(holding, proposal.rows)
     if following is not None and not following.invoice.is_paid and closed(context, following) is not None:
         return None
     if proposal.kind is When.AT_END:
-        return _planned(context, proposal, buyer)
+        return _planned(context, proposal, keyed, buyer)
     if proposal.kind is Kept.TRIAL:
-        return _tried(context, proposal, buyer)
-    return _told(context, holding, _bought(context, buyer, proposal, whence, keyed))
+        return _tried(context, proposal, keyed, buyer)
+    return told(context, holding, _bought(context, buyer, proposal, whence, keyed))
 
 
-def _told(context: Context, holding: Subscription, outcome: Outcome) -> Changed | Waiting | Refused:
+def unchanged(context: Context, holding: Subscription, keyed: Keyed | None) -> Changed:
+    """It is as it is wished for, and was when the key was used first."""
+    if keyed is not None:
+        commit(context.table, _opened(context, keyed))
+    return Changed(holding)
+
+
+def _opened(context: Context, keyed: Keyed | None) -> list[Write]:
+    """What makes a key known with a change that no invoice is of."""
+    return [] if keyed is None else [idempotency.opened(keyed, subject=None, now=context.now)]
+
+
+def told(context: Context, holding: Subscription, outcome: Outcome) -> Changed | Waiting | Refused:
+    """The subscription once its change is paid. Raises ChangedMeanwhile where it could not be made any more."""
     if not isinstance(outcome, Settled):
         return outcome
     if outcome.invoice.undelivered:
@@ -162,18 +186,18 @@ def _told(context: Context, holding: Subscription, outcome: Outcome) -> Changed 
     return Changed(subscription_of(find(context, holding.user_id, holding.id)), outcome.invoice)
 
 
-def _planned(context: Context, proposal: Proposal, buyer: Buyer | None = None) -> Changed:
+def _planned(context: Context, proposal: Proposal, keyed: Keyed | None, buyer: Buyer | None = None) -> Changed:
     """Plan it for the end of what is paid, instead of what was planned; or plan nothing."""
     after = proposal.subscription.model_copy(
         update={"planned": None if proposal.kind is Kept.SAME else proposal.terms, "open_invoice_id": None}
     )
     what = "change-withdrawn" if after.planned is None else "change-planned"
-    room, told = _room(context, proposal, buyer), _activity(context, proposal, what)
-    commit(context.table, [*changed_writes(proposal.held, after), *room, told, *proposal.beside])
+    beside = [*_room(context, proposal, buyer), _activity(context, proposal, what), *_opened(context, keyed)]
+    commit(context.table, [*changed_writes(proposal.held, after), *beside, *proposal.beside])
     return Changed(after)
 
 
-def _tried(context: Context, proposal: Proposal, buyer: Buyer) -> Changed:
+def _tried(context: Context, proposal: Proposal, keyed: Keyed | None, buyer: Buyer) -> Changed:
     """A trial goes on with another plan: its units come, and nothing is paid."""
     holding = proposal.subscription
     at = context.now.replace(microsecond=0)
@@ -189,6 +213,7 @@ def _tried(context: Context, proposal: Proposal, buyer: Buyer) -> Changed:
             *_room(context, proposal, buyer),
             *grant_writes(grantings, places, invoice_id=holding.id, cause=f"invoice:{holding.id}", now=at),
             _activity(context, proposal, "changed"),
+            *_opened(context, keyed),
             *proposal.beside,
         ]
         try:

@@ -31,7 +31,7 @@ from chalicelib.flows.recurring.alter import follow, held_by
 from chalicelib.flows.recurring.collect import By, closed, collect, find, kept_late
 from chalicelib.flows.recurring.price import chargeable, less_credit, next_price
 from chalicelib.flows.recurring.wishes import check_payable, check_renewable
-from chalicelib.kernel.errors import Defect
+from chalicelib.kernel.errors import Defect, DomainError
 from chalicelib.kernel.ids import derived_id
 
 TRIES_MAX = 15
@@ -83,7 +83,19 @@ def _once(context: Context, key: Key, ask: Ask, check: Check) -> Outcome | Repla
         answer = replayed(context, ask.buyer, context.table.get_many([record]), ask.keyed)
         if answer is not None:
             return answer
-    return collected(context, key, ask, check)
+    try:
+        return collected(context, key, ask, check)
+    except DomainError:
+        answer = None if ask.keyed is None else _answered(context, ask.keyed)
+        if answer is None:
+            raise
+        return answer
+
+
+def _answered(context: Context, keyed: Keyed) -> Replayed | None:
+    """What another call with the key was answered, that came meanwhile and was faster."""
+    answer = idempotency.answer_of(context.table.get(idempotency.key_of(keyed)), keyed)
+    return None if answer is None else Replayed(answer)
 
 
 def check_card(context: Context, holding: Holding) -> None:

@@ -16,16 +16,18 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.course import seats_mark
 from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.teams import queries, store
-from chalicelib.books.teams.model import Seat, SeatStatus
+from chalicelib.books.teams.invites import TooManyInvites, inviting
+from chalicelib.books.teams.model import Seat, SeatStatus, Team
 from chalicelib.books.teams.store import DuplicateSeat
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.enrollment.invite import invite_to_seat
 from chalicelib.flows.teams.find import OwnTeam, TeamRef, own_team
+from chalicelib.flows.teams.leave import leaving
 from chalicelib.flows.teams.notices import seat_given
 from chalicelib.flows.teams.remove_seat import OwnerSeatStays
 from chalicelib.flows.teams.seats import last_left, taken_over
-from chalicelib.flows.teams.sit import handed_over, leaving_writes, sitting_writes
+from chalicelib.flows.teams.sit import handed_over, sitting_writes
 from chalicelib.flows.teams.tend_seat import tend_seat, tend_soon
 from chalicelib.kernel.errors import DomainError, Kind, TryLater
 from chalicelib.kernel.ids import new_id
@@ -107,7 +109,8 @@ class Filled:
 
 def fill_seats(context: Context, ref: TeamRef, command: FillSeats) -> Filled:
     """Do all that can be done of it. Raises SeatsRequired, what `own_team` refuses, TeamNotUsable, and
-    SeatsLimitExceeded where there are not so many free seats: then nothing was done.
+    SeatsLimitExceeded where there are not so many free seats, TooManyInvites where that refused before anybody was
+    seated: then nothing was done.
     """
     if not command.add and not command.replace:
         raise SeatsRequired
@@ -127,6 +130,10 @@ def fill_seats(context: Context, ref: TeamRef, command: FillSeats) -> Filled:
             done.append(work())
         except TryLater:
             raise
+        except TooManyInvites as error:
+            if not done:
+                raise
+            refused.append((email, error))
         except DomainError as error:
             refused.append((email, error))
     return Filled(tuple(done), tuple(refused))
@@ -186,7 +193,8 @@ def _add(context: Context, ref: TeamRef, sitter: Sitter) -> Seat:
             spent, seat = taken_over(found.holding, left.seat, seat)
             passed = [store.changed_seat(spent, version=left.version, due_at=left.due_at)]
         seat, message, writes = _taken_by(context, found, None, seat, user)
-        more = found.team.model_copy(update={"seats": found.team.seats + 1})
+        asked = found.team if user is not None else _inviting(context, found)
+        more = asked.model_copy(update={"seats": found.team.seats + 1})
         writes += [
             *passed,
             store.new_seat(seat, due_at=context.now),
@@ -194,7 +202,7 @@ def _add(context: Context, ref: TeamRef, sitter: Sitter) -> Seat:
             store.saved_team(more, version=found.stored.version),
             _as_read(found),
         ]
-        if _committed(context, writes, message, attempt):
+        if _committed(context, writes, [message], attempt):
             tend_soon(context, store.seat_key(seat.team_id, seat.id))
             return seat
     raise TryLater
@@ -217,13 +225,17 @@ def _replace(context: Context, ref: TeamRef, asked: Replacement) -> Seat:
         named = {"email": asked.to.email, "first_name": asked.to.first_name, "last_name": asked.to.last_name}
         emptied = before.model_copy(update={**named, "user_id": None, "status": SeatStatus.INVITED})
         seat, message, writes = _taken_by(context, found, before, emptied, user)
+        gone = leaving(context, before, found.holding.terms)
         writes += [
             store.changed_seat(seat, version=stored.version, due_at=context.now),
             store.give_back_email(before, email_digest(before.email)),
             store.claim_email(seat, email_digest(seat.email)),
-            *leaving_writes(before),
+            *gone.writes,
         ]
-        if _committed(context, writes, message, attempt):
+        if user is None:
+            writes.append(store.saved_team(_inviting(context, found), version=found.stored.version))
+        told = [message] if gone.message is None else [message, gone.message]
+        if _committed(context, writes, told, attempt):
             tend_soon(context, store.seat_key(seat.team_id, seat.id))
             return seat
     raise TryLater
@@ -264,6 +276,11 @@ def _taken_by(
     return seat if before is None else handed_over(before, seat), invited.message, list(invited.writes)
 
 
+def _inviting(context: Context, found: OwnTeam) -> Team:
+    """The team that invites somebody without an account. Raises TooManyInvites."""
+    return inviting(found.team, seats=found.holding.terms.seats, now=context.now)
+
+
 def _as_read(found: OwnTeam) -> Write:
     """The holding pays for as many seats as when it was read; from the first one on, it tells them of its changes."""
     held = found.held
@@ -273,12 +290,13 @@ def _as_read(found: OwnTeam) -> Write:
     return subscriptions.changed_holding(after, version=held.version)
 
 
-def _committed(context: Context, writes: Sequence[Write], message: Message, attempt: int) -> bool:
+def _committed(context: Context, writes: Sequence[Write], messages: Sequence[Message], attempt: int) -> bool:
     """False: somebody else changed one of the rows first, and all is to be looked at again."""
     try:
         commit(context.table, writes)
     except MOVED:
         backoff.wait(attempt)
         return False
-    context.queue.nudge_outbox(message.id)
+    for message in messages:
+        context.queue.nudge_outbox(message.id)
     return True

@@ -15,8 +15,8 @@ from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.checkout.check import SEATS_MAX
 from chalicelib.flows.checkout.pay import Replayed, replayed
 from chalicelib.flows.context import Context
-from chalicelib.flows.fulfillment.settle import Outcome, Settled
-from chalicelib.flows.recurring.change import Changed, change
+from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
+from chalicelib.flows.recurring.change import Changed, change, unchanged
 from chalicelib.flows.recurring.proposal import FinancingCannotBeChanged, SeatsMoved, SubscriptionCannotBeChanged, Wish
 from chalicelib.flows.recurring.resizing import PlanWithoutSeats
 from chalicelib.flows.teams.find import OwnTeam, TeamRef, team_to_be
@@ -40,21 +40,34 @@ class BuySeats:
     whence: Whence | None = None
 
 
-def resize(context: Context, buyer: Buyer, ref: TeamRef, seats: int, whence: Whence | None = None) -> Changed | Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resize:
+    """The team of a subscription is to have so many seats; None: as many as it has, and what is planned stays."""
+
+    ref: TeamRef
+    seats: int | None
+    whence: Whence | None = None
+
+
+def resize(context: Context, buyer: Buyer, command: Resize, keyed: Keyed | None = None) -> Changed | Waiting | Refused:
     """Let the team have so many seats. To the number that it has: that takes back what was planned.
+
+    `keyed` is a key that is new.
 
     Raises what `team_to_be` and `change` refuse, SeatsInUse, SeatsIncluded, PlanWithoutSeats, TooManySeats.
     """
-    found = team_to_be(context.table, ref)
+    found, seats = team_to_be(context.table, command.ref), command.seats
     holding = _subscription(found)
+    if seats is None:
+        return unchanged(context, holding, keyed)
     if seats > SEATS_MAX:
         raise TooManySeats
     planned = coming_terms(holding)
     other = planned.plan_id != holding.terms.plan_id or planned.period != holding.terms.period
     if seats == holding.terms.seats and (other or planned == holding.terms):
-        return Changed(holding)
+        return unchanged(context, holding, keyed)
     wish = Wish(subscription_id=holding.id, plan=holding.terms.plan_id, seats=seats)
-    return change(context, buyer, wish, whence)
+    return change(context, buyer, wish, command.whence, keyed)
 
 
 def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | None = None) -> Outcome | Replayed:
