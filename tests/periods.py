@@ -274,7 +274,7 @@ def _access(
             ends = following if until is None else min(following, until)
             mark = mark if at is None else int(at.timestamp())
         lot_id = f"{holding.id}_{item.link_id}_{mark}"
-        if lot_id not in granted and (ends is None or ends > now):  # else it had ended before anybody came to give it
+        if lot_id not in granted:
             yield f"{holding.id} has access until {until} and has no lot {lot_id}"
         if lot_id in ran_out:
             yield f"{holding.id} has access until {until}, its lot {lot_id} ran out"

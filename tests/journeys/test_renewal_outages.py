@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.books.catalog.model import ServiceItem
+from chalicelib.books.catalog.store import item_key
+from chalicelib.kernel.periods import Unit
 from tests.books import check_books
+from tests.enrolling import change
 from tests.journeys.test_renewals import AUTHENTICATE, month, refused
 from tests.recurring import holding, live, mails, paid, run, shown, subscribed
 from tests.world import World
@@ -47,6 +51,25 @@ class TestARenewal:
         live(world, 3)
         assert (paid(person), shown(person)["status"]) == ([59.99, 59.99], "ACTIVE")
         check_books(world)
+
+
+def test_the_week_that_was_paid_late_has_its_units(world: World) -> None:
+    """Nobody came from the 13th of December on; when somebody does, the month is over and Stripe is away."""
+    change(world, ServiceItem, item_key(1), renew_at=1, renew_at_unit=Unit.WEEK)
+    person = subscribed(world)
+    live(world, 22)
+    assert person.put("/v1/payments/me/service/ai-chat/consumptionsession/one").status == 201
+    world.advance(days=9)
+    world.misbehave(rules=[{"match": CREATE, "action": "refuse_connection", "times": ALWAYS}])
+    run(world)
+    world.sweep()
+    assert person.units("ai-chat") == 0
+    world.misbehave()
+    world.advance(minutes=11)
+    run(world)
+    assert (paid(person), person.units("ai-chat")) == ([59.99, 59.99], 5000)
+    world.settle()
+    check_books(world)
 
 
 @pytest.mark.parametrize("where", [CANCEL, READ])

@@ -154,16 +154,18 @@ def latest_mark(holding: Holding, item: TermItem, now: datetime) -> int:
 def refill_at(holding: Holding, item: TermItem, now: datetime) -> Refill | None:
     """The refill of an item that is due, if it is: of its latest boundary, where that was not given yet.
 
-    One that would have ended by now is not given: it could not be used.
+    One that would have ended by now is not given: it could not be used. Where only the access ended, and a payment that
+    is late may still prolong it, it is: its units come as ended, and last longer once that is paid.
     """
     if not is_metered(item):
         return None
     start, number = anchor(holding), latest_mark(holding, item, now)
-    at = boundary(start, item.renewal, max(number, 0))
-    if number < 0 or int(at.timestamp()) <= refilled(holding, item):
+    at, following = (boundary(start, item.renewal, max(number, 0) + more) for more in (0, 1))
+    if number < 0 or int(at.timestamp()) <= refilled(holding, item) or following <= now:
         return None
-    expires_at = earlier(boundary(start, item.renewal, number + 1), holding.access_until)
-    return None if expires_at is not None and expires_at <= now else Refill(item, at, expires_at)
+    expires_at = earlier(following, holding.access_until)
+    is_over = expires_at is not None and expires_at <= now
+    return None if is_over and not renews(holding) else Refill(item, at, expires_at)
 
 
 def arriving(holding: Holding, now: datetime) -> Iterator[Refill]:
