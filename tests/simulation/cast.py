@@ -57,8 +57,8 @@ CAST: tuple[tuple[Actor, int], ...] = (
     (deploy.act, 1),
     (wait.act, 7),
     (live.act, 3),
-    (hold.act, 6),
-    (seat.act, 7),
+    (hold.act, 5),
+    (seat.act, 6),
     (spoil.act, 4),
 )
 """Each actor and its weight."""

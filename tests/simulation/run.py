@@ -27,9 +27,9 @@ RECONCILED_TIMES = 2
 GONE_ROUND_TIMES = 16
 """So often until the comparison that goes round has looked at everything of the last 120 days."""
 ROUNDS_MAX = 400
-ROUND_SECONDS_MIN = 600
+ROUND_SECONDS_MIN = 3600
 LIVED_ON_DAYS = 33
-LIVED_ON = 1 / 3
+LIVED_ON = 1 / 4
 """How many of the runs live on: a healthy month costs a fifth of a run, and most of what it shows shows in few."""
 OF_CUSTOMERS = frozenset(
     {

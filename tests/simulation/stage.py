@@ -296,8 +296,10 @@ _openings: list[Opening] = []
 def a_stage(rng: random.Random) -> Iterator[Stage]:
     """A stage with two academies and their first people. Everything random comes from `rng` as long as it lasts."""
     rng.seed("opening")
-    gc.enable()  # app.py leaves it off until its first answer, and no answer of the simulation goes through it
     with ExitStack() as while_it_lasts:
+        gc.disable()  # looking for cycles takes a tenth of a run; all that it makes is young until it ends
+        while_it_lasts.callback(gc.enable)
+        while_it_lasts.callback(gc.collect, 0)
         while_it_lasts.enter_context(a_process())
         _from_one_source(while_it_lasts, rng)
         stage = Stage(rng)
