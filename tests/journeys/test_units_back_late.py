@@ -121,6 +121,16 @@ class TestOfASeat:
         assert member.units(CHAT) == 0
         check_books(world)
 
+    def test_that_is_free_are_not_to_be_used(self, owner: Person, world: World) -> None:
+        member = world.person()
+        (seat,) = seated(owner, member)
+        session = use_up(member, CHAT)
+        assert world.call("DELETE", path_of(owner, f"/seat/{seat['id']}"), token=owner.token).status == 204
+        run(world)
+        assert cancel(member, session, CHAT).status == 200
+        assert member.units(CHAT) == 0
+        check_books(world)
+
     def test_that_was_left_are_not_to_be_used(self, owner: Person, world: World) -> None:
         member, other = world.person(), world.person()
         (seat,) = seated(owner, member)

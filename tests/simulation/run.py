@@ -200,6 +200,8 @@ def _healthy(stage: Stage, seconds: float) -> None:
 def _reconcile(stage: Stage) -> None:
     """Whatever differs is mended, once it is old enough to be compared."""
     stage.pass_time(timedelta(hours=1).total_seconds())
+    catch_up(stage)  # what was lost just before the end is old enough to be missed by now
+    _deliver_and_work(stage)
     for _ in range(GONE_ROUND_TIMES if stage.lost_sight else RECONCILED_TIMES):
         compare(stage)
         stage.pass_time(timedelta(minutes=16).total_seconds())

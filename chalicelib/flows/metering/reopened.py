@@ -73,7 +73,7 @@ def _access_of_seat(table: Table, holder: Holder, key: Key) -> Access:
     if stored is None:
         raise Defect(f"there is no seat {key.sk}")
     held = _held(table, holding_key_of(stored.seat))
-    is_theirs = seats.holder_of(stored.seat) == holder and not stored.seat.closing
+    is_theirs = stored.seat.is_live and seats.holder_of(stored.seat) == holder
     ends = seats.current_lots(held.holding, stored.seat) if is_theirs else {}
     return Access(ends, {**_as_read(held), key: teams.unchanged_seat(stored.seat, version=stored.version)})
 
