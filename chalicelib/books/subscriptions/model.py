@@ -198,7 +198,8 @@ class Subscription(Document):
     looked at again; `refills` are the latest refills, by item, in unix seconds; `lots_until` is the end that its open
     lots have (None: as they were granted); `told` names the notices that were sent; `ended_at`: it is over, and what
     was claimed for it is free; `recovered` is the digest of the link by which its latest refused payment could be
-    finished, which says afterwards that it is paid.
+    finished, which says afterwards that it is paid; `reissued` counts the invoices of the next payment that are spent:
+    their money came while it was held back, and went back.
 
     `planned`: the terms that the next payment brings. `credit`: minor units that the next invoices take off first.
     `change_invoice_id`: the invoice of a change that is being paid; `changes` counts those that were begun.
@@ -230,6 +231,7 @@ class Subscription(Document):
     ended_at: datetime | None = None
     seats_told: str | None = None
     recovered: str | None = None
+    reissued: int = 0
     pause: Pause | None = None
     planned: Terms | None = None
     credit: int = 0
@@ -277,6 +279,7 @@ class Financing(Document):
     ended_at: datetime | None = None
     seats_told: str | None = None
     recovered: str | None = None
+    reissued: int = 0
 
     @property
     def paid_through(self) -> datetime | None:

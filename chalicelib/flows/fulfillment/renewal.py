@@ -16,7 +16,7 @@ from chalicelib.books.subscriptions.cycle import (
 from chalicelib.books.subscriptions.model import Dunning, Fate, Financing, Holding, Pause, Status, Subscription, Terms
 from chalicelib.flows.fulfillment.delivery import RenewalDelivery
 from chalicelib.kernel.errors import Defect
-from chalicelib.kernel.ids import derived
+from chalicelib.kernel.ids import derived, derived_id
 from chalicelib.kernel.periods import boundary
 
 HARD_DECLINES = frozenset(
@@ -58,7 +58,8 @@ def expected_start(holding: Holding) -> datetime:
 
 
 def next_invoice_id(holding: Holding) -> int:
-    return period_invoice_id(holding.id, expected_start(holding))
+    ident = period_invoice_id(holding.id, expected_start(holding))
+    return derived_id(ident, "again", holding.reissued) if holding.reissued else ident
 
 
 def can_be_renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery) -> bool:
@@ -89,6 +90,7 @@ def renewed(holding: Holding, invoice_id: int, renewal: RenewalDelivery, now: da
             "paid_at": now.replace(microsecond=0),
             "payments": free.payments + renewal.count,
             "open_invoice_id": None,
+            "reissued": 0,
             "dunning": None,
             "retry_at": None,
             "status_message": None,

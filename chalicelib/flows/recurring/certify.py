@@ -42,7 +42,8 @@ def certify(context: Context, key: Key) -> Certificate:
     if not isinstance(financing, Financing) or financing.status is not Status.FULLY_PAID:
         raise NotFullyPaid
     starts = [boundary(financing.origin, MONTH, number) for number in range(1, financing.how_many_installments)]
-    idents = [financing.id, *(period_invoice_id(financing.id, at) for at in starts)]
+    known = [financing.id, *(period_invoice_id(financing.id, at) for at in starts), *financing.invoice_ids]
+    idents = list(dict.fromkeys(known))
     keys = [billing.invoice_key(financing.user_id, ident) for ident in idents]
     user_key = identity.user_key(financing.user_id)
     rows = context.table.get_many([user_key, *keys])

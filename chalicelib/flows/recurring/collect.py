@@ -111,6 +111,7 @@ def collect(
     """
     holding = held.holding
     found = find(context, holding)
+    reissue(context, held, found)
     if found.stored is not None:
         before = _before(context, held, found.stored)
         if before is not None:
@@ -127,6 +128,16 @@ def collect(
     attempt = _attempt(context, holding, found, by, price, whence)
     stored = _begin(context, held, found, attempt, count=count, keyed=keyed)
     return charge(context, stored, keyed=keyed)
+
+
+def reissue(context: Context, held: Held, found: Found) -> None:
+    """Let the next payment have another invoice, where the money of the one that it has came while a refund held it
+    back, and went back; and that refund failed since. Raises HoldingMoved with that.
+    """
+    if found.stored is not None and found.stored.invoice.undelivered:
+        again = held.holding.model_copy(update={"reissued": held.holding.reissued + 1, "open_invoice_id": None})
+        commit(context.table, [subscriptions.changed_holding(again, version=held.version)])
+        raise subscriptions.HoldingMoved
 
 
 def _is_hopeless(holding: Holding, payment_method_id: str) -> bool:

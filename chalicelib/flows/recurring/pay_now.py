@@ -28,7 +28,7 @@ from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled
 from chalicelib.flows.recurring.alter import follow, held_by
-from chalicelib.flows.recurring.collect import By, closed, collect, find, kept_late
+from chalicelib.flows.recurring.collect import By, closed, collect, find, kept_late, reissue
 from chalicelib.flows.recurring.price import chargeable, less_credit, next_price
 from chalicelib.flows.recurring.wishes import check_payable, check_renewable
 from chalicelib.kernel.errors import Defect, DomainError
@@ -113,6 +113,7 @@ def collected(context: Context, key: Key, ask: Ask, check: Check) -> Outcome:
         check(held.holding, waits)
         count = _count(held.holding, ask)
         try:
+            reissue(context, held, found)
             if found.stored is not None and _is_another(found.customer, found.stored, count):
                 settled = _closed(context, found.stored)
                 if settled is not None and not ask.whole:
