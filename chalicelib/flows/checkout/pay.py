@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.attempts import AttemptKind
+from chalicelib.books.billing.attempts import AttemptKind, TooManyAttempts
 from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind, Whence
 from chalicelib.books.billing.queries import BagNotFound, StoredBag, StoredInvoice
 from chalicelib.books.catalog.model import Period
@@ -116,6 +116,11 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
             return _pay(context, stored, command, rows, keyed)
         except (billing.BagMoved, billing.AttemptsMoved, PlacesMoved):
             backoff.wait(attempt)
+        except TooManyAttempts:
+            answer = answered_meanwhile(context, keyed)
+            if answer is None:
+                raise
+            return answer
         except (subscriptions.PlanAlreadyBought, subscriptions.PlanAlreadyFinanced):
             if not give_way(context, buyer.user_id, _plan_id(stored)):
                 raise
@@ -141,6 +146,14 @@ def replayed(context: Context, buyer: Buyer, rows: Mapping[Key, Row], keyed: Key
         with suppress(RequestInFlight):  # kept already, with the delivery
             commit(context.table, [answered])
     return outcome
+
+
+def answered_meanwhile(context: Context, keyed: Keyed | None) -> Replayed | None:
+    """What another call with the key was answered, that came meanwhile and was faster. Raises RequestInFlight."""
+    if keyed is None:
+        return None
+    answer = idempotency.answer_of(context.table.get(idempotency.key_of(keyed)), keyed)
+    return None if answer is None else Replayed(answer)
 
 
 def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> dict[Key, Row]:

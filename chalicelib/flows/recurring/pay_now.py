@@ -22,7 +22,7 @@ from chalicelib.books.subscriptions.model import Financing, Holding
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.flows.checkout.begin import CardRequired
-from chalicelib.flows.checkout.pay import Replayed, replayed
+from chalicelib.flows.checkout.pay import Replayed, answered_meanwhile, replayed
 from chalicelib.flows.checkout.take_over import take_over
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
@@ -86,16 +86,10 @@ def _once(context: Context, key: Key, ask: Ask, check: Check) -> Outcome | Repla
     try:
         return collected(context, key, ask, check)
     except DomainError:
-        answer = None if ask.keyed is None else _answered(context, ask.keyed)
+        answer = answered_meanwhile(context, ask.keyed)
         if answer is None:
             raise
         return answer
-
-
-def _answered(context: Context, keyed: Keyed) -> Replayed | None:
-    """What another call with the key was answered, that came meanwhile and was faster."""
-    answer = idempotency.answer_of(context.table.get(idempotency.key_of(keyed)), keyed)
-    return None if answer is None else Replayed(answer)
 
 
 def check_card(context: Context, holding: Holding) -> None:

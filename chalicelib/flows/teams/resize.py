@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.books.billing.attempts import TooManyAttempts
 from chalicelib.books.billing.model import Buyer, Whence
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.model import ServiceType
@@ -13,7 +14,7 @@ from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Status, Subscription
 from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.checkout.check import SEATS_MAX
-from chalicelib.flows.checkout.pay import Replayed, replayed
+from chalicelib.flows.checkout.pay import Replayed, answered_meanwhile, replayed
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
 from chalicelib.flows.recurring.change import Changed, change, unchanged
@@ -87,6 +88,11 @@ def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | 
         except SeatsMoved:
             backoff.wait(attempt)
             continue
+        except TooManyAttempts:
+            answer = answered_meanwhile(context, keyed)
+            if answer is None:
+                raise
+            return answer
         if not isinstance(outcome, Changed):
             return outcome
         if outcome.invoice is None:
