@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
-from chalicelib.books.billing.attempts import AttemptKind, TooManyAttempts
+from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.model import Buyer, InvoiceKind, Whence
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog import store as catalog_store
@@ -20,7 +20,7 @@ from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.checkout.begin import Purchase, begin, check_amount, invoice_of
 from chalicelib.flows.checkout.charge import charge
-from chalicelib.flows.checkout.pay import BEGIN_TRIES_MAX, Replayed, answered_meanwhile, replayed
+from chalicelib.flows.checkout.pay import BEGIN_TRIES_MAX, Replayed, answered_alike, replayed
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery, UnitsDelivery
 from chalicelib.flows.fulfillment.settle import Outcome
@@ -67,6 +67,10 @@ def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | 
     ServiceSetNotOffered, BothSets, what limits a purchase of units, AmountTooLow, CardRequired, TooManyAttempts,
     KeyReused, RequestInFlight, and what the processor refuses (never a decline: that is an outcome).
     """
+    return answered_alike(context, keyed, lambda: _bought(context, buyer, command, keyed))
+
+
+def _bought(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | None) -> Outcome | Replayed:
     service_id = catalog.service_id(context.table, command.service)
     for attempt in range(BEGIN_TRIES_MAX):
         rows = _read(context, buyer, service_id, command, keyed)
@@ -87,11 +91,6 @@ def buy_units(context: Context, buyer: Buyer, command: BuyUnits, keyed: Keyed | 
         except billing.AttemptsMoved:
             backoff.wait(attempt)
             continue
-        except TooManyAttempts:
-            answer = answered_meanwhile(context, keyed)
-            if answer is None:
-                raise
-            return answer
         return charge(context, stored, keyed=keyed)
     raise RequestInFlight
 

@@ -5,9 +5,10 @@ Whoever pays again with another card, or another bag of the same plan, takes ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
@@ -35,6 +36,7 @@ from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.periods import Unit
 
+T = TypeVar("T")
 BEGIN_TRIES_MAX = 15
 
 
@@ -94,6 +96,10 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
     TrialAlreadyTaken, CouponUsedUp, PlanAtCapacity, PurchaseInFlight, KeyReused, RequestInFlight, and what the
     processor refuses (never a decline: that is an outcome).
     """
+    return answered_alike(context, keyed, lambda: _paid(context, buyer, command, keyed))
+
+
+def _paid(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None) -> Outcome | Replayed:
     bag_id = bag_id_of(command.token)
     if bag_id is None:
         raise BagNotFound
@@ -116,11 +122,6 @@ def pay(context: Context, buyer: Buyer, command: Pay, keyed: Keyed | None = None
             return _pay(context, stored, command, rows, keyed)
         except (billing.BagMoved, billing.AttemptsMoved, PlacesMoved):
             backoff.wait(attempt)
-        except TooManyAttempts:
-            answer = answered_meanwhile(context, keyed)
-            if answer is None:
-                raise
-            return answer
         except (subscriptions.PlanAlreadyBought, subscriptions.PlanAlreadyFinanced):
             if not give_way(context, buyer.user_id, _plan_id(stored)):
                 raise
@@ -148,12 +149,24 @@ def replayed(context: Context, buyer: Buyer, rows: Mapping[Key, Row], keyed: Key
     return outcome
 
 
-def answered_meanwhile(context: Context, keyed: Keyed | None) -> Replayed | None:
-    """What another call with the key was answered, that came meanwhile and was faster. Raises RequestInFlight."""
-    if keyed is None:
-        return None
-    answer = idempotency.answer_of(context.table.get(idempotency.key_of(keyed)), keyed)
-    return None if answer is None else Replayed(answer)
+def answered_alike(
+    context: Context,
+    keyed: Keyed | None,
+    ask: Callable[[], T],
+    *,
+    overtaken: tuple[type[DomainError], ...] = (TooManyAttempts,),
+) -> T | Replayed:
+    """What `ask` says; or where it is refused with one of `overtaken`, which another call with the key that was faster
+    may have brought about (it has used the last attempt of the hour), what that one was answered. Raises
+    RequestInFlight while it is not.
+    """
+    try:
+        return ask()
+    except overtaken:
+        answer = None if keyed is None else idempotency.answer_of(context.table.get(idempotency.key_of(keyed)), keyed)
+        if answer is None:
+            raise
+        return Replayed(answer)
 
 
 def _read(context: Context, buyer: Buyer, bag_id: int, keyed: Keyed | None) -> dict[Key, Row]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.books.billing import queries as billing_queries
-from chalicelib.books.billing.attempts import TooManyAttempts
 from chalicelib.books.billing.model import Buyer
 from chalicelib.books.idempotency import store as idempotency
 from chalicelib.books.idempotency.model import Keyed, KeyReused, RequestInFlight
 from chalicelib.dynamo.writes import commit
 from chalicelib.flows.checkout.charge import resume
-from chalicelib.flows.checkout.pay import Replayed, answered_meanwhile
+from chalicelib.flows.checkout.pay import Replayed, answered_alike
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.settle import Refused, Waiting
 from chalicelib.flows.recurring.change import Changed, told
@@ -30,13 +29,7 @@ def once(
     """What comes of the change, made where the key is new. Raises KeyReused, and what `make` and `resume` do."""
     row = None if keyed is None else context.table.get(idempotency.key_of(keyed))
     if keyed is None or row is None:
-        try:
-            return make()
-        except TooManyAttempts:
-            answer = answered_meanwhile(context, keyed)
-            if answer is None:
-                raise
-            return answer
+        return answered_alike(context, keyed, make)
     record = idempotency.read(row)
     if record.input_hash != keyed.input_hash:
         raise KeyReused

@@ -22,7 +22,7 @@ from chalicelib.books.subscriptions.model import Financing, Holding
 from chalicelib.dynamo.rows import Key
 from chalicelib.dynamo.writes import backoff, commit
 from chalicelib.flows.checkout.begin import CardRequired
-from chalicelib.flows.checkout.pay import Replayed, answered_meanwhile, replayed
+from chalicelib.flows.checkout.pay import Replayed, answered_alike, replayed
 from chalicelib.flows.checkout.take_over import take_over
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery
@@ -30,12 +30,21 @@ from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled
 from chalicelib.flows.recurring.alter import follow, held_by
 from chalicelib.flows.recurring.collect import By, closed, collect, find, kept_late, reissue
 from chalicelib.flows.recurring.price import chargeable, less_credit, next_price
-from chalicelib.flows.recurring.wishes import check_payable, check_renewable
-from chalicelib.kernel.errors import Defect, DomainError
+from chalicelib.flows.recurring.wishes import (
+    AllInstalmentsPaid,
+    JustPaid,
+    NothingToPay,
+    TooEarlyToRenew,
+    check_payable,
+    check_renewable,
+)
+from chalicelib.kernel.errors import Defect
 from chalicelib.kernel.ids import derived_id
 
 TRIES_MAX = 15
 MOVED = (subscriptions.HoldingMoved, billing.InvoiceMoved)
+OVERTAKEN = (attempts.TooManyAttempts, NothingToPay, JustPaid, TooEarlyToRenew, AllInstalmentsPaid)
+"""What a call is refused with when another one has just paid."""
 
 Check = Callable[[Holding, bool], None]
 """Raises what forbids to pay the holding, given whether a payment of it waits to be decided."""
@@ -83,13 +92,7 @@ def _once(context: Context, key: Key, ask: Ask, check: Check) -> Outcome | Repla
         answer = replayed(context, ask.buyer, context.table.get_many([record]), ask.keyed)
         if answer is not None:
             return answer
-    try:
-        return collected(context, key, ask, check)
-    except DomainError:
-        answer = answered_meanwhile(context, ask.keyed)
-        if answer is None:
-            raise
-        return answer
+    return answered_alike(context, ask.keyed, lambda: collected(context, key, ask, check), overtaken=OVERTAKEN)
 
 
 def check_card(context: Context, holding: Holding) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.books.billing.attempts import TooManyAttempts
 from chalicelib.books.billing.model import Buyer, Whence
 from chalicelib.books.catalog import queries as catalog
 from chalicelib.books.catalog.model import ServiceType
@@ -14,7 +13,7 @@ from chalicelib.books.subscriptions.cycle import coming_terms
 from chalicelib.books.subscriptions.model import Status, Subscription
 from chalicelib.dynamo.writes import backoff
 from chalicelib.flows.checkout.check import SEATS_MAX
-from chalicelib.flows.checkout.pay import Replayed, answered_meanwhile, replayed
+from chalicelib.flows.checkout.pay import Replayed, answered_alike, replayed
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.settle import Outcome, Refused, Settled, Waiting
 from chalicelib.flows.recurring.change import Changed, change, unchanged
@@ -77,6 +76,10 @@ def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | 
     Raises as `resize`, ServiceNotFound, KeyReused, RequestInFlight, PurchaseInFlight; never a decline: that is an
     outcome.
     """
+    return answered_alike(context, keyed, lambda: _bought(context, buyer, command, keyed))
+
+
+def _bought(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | None) -> Outcome | Replayed:
     for attempt in range(TRIES_MAX):
         if keyed is not None:
             replay = replayed(context, buyer, context.table.get_many([idempotency.key_of(keyed)]), keyed)
@@ -88,11 +91,6 @@ def buy_seats(context: Context, buyer: Buyer, command: BuySeats, keyed: Keyed | 
         except SeatsMoved:
             backoff.wait(attempt)
             continue
-        except TooManyAttempts:
-            answer = answered_meanwhile(context, keyed)
-            if answer is None:
-                raise
-            return answer
         if not isinstance(outcome, Changed):
             return outcome
         if outcome.invoice is None:
