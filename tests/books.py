@@ -20,9 +20,10 @@ from chalicelib.books.ledger.model import Entry, EntryKind, Holder
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.outbox.model import Message, MessageStatus
 from chalicelib.books.subscriptions.cycle import claimed_plans
-from chalicelib.books.subscriptions.model import Financing, Holding, Subscription
+from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Subscription
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.rows import Row, load
+from chalicelib.flows.fulfillment.consequences import units_target
 from chalicelib.flows.fulfillment.delivery import Delivery
 from chalicelib.kernel.ids import derived
 from tests.adjustments import adjustments
@@ -218,6 +219,10 @@ class _Books:
                     continue
                 countable = sum(portion.granted for portion in entry.portions if not portion.unlimited)
                 wanted = countable * amount_returned(invoice) // invoice.amount if invoice.amount else 0
+                if any(order.lines for order in invoice.refund_orders):
+                    wanted = units_target(
+                        invoice, entry, fate=Fate.LIVE, ended_at=None, collect=False, is_over=False
+                    ).due
                 revoked = sum(invoice.revoked_units.get(portion.lot_id, 0) for portion in entry.portions)
                 if not max(0, wanted - revoked) <= invoice.reversed_units.get(entry.id, 0) <= wanted:
                     wrong.append(f"invoice {ident} took back {invoice.reversed_units.get(entry.id, 0)}, not {wanted}")

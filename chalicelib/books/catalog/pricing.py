@@ -23,6 +23,10 @@ from chalicelib.kernel.errors import DomainError
 from chalicelib.kernel.money import DECIMAL_DIGITS, Money, exact
 from chalicelib.kernel.quotes import Line, Priced, Step
 
+ADD_ON_LINE = "add_on"
+"""What the id of an add-on's line begins with; its service follows."""
+SEATS_LINE = "seats"
+
 
 class MultipleCurrenciesFound(DomainError):
     slug = "multiple-currencies-found"
@@ -200,7 +204,11 @@ def _extras(
         price = UnitPrice(amount=whole, currency=unit.currency, steps=(*unit.steps, step))
         lines.append(
             DraftLine(
-                id="seats", description=f"{extra_seats} further seats", quantity=extra_seats, months=months, price=price
+                id=SEATS_LINE,
+                description=f"{extra_seats} further seats",
+                quantity=extra_seats,
+                months=months,
+                price=price,
             )
         )
     services = {service.id: service for service in offer.add_on_services}
@@ -217,7 +225,7 @@ def _extras(
         title = services[add_on.service_id].title
         lines.append(
             DraftLine(
-                id=f"add_on:{add_on.service_id}",
+                id=f"{ADD_ON_LINE}:{add_on.service_id}",
                 description=f"{how_many} {title}",
                 quantity=how_many,
                 months=months,

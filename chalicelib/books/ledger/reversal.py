@@ -85,11 +85,6 @@ class Reversal:
         )
 
 
-def granted_units(grant: Entry) -> int:
-    """The countable units of a grant."""
-    return sum(portion.granted for portion in grant.portions if not portion.unlimited)
-
-
 def reversal(grant: Entry, balance: Balance, target: Target, *, invoice_id: int, reversed_before: int) -> Reversal:
     """Bring the lots of one grant to `target`. `reversed_before`: the `due` that was reached the last time.
 

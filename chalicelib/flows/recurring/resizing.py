@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from chalicelib.books.catalog.model import ServicePrice
-from chalicelib.books.catalog.pricing import DraftLine, MultipleCurrenciesFound, UnitPrice, country_price, priced
+from chalicelib.books.catalog.pricing import (
+    SEATS_LINE,
+    DraftLine,
+    MultipleCurrenciesFound,
+    UnitPrice,
+    country_price,
+    priced,
+)
 from chalicelib.books.subscriptions.model import Subscription, Terms
 from chalicelib.books.teams.model import Team
 from chalicelib.books.teams.queries import StoredTeam, read_team
@@ -13,8 +20,6 @@ from chalicelib.dynamo.writes import Write
 from chalicelib.kernel.errors import DomainError, Kind
 from chalicelib.kernel.money import exact
 from chalicelib.kernel.quotes import Step
-
-SEATS_LINE = "seats"
 
 
 class PlanWithoutSeats(DomainError):
