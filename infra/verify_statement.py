@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = "purser-statement/1"
-COVERED = ("format", "holder", "academy", "since", "accounts")
 WRONG_SHOWN_MAX = 50
 
 Json = dict[str, Any]
@@ -88,9 +87,10 @@ def wrong_with(statement: Json) -> list[str]:
     """Everything that is wrong with a statement by itself. Raises Unreadable where something is not there."""
     try:
         wrong = []
-        if statement["digest"] != digest({name: statement[name] for name in COVERED}):
-            wrong.append("the digest is not that of the accounts")
+        if statement["digest"] != digest({name: value for name, value in statement.items() if name != "digest"}):
+            wrong.append("the digest is not that of the statement")
         accounts = statement["accounts"]
+        wrong += _of_invoices(statement["invoices"], accounts)
         for word, count in Counter(entry["content"]["id"] for one in accounts for entry in one["entries"]).items():
             if count > 1:
                 wrong.append(f"entry {word} stands {count} times")
@@ -127,8 +127,26 @@ def wrong_against(new: Json, old: Json) -> list[str]:
 
 def digest(value: Json) -> str:
     """SHA-256, in hex, of canonical JSON: names in order, no space, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Numbers as RFC 8785 writes them, which knows no 30.0; everything else as it is."""
+    if isinstance(value, dict):
+        return {name: _canonical(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _of_invoices(invoices: list[Json], accounts: list[Json]) -> list[str]:
+    """Each invoice once, in order, and only those that something names. Another person's may be named and not shown."""
+    named = {one for found in accounts for entry in found["entries"] for one in entry["invoices"]}
+    named |= {lot["invoice"] for found in accounts for lot in found["lots"]}
+    shown = [invoice["id"] for invoice in invoices]
+    wrong = [] if shown == sorted(set(shown)) else ["the invoices are not in order, each once"]
+    return wrong + [f"nothing names invoice {ident}" for ident in shown if ident not in named]
 
 
 class _Account:
@@ -147,12 +165,12 @@ class _Account:
         wrong = []
         for entry in self.shown:
             content = entry["content"]
-            name, portions = content["id"], content["portions"]
+            name, portions, unit = content["id"], content["portions"], content["unit"]
             if entry["hash"] is not None and entry["hash"] != digest(content):
                 wrong.append(f"entry {name} does not have the hash of its content")
             if content["holder"] != self.holder:
                 wrong.append(f"entry {name} is of {content['holder']}")
-            if _account_name(content["unit"]) != self.account["account"]:
+            if _name(unit["academy_id"], unit["service_id"], unit.get("set")) != self.account["account"]:
                 wrong.append(f"entry {name} is of another account")
             if abs(content["units"]) != sum(one["units"] for one in portions if not one.get("unlimited")):
                 wrong.append(f"entry {name} says {content['units']} units, its lots say otherwise")
@@ -181,7 +199,7 @@ class _Account:
         wrong += [f"it is led by an entry {one} that is not there" for one in sorted(heads - known)]
         wrong += [f"the head {one} is named by another entry" for one in sorted(heads & named)]
         loose = self.hashes - heads - named
-        wrong += [f"nothing leads to entry {_id(self.shown, one)}" for one in sorted(loose)]
+        wrong += [f"nothing leads to entry {one['content']['id']}" for one in self.shown if one["hash"] in loose]
         wrong += [f"nothing leads to the earlier entry {one}" for one in sorted(self.earlier - heads - named)]
         if self.since is None and self.earlier:
             wrong.append("it has earlier entries that are not shown, though all were asked for")
@@ -349,20 +367,12 @@ def _lost(before: Json, after: Json, since: str | None) -> list[str]:
     return wrong
 
 
-def _account_name(unit: Json) -> str:
-    return _name(unit["academy_id"], unit["service_id"], unit.get("set"))
-
-
 def _shown_unit(unit: Json) -> tuple[str, Json | None]:
     return unit["service_slug"], unit.get("set")
 
 
 def _name(academy_id: int, service_id: int, of_set: Json | None) -> str:
     return f"{academy_id}#{service_id}#{'-' if of_set is None else '{kind}.{id}'.format(**of_set)}"
-
-
-def _id(entries: list[Json], hashed: str) -> str:
-    return str(next(entry["content"]["id"] for entry in entries if entry["hash"] == hashed))
 
 
 def _instant(text: str) -> datetime:

@@ -103,12 +103,16 @@ class TestWhatItSays:
         elsewhere = statement_of(user, academy="77")
         assert elsewhere["accounts"] == []
 
-    def test_the_same_digest_for_the_same_state(self, world: World, user: Person) -> None:
+    def test_a_digest_of_all_that_it_says(self, world: World, user: Person) -> None:
+        """Also of when it was made, and of the invoices as they are."""
         first = statement_of(user)
         world.advance(minutes=1)
         second = statement_of(user)
-        assert first["digest"] == second["digest"]
-        assert first["generated_at"] != second["generated_at"]
+        assert first["digest"] != second["digest"]
+        assert wrong_with({**second, "generated_at": first["generated_at"]}, sealed=False)
+        (invoice, *others) = first["invoices"]
+        paid_less = {**invoice, "amount": invoice["amount"] - 1}
+        assert wrong_with({**first, "invoices": [paid_less, *others]}, sealed=False)
 
     @pytest.mark.parametrize("query", ["format=xml", "since=yesterday", "academy=no-such"])
     def test_refuses_what_it_cannot_read(self, user: Person, query: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chalicelib.books.billing.model import InvoiceStatus
 from chalicelib.books.ledger import chain
 from chalicelib.books.ledger.chain import Recorded
 from chalicelib.books.ledger.model import (
@@ -31,12 +32,15 @@ from chalicelib.entrypoints.academy.statement_schemas import statement_out
 from chalicelib.flows.statement.read import Statement
 from chalicelib.flows.statement.statement import accounts
 from infra import verify_statement
+from tests.billing_rows import an_invoice
 from tests.statements import verified, wrong_with
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 250_000, tzinfo=UTC)
 ADA = Holder.person(7)
 OF_A_SET = SetRef(kind="cohort", id=5, slug="web-développement")
 UNIT = Unit(academy_id=4, service_id=52, service_slug="mentoring", service_type="VOID", set=OF_A_SET)
+
+INVOICES = (an_invoice(id=100, amount=3000, paid_at=NOW), an_invoice(id=101, amount=1, status=InvoiceStatus.REFUNDED))
 
 
 class Ledger:
@@ -114,7 +118,9 @@ class Ledger:
             lots=tuple(lot for lot in self.lots.values() if lot.remaining),
             heads=tuple(self.heads),
         )
-        found = Statement(ADA, accounts(ADA, self.entries, [balance], since=since), [])
+        shown = accounts(ADA, self.entries, [balance], since=since)
+        named = {one for account in shown for line in account.lines for one in line.invoice_ids}
+        found = Statement(ADA, shown, [one for one in INVOICES if one.id in named])
         day = None if since is None else since.date()
         at = NOW + timedelta(minutes=minute)
         return msgspec.to_builtins(statement_out(found, academy_id=None, since=day, generated_at=at))
@@ -239,7 +245,37 @@ class TestAnyChange:
         assert found_in(changed)
 
     def test_of_the_digest_is_found(self) -> None:
-        assert wrong_with({**STATEMENT, "digest": "0" * 64}, sealed=False) == ["the digest is not that of the accounts"]
+        assert wrong_with({**STATEMENT, "digest": "0" * 64}, sealed=False) == [
+            "the digest is not that of the statement"
+        ]
+
+    @pytest.mark.parametrize("path", [path for path in leaves(STATEMENT) if path[0] != "accounts"], ids=name_of)
+    def test_of_a_value_beside_the_accounts_is_found_by_the_digest(self, path: tuple[Any, ...]) -> None:
+        changed = copy.deepcopy(STATEMENT)
+        *way, last = path
+        holder = at(changed, tuple(way))
+        holder[last] = another(holder[last])
+        try:
+            assert wrong_with(changed, sealed=False)
+        except verify_statement.Unreadable:
+            assert path[0] in ("format", "since")
+
+    def test_of_the_order_or_number_of_invoices_is_found(self) -> None:
+        first, second = STATEMENT["invoices"]
+        for invoices in ([second, first], [first, first], [first], []):
+            assert wrong_with({**STATEMENT, "invoices": invoices}, sealed=False)
+        assert wrong_with({**STATEMENT, "invoices": [second, first]}) == ["the invoices are not in order, each once"]
+        other = {**STATEMENT, "invoices": [{**first, "id": 77}]}
+        assert wrong_with(other) == ["nothing names invoice 77"]
+
+    def test_of_something_more_is_found(self) -> None:
+        assert wrong_with({**STATEMENT, "note": "All of it was paid."}, sealed=False)
+
+    def test_of_how_a_number_is_written_is_none(self) -> None:
+        """RFC 8785 knows no 30.0, and neither do programs that read 30.0 and write it again."""
+        written = json.dumps(STATEMENT).replace('"amount": 30.0', '"amount": 30')
+        assert written != json.dumps(STATEMENT)
+        assert wrong_with(json.loads(written), sealed=False) == []
 
     def test_of_whose_it_is_is_found(self) -> None:
         assert found_in({**STATEMENT, "holder": "USER#8"})

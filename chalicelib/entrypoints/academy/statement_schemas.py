@@ -16,14 +16,13 @@ from chalicelib.flows.statement.read import Statement
 from chalicelib.flows.statement.statement import Account, Line
 
 FORMAT = "purser-statement/1"
-COVERED = ("format", "holder", "academy", "since", "accounts")
 HOW_TO_CHECK = (
     "Canonical JSON: names in order, no space, UTF-8 (RFC 8785). An entry's hash is the SHA-256, in hex, of its "
     "content as canonical JSON. Its content names its parents: the hashes of the entries before it. Each entry of an "
     "account is one of its heads or is named by another, and never both. Units of all entries add up to what the lots "
     "have, unlimited ones aside. A lot ends as it was granted, or as the last entry of kind retime that names it says. "
-    "The digest is the SHA-256 of format, holder, academy, since and accounts as canonical "
-    "JSON. `earlier` are entries before `since`. A later statement leads to every head of an earlier one. An entry "
+    "The digest is the SHA-256 of everything else here as canonical JSON, which writes 30.0 as 30. "
+    "`earlier` are entries before `since`. A later statement leads to every head of an earlier one. An entry "
     "whose hash is null was written before there were hashes. `make verify-statement FILE=...` checks all of it."
 )
 
@@ -83,7 +82,7 @@ class AccountOut(Output):
 
 
 class InvoiceOfStatementOut(Output):
-    """An invoice that entries or lots name, as it is now; no hash covers it."""
+    """An invoice that entries or lots name, as it is now; the digest covers it, and no hash of an entry does."""
 
     id: int
     amount: float
@@ -128,8 +127,16 @@ def statement_out(
         invoices=[_invoice_out(invoice) for invoice in found.invoices],
         digest="",
     )
-    covered = {name: msgspec.to_builtins(getattr(made, name)) for name in COVERED}
+    covered = {name: value for name, value in msgspec.to_builtins(made).items() if name != "digest"}
+    covered["invoices"] = [
+        {name: _canonical(value) for name, value in invoice.items()} for invoice in covered["invoices"]
+    ]
     return made.model_copy(update={"digest": digest(covered)})
+
+
+def _canonical(value: Any) -> Any:
+    """A number as RFC 8785 writes it, which knows no 30.0; everything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _account_out(account: Account) -> AccountOut:
