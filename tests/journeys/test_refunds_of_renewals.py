@@ -167,3 +167,16 @@ def test_a_payment_that_comes_after_the_end_goes_back(world: World) -> None:
     run(world)
     assert paid(person) == [59.99, 59.99]
     check_books(world)
+
+
+class TestARefundThatEndsAPlan:
+    def test_ends_what_an_earlier_payment_granted_without_waiting_for_the_tick(
+        self, world: World, clerk: Person
+    ) -> None:
+        """Unlimited units are granted once, by the first payment, and last as long as the access."""
+        person, _, second = renewed(world)
+        assert refund(clerk, second).status == 201
+        world.work()
+        assert has(person) == (0, 0)
+        world.settle()
+        check_books(world)

@@ -182,6 +182,8 @@ def _commit(context: Context, stored: StoredInvoice, change: _Change, what: str,
         return None
     for message in messages:
         context.queue.nudge_outbox(message.id)
+    if done.due is not None:
+        context.queue.nudge_holdings([done.due])
     return invoice
 
 

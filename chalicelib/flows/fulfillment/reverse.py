@@ -20,6 +20,7 @@ from chalicelib.books.ledger.model import Balance, Entry, Holder
 from chalicelib.books.ledger.reversal import Reversal, reversal
 from chalicelib.books.ledger.rows import read_balance
 from chalicelib.books.subscriptions import store as subscriptions
+from chalicelib.books.subscriptions.course import due_step
 from chalicelib.books.subscriptions.cycle import fated, is_period_over, unplanned
 from chalicelib.books.subscriptions.model import Fate, Financing, Holding, Subscription
 from chalicelib.dynamo.rows import Key, Row, load
@@ -34,13 +35,14 @@ from chalicelib.flows.fulfillment.rewards import are_revoked, rewards
 @dataclass(frozen=True, slots=True)
 class Reversed:
     """The invoice with what was taken back of it so far, the writes, what this step took back, and the marks that it
-    leaves on the customer's reputation or takes off it.
+    leaves on the customer's reputation or takes off it. `due`: the plan, where a worker must follow it now.
     """
 
     invoice: Invoice
     writes: tuple[Write, ...]
     marks: Mapping[str, Standing | None]
     taken_back: tuple[TakenBack, ...]
+    due: Key | None = None
 
 
 def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restores: bool = True) -> Reversed:
@@ -70,7 +72,9 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     reopened = any(lot.before is None and lot.after is not None for _, one in reversals for lot in one.lots)
     if after is not None and reopened:
         after = after.model_copy(update={"lots_until": None})  # the access may have moved while they were closed
+    due = None
     if held is not None and after is not None and after != held[0]:
+        due = holding_key if due_step(after, context.now) is not None else None
         # One that has ended can be bought again.
         writes += [subscriptions.changed_holding(after, version=held[1]), *subscriptions.claims_moved(held[0], after)]
     of_page: dict[tuple[Holder, str, int], list[Reversal]] = {}
@@ -86,6 +90,7 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
         writes=tuple(writes),
         marks=_marks(context, changed, [one for _, one in reversals]),
         taken_back=tuple(_taken_back(one for _, one in reversals)),
+        due=due,
     )
 
 
