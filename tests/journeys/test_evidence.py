@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tests.journeys.test_renewals import month
 from tests.journeys.test_staff_refunds import USE, bought, use
+from tests.recurring import holding, subscribed, until
+from tests.teams import an_owner, seated
 from tests.world import World
 
 
@@ -47,6 +52,44 @@ def test_leaves_out_uses_of_other_purchases(world: World) -> None:
     (made,) = world.at_stripe("dispute")
     found = world.person(operator=True).get(f"/ops/disputes/{made['id']}/evidence").json
     assert sum(once["units"] for once in found["uses"]) == 10
+
+
+def evidence_of(world: World, invoice_id: int) -> Any:
+    """What there is once the payment of an invoice is disputed."""
+    named = [one for one in world.at_stripe("payment_intent") if one["metadata"]["invoice_id"] == str(invoice_id)]
+    world.control(f"/_control/dispute/{named[0]['id']}", {"outcome": "open"})
+    world.settle()
+    made = world.at_stripe("dispute")[-1]
+    answer = world.person(operator=True).get(f"/ops/disputes/{made['id']}/evidence")
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def test_has_uses_of_what_the_plan_granted_once_after_a_renewal(world: World) -> None:
+    """Unlimited units are of the first payment by their lot, and of the one that paid for the period by their use."""
+    person = subscribed(world)
+    use(person, "all-courses")
+    until(world, month(1))
+    use(person, "all-courses", 2)
+    use(person, "ai-chat")
+    _, second = holding(person).invoice_ids
+    found = evidence_of(world, second)
+    assert sorted(once["service"] for once in found["uses"]) == ["ai-chat", "all-courses", "all-courses"]
+
+
+def test_has_what_a_team_used_of_its_plan(world: World) -> None:
+    owner, member, stranger = an_owner(world), world.person(), subscribed(world)
+    seated(owner, member)
+    use(owner, "mentorship-service")
+    use(member, "mentorship-service")
+    use(member, "ai-chat")
+    use(stranger, "ai-chat")
+    found = evidence_of(world, holding(owner).id)
+    assert [(once["user"], once["service"]) for once in found["uses"]] == [
+        (member.user_id, "ai-chat"),
+        (member.user_id, "mentorship-service"),
+        (owner.user_id, "mentorship-service"),
+    ]
 
 
 def test_is_for_operators_and_for_disputes_that_there_are(world: World) -> None:

@@ -44,9 +44,10 @@ class BoughtOut(Output):
 
 
 class UsedOut(Output):
-    """One use of what was bought. `ip` and `user_agent`: from where."""
+    """One use of what was bought, by the customer or somebody of their team. `ip` and `user_agent`: from where."""
 
     session: int
+    user: int
     service: str
     units: int
     status: str
@@ -101,6 +102,7 @@ def _evidence_out(found: Evidence) -> EvidenceOut:
         uses=[
             UsedOut(
                 session=use.session.id,
+                user=use.session.user_id,
                 service=use.service,
                 units=use.units,
                 status=use.status,
