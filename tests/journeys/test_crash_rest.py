@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from chalicelib.books.ledger import queries as ledger
 from chalicelib.books.ledger.model import Holder
 from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.books.subscriptions.store import holding_key
+from chalicelib.books.waiting import queries
 from chalicelib.flows.recurring.tend import tend
 from tests.catalog_files import OFFER, PATH
 from tests.journeys.test_cancel import GOOD, failing
@@ -18,7 +20,7 @@ from tests.journeys.test_crash import Prepare, Scenario, die_everywhere, has, lo
 from tests.journeys.test_expiry import retime
 from tests.journeys.test_payment_that_went_back import LOST
 from tests.journeys.test_staff_refunds import refund
-from tests.journeys.test_waiting_list import PLAN, buy, mails, waiting
+from tests.journeys.test_waiting_list import BASIC, PLAN, buy, mails, waiting
 from tests.recurring import ask, holding, paid, path_of, subscribed
 from tests.staffing import clerk
 from tests.world import Person, Reply, World
@@ -27,9 +29,11 @@ from tests.world import Person, Reply, World
 def save_another_card(world: World) -> Scenario:
     """Somebody whose payment was refused: it is tried again at once."""
     person = failing(world)
+    soon = world.now + timedelta(minutes=2)
 
     def is_paid() -> None:
         assert paid(person) == [59.99, 59.99]
+        assert max(invoice["paid_at"] for invoice in person.invoices(status="FULFILLED")) < soon.isoformat()
 
     return Scenario(lambda: person.save_card(GOOD), 6, (200,), settled=is_paid)
 
@@ -112,6 +116,9 @@ def offer_a_freed_place(world: World) -> Scenario:
         world.settle()
         assert (len(mails(world, first)), mails(world, second)) == (1, [])
         assert holding(holder).status == "CANCELLED"
+        kept, further = queries.waiting(world.table, BASIC, limit=10).items
+        assert (kept.user_id, kept.offered_until is not None) == (first.user_id, True)
+        assert (further.user_id, further.offered_until) == (second.user_id, None)
 
     return Scenario(world.sweep, 12, settled=is_offered_to_the_first)
 
