@@ -5,7 +5,9 @@ PYTHON := .venv/bin/python
 MINISTACK := ministack==1.5.33
 ENVIRONMENTS := .venv/.made .venv-ministack/.made
 OURS := --extend-exclude '.venv-*' .
-PIP := -m pip install --quiet --disable-pip-version-check
+# Not compiled while installed: most of it is never imported, and what is, is compiled then, once.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 # Which Python makes the environments; evaluated only where one is made.
 FIND_PYTHON = $(shell for one in $(PYTHON3) python3.11 python3.12 python3.13 python3.14 python3 python; do \
