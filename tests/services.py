@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,13 @@ def real_table(engine: Engine) -> Iterator[Table]:
 
 
 def dynamodb_client(engine: Engine) -> Any:
-    return botocore.session.get_session().create_client("dynamodb", region_name=REGION, endpoint_url=engine.url)
+    return _session().create_client("dynamodb", region_name=REGION, endpoint_url=engine.url)
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """One for all clients: each session reads the descriptions of AWS anew."""
+    return botocore.session.get_session()
 
 
 def _java_command(libraries: Path, port: int) -> list[str]:
