@@ -194,6 +194,11 @@ class TestSeveralWrites:
         with pytest.raises(Refusal, match="first"):
             commit(there, [a_check(GONE, name="first"), a_put(HERE, name="second")])
 
+    def test_of_which_one_follows_from_another_that_fails_too_are_no_defect(self, there: Table) -> None:
+        follows = Put(key=HERE, values={}, condition=absent, refused=never("follows"))
+        with pytest.raises(Refusal, match="cause"):
+            commit(there, [follows, a_check(GONE, name="cause")])
+
     def test_more_than_a_transaction_takes_are_refused_before_anything_is_sent(self, table: Table) -> None:
         too_many = [a_put(Key("PLACE#3", str(number))) for number in range(TRANSACTION_ITEMS_MAX + 1)]
         with answering(table) as called, pytest.raises(Unexpected):
@@ -310,10 +315,8 @@ class TestGetMany:
         assert called == ["BatchGetItem"] * 3
 
     def test_asks_again_for_what_the_table_left_out(self, here: Table) -> None:
-        left_out = {
-            "Responses": {here.name: []},
-            "UnprocessedKeys": {here.name: {"Keys": [HERE.encoded()], "ConsistentRead": True}},
-        }
+        keys = {"Keys": [HERE.encoded()], "ConsistentRead": True}
+        left_out = {"Responses": {here.name: []}, "UnprocessedKeys": {here.name: keys}}
         with answering(here, left_out, None):
             assert set(here.get_many([HERE, GONE])) == {HERE}
 
@@ -333,13 +336,8 @@ class TestLists:
     def filled(self, table: Table) -> Table:
         for tenant in (1, 2):
             for number in range(5):
-                values: dict[str, Any] = {
-                    "ref": f"LIST#{tenant}",
-                    "ref_sk": str(number),
-                    "due_shard": f"d#{tenant}",
-                    "due_at": number,
-                }
-                commit(table, [a_put(Key(f"TENANT#{tenant}", f"ROW#{number}"), **values)])
+                values: dict[str, Any] = {"ref": f"LIST#{tenant}", "ref_sk": str(number), "due_shard": f"d#{tenant}"}
+                commit(table, [a_put(Key(f"TENANT#{tenant}", f"ROW#{number}"), due_at=number, **values)])
         return table
 
     def test_are_read_on_from_their_cursor_to_their_end(self, filled: Table) -> None:
