@@ -37,6 +37,32 @@ def invite(world: World) -> Scenario:
     return Scenario(lambda: staff.post(STUDENT, body), 8, (201, 400), settled=mailed)
 
 
+def invite_again(world: World) -> Scenario:
+    open_cohorts(world)
+    staff = clerk(world)
+    first = invited(staff, BASIC)
+    (listed,) = staff.get(INVITES).json
+
+    def newest_link_serves() -> None:
+        """Of those that were mailed since; a mail that a sweep sends may come after that of the newest."""
+        assert accept(world, first).status == 404
+        assert sorted(accept(world, secret).status for secret in set(secrets_of(world)[1:]))[0] == 200
+
+    return Scenario(lambda: staff.post(f"{INVITES}/{listed['id']}/resend"), 5, (200,), settled=newest_link_serves)
+
+
+def take_an_invitation_back(world: World) -> Scenario:
+    open_cohorts(world)
+    staff = clerk(world)
+    secret = invited(staff, BASIC)
+    (listed,) = staff.get(INVITES).json
+
+    def no_link_serves() -> None:
+        assert (accept(world, secret).status, staff.get(INVITES).json) == (410, [])
+
+    return Scenario(lambda: staff.delete(f"{INVITES}/{listed['id']}"), 3, (204, 404), settled=no_link_serves)
+
+
 def accept_two_plans(world: World) -> Scenario:
     open_cohorts(world)
     secret = invited(clerk(world), BASIC, BOOTCAMP)
@@ -62,15 +88,18 @@ def given(world: World) -> None:
     assert len({ident for mail, ident in world.mailer.sent if "receipt" in mail.subject}) == 2
 
 
+REQUESTS: list[Prepare] = [invite, invite_again, take_an_invitation_back, accept_two_plans]
+
+
 class TestEachOutsideCall:
-    @pytest.mark.parametrize("prepare", [invite, accept_two_plans], ids=lambda prepare: prepare.__name__)
+    @pytest.mark.parametrize("prepare", REQUESTS, ids=lambda prepare: prepare.__name__)
     def test_dying_at_it_comes_right(self, world: World, prepare: Prepare) -> None:
         die_everywhere(world, prepare, helps=("told", "swept", "again"))
 
     def test_of_the_sweep_dying_at_it_comes_right(self, world: World) -> None:
         die_everywhere(world, deliver_what_was_left, helps=("told", "swept"))
 
-    @pytest.mark.parametrize("prepare", [invite, accept_two_plans], ids=lambda prepare: prepare.__name__)
+    @pytest.mark.parametrize("prepare", REQUESTS, ids=lambda prepare: prepare.__name__)
     def test_losing_its_answer_comes_right(self, world: World, prepare: Prepare) -> None:
         lose_every_answer(world, prepare, helped="again")
 

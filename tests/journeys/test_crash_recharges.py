@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import pytest
 
+from chalicelib.books.teams.recharge_store import gone_recharge
+from chalicelib.dynamo.writes import commit
 from chalicelib.flows.teams.tend_recharge import tend_recharge
 from tests.journeys.test_crash import Prepare, Scenario, die_everywhere, lose_every_answer
 from tests.journeys.test_recharge_stops import DECLINED, changed_card
-from tests.recharges import NINETY, SETTINGS, bought, key_of, recharges, recharging, spent, use
+from tests.recharges import NINETY, SETTINGS, bought, key_of, recharged, recharges, recharging, spent, use
 from tests.teams import MENTORING, an_owner, path_of, team
 from tests.world import Person, World
 
@@ -26,6 +30,21 @@ def settings_of_a_low_pool(world: World) -> Scenario:
     owner = an_owner(world)
     assert use(owner, "one").status == 201
     return Scenario(lambda: owner.put(path_of(owner), SETTINGS), 7, (200,), settled=lambda: is_full(owner))
+
+
+def be_refused_by_an_empty_pool(world: World) -> Scenario:
+    """Nothing waits to be bought for it, which is looked for before the refusal."""
+    owner = an_owner(world)
+    assert [use(owner, name).status for name in ("one", "two")] == [201, 201]
+    with patch.object(world.queue, "lost", True):
+        recharged(owner)
+    (waiting,) = recharges(owner)
+    commit(world.table, [gone_recharge(key_of(waiting), version=waiting.version)])
+
+    def is_filled() -> None:
+        assert (bought(owner), recharges(owner)) == ([NINETY], [])
+
+    return Scenario(lambda: use(owner, "three"), 6, (402, 201), settled=is_filled)
 
 
 def buy(world: World) -> Scenario:
@@ -49,7 +68,10 @@ def buy_with_a_card_that_is_refused(world: World) -> Scenario:
     return Scenario(lambda: tend_recharge(world.runtime.context(world.now), key), 8, settled=has_stopped)
 
 
-@pytest.mark.parametrize("prepare", [use_of_the_pool, settings_of_a_low_pool], ids=lambda prepare: prepare.__name__)
+REQUESTS: list[Prepare] = [use_of_the_pool, settings_of_a_low_pool, be_refused_by_an_empty_pool]
+
+
+@pytest.mark.parametrize("prepare", REQUESTS, ids=lambda prepare: prepare.__name__)
 class TestEachOutsideCallOfARequest:
     def test_dying_at_it_comes_right(self, world: World, prepare: Prepare) -> None:
         die_everywhere(world, prepare, helps=("told", "swept", "again"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from chalicelib.books.subscriptions import store
 from chalicelib.flows.recurring.tend import tend
 from tests.journeys.test_crash import Prepare, Scenario, die_everywhere, has, lose_every_answer
 from tests.journeys.test_renewals import AUTHENTICATE, DECLINED, lasting, month, refused
-from tests.recurring import holding, paid, shown, subscribed, until
+from tests.recurring import ask, holding, mails, paid, shown, subscribed, until
 from tests.shop import a_coupon, put
 from tests.world import START, Person, World
 
@@ -102,6 +103,34 @@ def refill(world: World) -> Scenario:
     return due(world, person, 3, paid=[479.99], status="ACTIVE", chat=5000)
 
 
+def tell_of_a_dearer_period(world: World) -> Scenario:
+    put(world.table, a_coupon(world.now, world.academy_id, id=502, slug="once", renewals=1))
+    person = subscribed(world, checking={"coupons": ["once"]})
+    until(world, month(2) - timedelta(days=7, seconds=1))
+    world.advance(seconds=1)
+    tending = due(world, person, 3, paid=[30.0, 30.0], status="ACTIVE")
+
+    def told_once() -> None:
+        tending.settled()
+        assert mails(world, "Your next payment") == [person.email]
+
+    return replace(tending, settled=told_once)
+
+
+def begin_a_pause(world: World) -> Scenario:
+    person = subscribed(world)
+    assert ask(person, "pause", {"days": 10}).status == 200
+    world.now = month(1)
+    return due(world, person, 3, paid=[59.99], status="PAUSED", chat=0)
+
+
+def end_what_was_cancelled(world: World) -> Scenario:
+    person = subscribed(world)
+    assert ask(person, "cancel").status == 200
+    world.now = month(1)
+    return due(world, person, 3, paid=[59.99], status="CANCELLED", chat=0)
+
+
 ALL: list[Prepare] = [
     renew,
     renew_with_units_that_last,
@@ -114,6 +143,9 @@ ALL: list[Prepare] = [
     be_refused_for_the_last_time,
     pay_an_instalment,
     refill,
+    tell_of_a_dearer_period,
+    begin_a_pause,
+    end_what_was_cancelled,
 ]
 
 

@@ -50,7 +50,10 @@ class RefundLineIn(Input):
 
 
 class RefundBody(Input):
-    """`amount` or `lines`, in major units; neither is all that is left. `plan_action`: what becomes of the plan."""
+    """`amount` or `lines`, in major units; neither is all that is left. Of a line, what it paid for is taken back.
+
+    `plan_action`: what becomes of the plan.
+    """
 
     amount: Amount | None = None
     lines: list[RefundLineIn] = Field(default=[], max_length=LINES_MAX)
