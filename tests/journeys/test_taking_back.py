@@ -127,6 +127,17 @@ class TestADispute:
         told = [(mail.to, mail.subject) for mail, _ in world.mailer.sent if mail.to in (clerk.email, other.email)]
         assert told == [(clerk.email, "A payment of 450.00 USD is disputed")]
 
+    def test_is_told_to_who_may_refund_among_many_staff(self, world: World) -> None:
+        """The staff are listed with the newest first, and most of them teach."""
+        clerk = staff(world, "issue_refund")
+        world.advance(seconds=1)
+        for _ in range(120):
+            staff(world, "read_service")
+        bought(world)
+        dispute(world, "open")
+        world.settle()
+        assert [mail.to for mail, _ in world.mailer.sent if "disputed" in mail.subject] == [clerk.email]
+
 
 class TestTheReputation:
     def test_of_who_disputes_refuses_purchases_until_it_is_won(self, world: World) -> None:
