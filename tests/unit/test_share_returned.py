@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import ClassVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.books.billing.model import Invoice, Refund, RefundLine, RefundOrder
 from chalicelib.books.billing.refunds import amount_returned, share_returned
+from chalicelib.books.ledger.entries import grant_entry
+from chalicelib.books.ledger.model import Grant, Origin, Source, Unit
+from chalicelib.books.subscriptions.model import Fate
+from chalicelib.flows.fulfillment.consequences import units_target
 from tests.billing_rows import NOW, a_dispute, a_line, an_invoice
 
 COSTS = {"plan": 60, "add_on:1": 30, "add_on:2": 10}
@@ -18,8 +23,13 @@ named = st.dictionaries(st.sampled_from(sorted(COSTS)), st.integers(1, 60), max_
 parts = st.lists(st.one_of(named, st.integers(1, 60)), max_size=5)
 
 
-def returned(*found: dict[str, int] | int, lost: int = 0, failed: tuple[int, ...] = ()) -> Invoice:
-    """An invoice of three lines of which these parts went back, by line or not; those of `failed` did not."""
+def returned(
+    *found: dict[str, int] | int,
+    lost: int = 0,
+    failed: tuple[int, ...] = (),
+    costs: dict[str, int] = COSTS,
+) -> Invoice:
+    """An invoice of these lines of which these parts went back, by line or not; those of `failed` did not."""
     refunds, orders = [], []
     for number, part in enumerate(found):
         lines = tuple(RefundLine(id=ident, amount=of) for ident, of in part.items()) if isinstance(part, dict) else ()
@@ -29,8 +39,8 @@ def returned(*found: dict[str, int] | int, lost: int = 0, failed: tuple[int, ...
         made = Refund(id=f"re_{number}", amount=amount, status=status, created_at=NOW, order_id=number)
         refunds.append(made)
     return an_invoice(
-        amount=WHOLE,
-        lines=tuple(a_line(amount).model_copy(update={"id": ident}) for ident, amount in COSTS.items()),
+        amount=sum(costs.values()),
+        lines=tuple(a_line(amount).model_copy(update={"id": ident}) for ident, amount in costs.items()),
         refunds=tuple(refunds),
         refund_orders=tuple(orders),
         disputes=(a_dispute(lost, "lost"),) if lost else (),
@@ -70,3 +80,30 @@ class TestShareReturned:
         assert 0 <= own <= 1
         assert 0 <= others <= 1
         assert own * 30 + others * 70 == amount_returned(invoice)
+
+
+class TestUnitsTarget:
+    """Which lines paid for which units, in an invoice of two instalments of a team with an add-on."""
+
+    COSTS: ClassVar = {"plan:2": 50, "seats:2": 20, "add_on:12:2": 10, "add_on:1:2": 10, "plan:3": 50}
+
+    @staticmethod
+    def due(link: str, **back: int) -> int:
+        """Of a hundred units of this link, once so much of these lines went back."""
+        unit = Unit(academy_id=4, service_id=12, service_slug="mentoring", service_type="VOID")
+        origin = Origin(source=Source.PLAN, invoice_id=3001, financing_id=7)
+        grant = Grant(lot_id=f"7_{link}_0", unit=unit, how_many=100, expires_at=None, origin=origin)
+        entry = grant_entry(unit, [grant], page=0, now=NOW, cause="invoice:3001")
+        lines = {name.replace("__", ":"): amount for name, amount in back.items()}
+        invoice = returned(lines, costs=TestUnitsTarget.COSTS)
+        target = units_target(invoice, entry, fate=Fate.LIVE, ended_at=None, collect=False, is_over=False)
+        return target.due
+
+    def test_of_an_add_on_follows_its_own_lines(self) -> None:
+        assert [self.due(link, add_on__12__2=5) for link in ("add_on_12", "add_on_1", "9")] == [50, 0, 0]
+
+    def test_of_the_plan_follows_all_of_its_lines(self) -> None:
+        assert [self.due(link, plan__2=25) for link in ("9", "add_on_12")] == [25, 0]
+
+    def test_of_nobody_follows_further_seats(self) -> None:
+        assert [self.due(link, seats__2=20) for link in ("9", "add_on_12", "add_on_1")] == [0, 0, 0]

@@ -61,4 +61,4 @@ def _lines_for(invoice: Invoice, portion: Portion) -> frozenset[str]:
     kinds = {line.id: line.id.split(":") for line in invoice.lines}
     add_ons = {ident: kind[1] for ident, kind in kinds.items() if kind[0] == ADD_ON_LINE}
     own = frozenset(ident for ident, service in add_ons.items() if link == f"{ADD_ON_PREFIX}{service}")
-    return own or frozenset(ident for ident in kinds if ident not in add_ons and ident != SEATS_LINE)
+    return own or frozenset(ident for ident, kind in kinds.items() if kind[0] not in (ADD_ON_LINE, SEATS_LINE))
