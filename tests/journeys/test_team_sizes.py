@@ -160,6 +160,22 @@ class TestBuyingSeats:
         assert buy(owner, 3).status == 201
         assert team(owner)["seats_limit"] == 10
 
+    def test_is_not_what_is_asked_for_by_whoever_wishes_for_the_plan_they_have(
+        self, owner: Person, world: World
+    ) -> None:
+        down = {"match": "POST /v1/payment_intents", "action": "refuse_connection", "times": 1_000_000}
+        world.misbehave(rules=[down])
+        assert buy(owner, 2).status == 202
+        world.misbehave(rules=[])
+        path = f"/v1/payments/me/subscription/{holding(owner).id}/change"
+        assert owner.get(f"{path}/preview?plan=team").json["amount"] == 0
+        refused(owner.put(path, {"plan": "team"}), 409, "payment-in-flight")
+        world.advance(minutes=16)
+        assert owner.put(path, {"plan": "team"}).json["seats"] == 7
+        run(world)
+        assert (paid(owner), team(owner)["seats_limit"]) == ([3397.0], 7)
+        check_books(world)
+
     def test_is_refused_to_others_and_for_what_it_is_not(self, owner: Person, world: World) -> None:
         member, stranger, alone = world.paying(), world.paying(), subscribed(world, "basic")
         seated(owner, member)
