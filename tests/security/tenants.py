@@ -107,9 +107,11 @@ def with_token(token: str) -> dict[str, str]:
 
 def two_tenants(world: World) -> Tenants:
     """A customer of academy 1 with a card, a plan, units, a session and an open bag; staff of both; an event."""
+    world.advance(milliseconds=1)  # ids of one millisecond may be equal: of people, of academies, of what is made later
     owner, neighbour, operator = world.paying(), world.paying(), world.person(operator=True)
-    other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
     staff, other_staff = world.person(), world.person()
+    world.advance(milliseconds=1)
+    other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
     admin = Position(role="academy_admin")
     for person, academy_id in ((staff, world.academy_id), (other_staff, other.id)):
         identity.add_member(world.table, admin, user_id=person.user_id, academy_id=academy_id)
