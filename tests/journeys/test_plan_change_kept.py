@@ -15,7 +15,7 @@ from tests.changing import HALF, MONTH_END, PRO, change, changed, further_plans
 from tests.journeys.test_catalog import staff
 from tests.journeys.test_refunds_of_renewals import dispute
 from tests.journeys.test_staff_refunds import refund
-from tests.recurring import holding, mails, paid, run, shown, subscribed, until
+from tests.recurring import holding, live, mails, paid, run, shown, subscribed, until
 from tests.shop import BASIC, CHAT, SEAT, a_coupon, a_plan, put
 from tests.world import START, Person, World
 
@@ -159,6 +159,20 @@ class TestSeatsAndAddOns:
         assert (answer["seats"], paid(person)[-1]) == (7, 2000.0)
         until(world, MONTH_END)
         assert paid(person)[-1] == 4999 + 2 * 199 + 1.0
+        check_books(world)
+
+    def test_come_twice_with_two_changes_in_one_second(self, world: World) -> None:
+        for ident, slug, month in ((1201, "more", 90), (1202, "most", 200), (1203, "utmost", 400)):
+            sold = {"prices": {Period.MONTH: Decimal(month)}, "add_on_service_ids": (CHAT,), "items": ()}
+            put(world.table, a_plan(world.now, world.academy_id, id=ident, slug=slug, **sold))
+        person = subscribed(world, "more", checking={"service_items": [{"service": "ai-chat", "how_many": 100}]})
+        world.advance(days=1)
+        assert [change(person, plan).status for plan in ("most", "utmost")] == [200, 200]
+        run(world)
+        assert (person.units("ai-chat"), shown(person)["plans"][0]["slug"]) == (100, "utmost")
+        check_books(world)
+        live(world, 60)
+        assert person.units("ai-chat") == 100
         check_books(world)
 
     def test_of_a_pool_come_and_go_with_the_plan(self, world: World) -> None:
