@@ -310,6 +310,21 @@ class TestARefund:
             assert person.check(plan).status == 200
         check_books(world)
 
+    def test_of_the_period_takes_what_came_again_to_the_pool_of_the_other_plan(
+        self, world: World, clerk: Person
+    ) -> None:
+        pooled = {"seat_service_id": SEAT, "consumption_strategy": Strategy.BOTH}
+        year = {"prices": {Period.YEAR: Decimal(9000)}}
+        put(world.table, a_plan(world.now, world.academy_id, id=1204, slug="pooled", **pooled, **year))
+        person = subscribed(world, chosen_period="YEAR")
+        changed(world, person, "pooled")
+        live(world, 32)
+        assert person.units("mentorship-service") == 2
+        assert refund(clerk, holding(person).id, amount=240, plan_action="keep").status == 201
+        run(world)
+        assert person.units("mentorship-service") == 1
+        check_books(world)
+
     def test_of_a_longer_period_ends_the_plan(self, world: World, clerk: Person) -> None:
         person = subscribed(world)
         until(world, HALF)
