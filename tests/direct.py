@@ -49,12 +49,13 @@ class DirectWorld(World):
             "body": None if raw is None else raw.decode(),
             "isBase64Encoded": False,
         }
-        response = _dispatch.respond(_dispatch.route_of(template, method), Request(event)).to_dict([])
+        response = _dispatch.respond(_route_of(template, method), Request(event)).to_dict([])
         return Reply(response["statusCode"], dict(response["headers"]), response["body"])
 
 
 _template_of = lru_cache(maxsize=1024)(_dispatch.template_of)
 """The served path of an address: a world asks for the same few again and again."""
+_route_of = lru_cache(maxsize=1024)(_dispatch.route_of)
 
 
 def _variables(template: str, path: str) -> dict[str, str] | None:

@@ -55,7 +55,7 @@ def encode(values: Values) -> Encoded:
 
 
 def decode(item: Mapping[str, Any]) -> Row:
-    values = {name: _decoded(value) for name, value in item.items()}
+    values = {name: value["S"] if "S" in value else _decoded(value) for name, value in item.items()}
     return Row(Key(str(values.pop("pk")), str(values.pop("sk"))), values)
 
 

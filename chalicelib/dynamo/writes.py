@@ -118,7 +118,8 @@ backoff = Backoff()
 def commit(table: Table, writes: Sequence[Write]) -> None:
     """Do all of the writes or none.
 
-    Raises what the first refused write's `refused` says, or TryLater where the table stayed busy.
+    Raises what the first refused write's `refused` says, a defect only where no other was refused, or TryLater where
+    the table stayed busy.
     """
     if len(writes) > TRANSACTION_ITEMS_MAX:
         raise Unexpected(f"{len(writes)} writes do not fit one transaction")
@@ -193,9 +194,13 @@ def _meaning(error: ClientError, writes: Sequence[Write]) -> Exception:
     if code != "TransactionCanceledException":
         return unforeseen
     reasons = response.get("CancellationReasons", ())
-    for write, reason in zip(writes, reasons, strict=True):
-        if reason["Code"] == "ConditionalCheckFailed":
-            return _refusal(write, reason)
+    meanings = [
+        _refusal(write, reason)
+        for write, reason in zip(writes, reasons, strict=True)
+        if reason["Code"] == "ConditionalCheckFailed"
+    ]
+    if meanings:  # what can only follow from another write says nothing beside the refusal of that one
+        return next((meaning for meaning in meanings if not isinstance(meaning, Unexpected)), meanings[0])
     if any(reason["Code"] in {"TransactionConflict"} | THROTTLED_CODES for reason in reasons):
         return _Collision()
     return unforeseen

@@ -1,9 +1,10 @@
 """Events: what happened, with the object as it was then, kept for 30 days and queued for every endpoint."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from local.stripe_standin.deliveries import Deliveries
 
@@ -35,7 +36,7 @@ class Events:
     def add(self, event: Json, endpoints: list[str]) -> None:
         """Record an event (its objects are copied by being written as text) and queue its deliveries."""
         event["pending_webhooks"] = len(endpoints)
-        stored = self._keep(event, json.dumps(event))
+        stored = self._keep(event, msgspec.json.encode(event).decode())
         self._deliveries.enqueue(stored.id, endpoints, now=stored.created)
         self._forget_old(stored.created)
 
@@ -58,7 +59,7 @@ class Events:
         stored = self._stored.get(ident)
         if stored is None:
             return None
-        event: Json = json.loads(stored.text)
+        event: Json = msgspec.json.decode(stored.text)
         event["pending_webhooks"] = self._deliveries.unconfirmed(ident)
         return event
 
@@ -82,7 +83,7 @@ class Events:
     def load(self, texts: list[str]) -> None:
         self._stored = {}
         for text in texts:
-            self._keep(json.loads(text), text)
+            self._keep(msgspec.json.decode(text), text)
 
 
 def changes(before: Json, after: Json) -> Json:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from local.stripe_standin import checkout, controls, expansion, routes
 from local.stripe_standin.call import OWN_ENDPOINT, Call, World
 from local.stripe_standin.deliveries import Orders, signature
@@ -208,7 +210,7 @@ class Standin:
         checkout.expire_overdue(Call(self.world, call.now))
         executed = True
         try:
-            answer = Answer(200, json.dumps(self._run(method, call, form)), _headers(call))
+            answer = Answer(200, _text(self._run(method, call, form)), _headers(call))
         except Refusal as refusal:
             executed = refusal.executed
             answer = _refused(call, refusal)
@@ -260,7 +262,11 @@ class Standin:
 def _refused(call: Call, refusal: Refusal) -> Answer:
     body = refusal.body()
     body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{call.request_id}"
-    return Answer(refusal.status, json.dumps(body), _headers(call))
+    return Answer(refusal.status, _text(body), _headers(call))
+
+
+def _text(body: Json) -> str:
+    return msgspec.json.encode(body).decode()
 
 
 def _headers(call: Call) -> dict[str, str]:

@@ -10,10 +10,13 @@ import pytest
 from chalicelib.books.catalog.model import ServiceItem
 from chalicelib.books.catalog.store import item_key
 from chalicelib.books.teams import queries
+from chalicelib.dynamo.writes import backoff
+from chalicelib.dynamo.writes import commit as really_commit
+from chalicelib.flows.teams import fill_seats as filling
 from tests.books import check_books
 from tests.enrolling import change
 from tests.recurring import holding, live
-from tests.teams import CHAT, COURSES, MENTORING, an_owner, fill, path_of, seated
+from tests.teams import CHAT, COURSES, MENTORING, an_owner, codes, fill, path_of, seated
 from tests.world import Person, World
 
 
@@ -34,6 +37,25 @@ def test_seats_of_one_request_differ_whatever_chance_says(owner: Person, world: 
     with patch.object(world.runtime, "random_bits", lambda bits: 7):
         found = seated(owner, world.person(), world.person(), world.person())
     assert len({seat["id"] for seat in found}) == 3
+    check_books(world)
+
+
+def test_a_seat_that_two_give_away_at_once_is_given_once(owner: Person, world: World) -> None:
+    member, first, second = (world.person() for _ in range(3))
+    seated(owner, member)
+    raced: list[Any] = []
+
+    def late(*args: Any) -> None:
+        if not raced:
+            raced.append(None)
+            raced.append(fill(owner, replace={member.email: first.email}))
+        really_commit(*args)
+
+    with patch.object(filling, "commit", late), patch.object(backoff, "sleep", lambda seconds: None):
+        answer = fill(owner, replace={member.email: second.email})
+    assert (codes(raced[1]), codes(answer)) == ([], ["no-seat-with-this-email"])
+    world.settle()
+    assert [units(person)[1] for person in (member, first, second)] == [0, 2, 0]
     check_books(world)
 
 

@@ -182,7 +182,7 @@ class Engine:
         if kind == "Delete":
             return old, None
         new = request["Item"] if kind == "Put" else _updated(key, old, request["UpdateExpression"], names, values)
-        check_item(new, self.rows.indexes)
+        check_item(new, self.rows.indexes, before=old)
         return old, new
 
     def _write(self, write: Request) -> tuple[str, Key, Request]:
@@ -356,8 +356,7 @@ def _reserved() -> frozenset[str]:
 
 
 def _key_of(key: Request) -> Key:
-    check_key(key)
-    return key["pk"]["S"], key["sk"]["S"]
+    return check_key(key)
 
 
 def _only(request: Request, *known: str) -> None:

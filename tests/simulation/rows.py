@@ -19,7 +19,7 @@ Place = tuple[Any, str, str]
 
 KEYS = ("pk", "sk")
 NUMBER_DIGITS_MAX = 38
-KEY_BYTES_MAX = (2048, 1024)
+PK_BYTES_MAX, SK_BYTES_MAX = 2048, 1024
 UTF8_BYTES_MAX = 4
 """How many bytes a character takes at most."""
 ITEM_BYTES_MAX = 400 * 1024
@@ -137,29 +137,32 @@ class Rows:
         self.changed = {}
 
 
-def check_item(item: Item, indexes: dict[str, Index]) -> None:
-    """Raise Invalid for an item that DynamoDB would not store."""
+def check_item(item: Item, indexes: dict[str, Index], before: Item | None = None) -> None:
+    """Raise Invalid for an item that DynamoDB would not store. What `before` has too was looked at then."""
     check_key(item)
+    known = before or {}
     for name, value in item.items():
-        _check_value(name, value)
+        if known.get(name) is not value:
+            _check_value(name, value)
     for index in indexes.values():
         index.check(item)
     if _rough_size(item) * UTF8_BYTES_MAX > ITEM_BYTES_MAX and _size(item) > ITEM_BYTES_MAX:
         raise Invalid("Item size has exceeded the maximum allowed size")
 
 
-def check_key(item: Item) -> None:
-    for name, limit in zip(KEYS, KEY_BYTES_MAX, strict=True):
-        value = item.get(name, {}).get("S")
-        if not value or (len(value) * UTF8_BYTES_MAX > limit and len(value.encode()) > limit):
-            raise Invalid(f"One or more parameter values were invalid: {name} is {value!r}")
+def check_key(item: Item) -> Key:
+    """The key of an item. Raises Invalid for one that DynamoDB would not take."""
+    pk, sk = item.get("pk", {}).get("S"), item.get("sk", {}).get("S")
+    if not pk or not sk or len(pk.encode()) > PK_BYTES_MAX or len(sk.encode()) > SK_BYTES_MAX:
+        raise Invalid(f"One or more parameter values were invalid: the key is {pk!r}, {sk!r}")
+    return pk, sk
 
 
 def _check_value(name: str, value: Any) -> None:
     ((kind, inner),) = value.items()
     if kind == "M":
         for key, nested in inner.items():
-            _check_value(f"{name}.{key}", nested)
+            _check_value(key, nested)
     elif kind == "N":
         if str(int(inner)) != inner or len(inner.lstrip("-")) > NUMBER_DIGITS_MAX:
             raise Invalid(f"{name} is {inner}, no whole number of at most {NUMBER_DIGITS_MAX} digits")

@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
+
+import msgspec
 
 from chalicelib.adapters.stripe.gateway import StripeGateway
 from chalicelib.books.identity import operations as identity
@@ -309,6 +312,7 @@ def a_stage(rng: random.Random) -> Iterator[Stage]:
         while_it_lasts.enter_context(patch.multiple(backoff, uniform=rng.uniform, sleep=stage.pass_time))
         while_it_lasts.enter_context(patch.object(_observe, "_with_metrics", False))
         while_it_lasts.enter_context(patch.object(keys, "DUE_SHARDS", 1))  # the ticks of a run read some thousands
+        _library_is_quick(while_it_lasts)
         if not _openings:
             _dispatch.paths()
             _openings.append(_opened(stage))
@@ -322,6 +326,18 @@ def _from_one_source(while_it_lasts: ExitStack, rng: random.Random) -> None:
 
     for name, source in (("token_hex", token_hex), ("token_urlsafe", token_hex), ("randbits", rng.getrandbits)):
         while_it_lasts.enter_context(patch(f"secrets.{name}", source))
+
+
+def _library_is_quick(while_it_lasts: ExitStack) -> None:
+    """Stripe's library without what nobody sees: a log that is off, telemetry, a JSON hook for old Pythons."""
+    reader = SimpleNamespace(loads=lambda body, **_: msgspec.json.decode(body))
+    for name, instead in (
+        ("_util.logfmt", lambda told: told["message"]),
+        ("enable_telemetry", False),
+        ("_api_requestor._APIRequestor.AI_AGENTS", ()),
+        ("_stripe_response.json", reader),
+    ):
+        while_it_lasts.enter_context(patch(f"stripe.{name}", instead))
 
 
 def _opened(stage: Stage) -> Opening:

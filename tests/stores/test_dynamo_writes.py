@@ -194,6 +194,11 @@ class TestSeveralWrites:
         with pytest.raises(Refusal, match="first"):
             commit(there, [a_check(GONE, name="first"), a_put(HERE, name="second")])
 
+    def test_of_which_one_follows_from_another_that_fails_too_are_no_defect(self, there: Table) -> None:
+        follows = Put(key=HERE, values={}, condition=absent, refused=never("follows"))
+        with pytest.raises(Refusal, match="cause"):
+            commit(there, [follows, a_check(GONE, name="cause")])
+
     def test_more_than_a_transaction_takes_are_refused_before_anything_is_sent(self, table: Table) -> None:
         too_many = [a_put(Key("PLACE#3", str(number))) for number in range(TRANSACTION_ITEMS_MAX + 1)]
         with answering(table) as called, pytest.raises(Unexpected):
