@@ -213,7 +213,7 @@ class TestSeats:
         check_books(world)
 
     @pytest.mark.parametrize("first", [{"seats": 9}, {"seats": 6}, {"seats": 7}, {"per_member_cap": 3}])
-    def test_take_no_key_that_was_used_for_another(self, world: World, first: dict[str, int]) -> None:
+    def test_take_no_key_that_was_used_for_another(self, world: World, first: dict[str, Any]) -> None:
         """Whether that was paid for, planned, as it was, or about no seats at all."""
         owner = an_owner(world, checking={"team_seats": 7})
         assert resized(owner, **first).status == 200
