@@ -5,7 +5,9 @@ PYTHON := .venv/bin/python
 MINISTACK := ministack==1.5.33
 ENVIRONMENTS := .venv/.made .venv-ministack/.made
 OURS := --extend-exclude '.venv-*' .
-PIP := -m pip install --quiet --disable-pip-version-check
+# Not compiled while installed: most of it is never imported, and what is, is compiled then, once.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 # Which Python makes the environments; evaluated only where one is made.
 FIND_PYTHON = $(shell for one in $(PYTHON3) python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -16,7 +18,7 @@ NO_PYTHON = Python 3.11 or newer is needed, with its venv module (Debian: apt-ge
 # A part of a larger run: says its name, and how long it took.
 part = @printf '== %s\n' '$(1)'; began=$$(date +%s); $(2) && printf '   %s: %s s\n' '$(1)' "$$(($$(date +%s) - began))"
 
-.PHONY: help venv run demo demo-year test simulate mutations lint types bench verify-statement admin catalog clean
+.PHONY: help venv run demo demo-year test jars packaged simulate mutations lint types bench verify-statement admin catalog clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +35,16 @@ demo-year: $(ENVIRONMENTS)  ## a year of five customers, as a table of dates, ch
 	@$(PYTHON) -m local.demo_year
 
 test:  ## every check and every test
-	@$(MAKE) --no-print-directory -j2 venv
-	@$(MAKE) --no-print-directory -j2 lint types
+	@$(MAKE) --no-print-directory -j2 venv jars
+	@$(MAKE) --no-print-directory -j2 lint types packaged
 	$(call part,pytest,$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder)
+
+# What the tests would make while they wait for it: here it is made beside something else.
+jars: .venv-ministack/.made
+	@.venv-ministack/bin/python -m tests.jars
+
+packaged: $(ENVIRONMENTS)
+	$(call part,package,$(PYTHON) -m infra.package --stage test >/dev/null)
 
 simulate: $(ENVIRONMENTS)  ## the backend under faults: SEEDS=FROM-TO (a thousand fresh ones), STEPS=200
 	@$(PYTHON) -m tests.simulation --seeds '$(SEEDS)' --steps $(or $(STEPS),200)

@@ -19,10 +19,13 @@ RECURRING = (f"{HOLDINGS_DUE}#", f"{SEATS_DUE}#", f"{RECHARGES_DUE}#")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is due by an instant: of what recurs each row, the oldest first; whether anything else is."""
+    """What is due by an instant: of what recurs each row, the oldest first; when the first of all else is; whether a
+    webhook is.
+    """
 
     recurring: list[Due] = field(default_factory=list)
-    others: bool = True
+    others: datetime | None = None
+    webhooks: bool = False
 
 
 def waiting(table: Table, at: datetime) -> Waiting:
@@ -40,6 +43,11 @@ def waiting(table: Table, at: datetime) -> Waiting:
         if "LastEvaluatedKey" not in answer:
             break
         request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-    recurs = [item for item in items if item["due_shard"]["S"].startswith(RECURRING)]
-    found = [Due(decode(item).key, utc(int(item["due_at"]["N"]))) for item in recurs]
-    return Waiting(sorted(found, key=lambda due: due.at), others=len(recurs) < len(items))
+    recurring, others = [], []
+    for item in items:
+        at = utc(int(item["due_at"]["N"]))
+        if item["due_shard"]["S"].startswith(RECURRING):
+            recurring.append(Due(decode(item).key, at))
+        else:
+            others.append(at)
+    return Waiting(sorted(recurring, key=lambda due: due.at), min(others, default=None))

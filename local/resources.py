@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -46,7 +47,13 @@ def make_resources(*, region: str, endpoint_url: str, mail_from: str) -> Resourc
 
 
 def client(service: str, *, region: str, endpoint_url: str) -> Any:
-    return botocore.session.get_session().create_client(service, region_name=region, endpoint_url=endpoint_url)
+    return _session().create_client(service, region_name=region, endpoint_url=endpoint_url)
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """One for all clients: each session reads the descriptions of AWS anew, a tenth of a second."""
+    return botocore.session.get_session()
 
 
 def _queue(sqs: Any, name: str) -> str:

@@ -125,7 +125,7 @@ class Running:
         """What waits for an instant: rows, and webhooks."""
         found = waiting(runtime.table, at)
         webhooks = self._standin is not None and not self._standin.standin.settled(int(at.timestamp()))
-        return replace(found, others=found.others or webhooks)
+        return replace(found, webhooks=webhooks)
 
     def _start_ministack(self) -> Resources:
         options = self._options

@@ -1,4 +1,5 @@
-"""Time passing: the minute's tick, and the clock being moved day by day with all that it makes due.
+"""Time passing: the minute's tick, and the clock being moved day by day with all that it makes due; days in which
+nothing is due pass at once.
 
 The reconcilers find what nothing else brings: they run each minute too, and where the clock is moved once in four weeks
 of it and at its end, when all else has settled. (Each day would take as long as all the rest of the day.)
@@ -99,40 +100,41 @@ class Timeline:
         with self._running:
             self._clock.check(seconds)
             self._settle()
-            left, days = seconds, 0
+            left = seconds
             while left > 0 and not self._stopping.is_set():
-                step = min(left, self._days_at_once(left, days) * DAY_SECONDS)
+                step = min(left, RECONCILED_DAYS * DAY_SECONDS)
                 self._pass(step)
-                left, days = left - step, days + step // DAY_SECONDS
-                if days % RECONCILED_DAYS == 0 and left > 0:
+                left -= step
+                if left > 0:
                     self._reconcile()
             self._reconcile()
             self.after_minute()
 
-    def _days_at_once(self, seconds: int, days: int) -> int:
-        """One day, or where nothing is due in them all days until the reconcilers come: they would pass unseen."""
-        until_reconciled = RECONCILED_DAYS - days % RECONCILED_DAYS
-        if self._recurring is None or seconds <= DAY_SECONDS:
-            return 1
-        quiet = min(until_reconciled, math.ceil(seconds / DAY_SECONDS))
-        return 1 if self._waiting(self._clock.now() + timedelta(days=quiet)).others else quiet
-
     def _pass(self, seconds: int) -> None:
         """Move on by this, with a stop where something is due before."""
-        while seconds > 0 and not self._stopping.is_set():
-            step = min(seconds, self._seconds_to_stop(seconds))
+        passed = 0
+        while passed < seconds and not self._stopping.is_set():
+            step = self._seconds_to_stop(passed, seconds)
             self._clock.advance(step)
-            seconds -= step
+            passed += step
             self._settle()
 
-    def _seconds_to_stop(self, seconds: int) -> int:
+    def _seconds_to_stop(self, passed: int, seconds: int) -> int:
+        """To what recurs next, or to the end of the first day in which anything else is due; else to the end."""
         now = self._clock.now()
-        due = self._waiting(now + timedelta(seconds=seconds)).recurring
-        after = [(one.at - now).total_seconds() for one in due if one.at > now]
-        return max(math.ceil(after[0]), STOP_SECONDS_MIN) if after else seconds
+        waiting = self._waiting(now + timedelta(seconds=seconds - passed))
+        stops = [seconds - passed]
+        after = [(one.at - now).total_seconds() for one in waiting.recurring if one.at > now]
+        if after:
+            stops.append(max(math.ceil(after[0]), STOP_SECONDS_MIN))
+        others = now if waiting.webhooks else waiting.others
+        if others is not None:
+            days = (passed + max(0.0, (others - now).total_seconds())) // DAY_SECONDS
+            stops.append((int(days) + 1) * DAY_SECONDS - passed)
+        return min(stops)
 
     def _waiting(self, at: datetime) -> Waiting:
-        return Waiting() if self._recurring is None else self._recurring.waiting(at)
+        return Waiting(others=self._clock.now()) if self._recurring is None else self._recurring.waiting(at)
 
     def _reconcile(self) -> None:
         """Until nothing more is found, and what was found has settled."""
@@ -148,7 +150,7 @@ class Timeline:
         for _ in range(ROUNDS_PER_STEP_MAX):
             waiting = self._waiting(self._clock.now())
             due = waiting.recurring
-            worked = waiting.others and self._ticked(self._tick)
+            worked = waiting.others is not None and self._ticked(self._tick)
             if self._recurring is not None and due:
                 self._ticked(self._recurring.tick)
             sent = self._webhooks is None or self._webhooks.settle(SETTLE_SECONDS_MAX)

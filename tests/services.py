@@ -5,14 +5,13 @@ ministack, and AWS's own DynamoDB Local where Java and Maven are there, each sta
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,13 @@ from chalicelib.dynamo.table import Table
 from infra.table import create_table
 from local.ministack import Ministack
 from local.ports import HOST, free_port
+from tests import jars
 
 REGION = "us-east-1"
-CACHE = Path(__file__).parents[1] / ".cache" / "dynamodb-local"
-DYNAMODB_LOCAL_VERSION = "2.6.1"
-DOWNLOAD_SECONDS_MAX = 300
 LITTLE_COMPILED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """For a server that lives for a minute, compiling well takes longer than running slowly."""
 START_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 10
-POM = f"""<project><modelVersion>4.0.0</modelVersion>
-<groupId>purser</groupId><artifactId>tests</artifactId><version>1</version>
-<dependencies><dependency><groupId>com.amazonaws</groupId><artifactId>DynamoDBLocal</artifactId>
-<version>{DYNAMODB_LOCAL_VERSION}</version></dependency></dependencies></project>
-"""
 
 MINISTACK, DYNAMODB_LOCAL = "ministack", "dynamodb-local"
 
@@ -52,8 +44,7 @@ class Engine:
 
 def engine_names() -> tuple[str, ...]:
     """The engines that this machine can run."""
-    with_java = shutil.which("java") is not None and shutil.which("mvn") is not None
-    return (MINISTACK, DYNAMODB_LOCAL) if with_java else (MINISTACK,)
+    return (MINISTACK, DYNAMODB_LOCAL) if jars.wanted() else (MINISTACK,)
 
 
 def missing_engines() -> str | None:
@@ -79,7 +70,7 @@ def dynamodb_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]
     log_file = tmp_path_factory.mktemp("dynamodb-local") / "output.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
-            _java_command(_libraries(), port),
+            _java_command(jars.libraries(), port),
             cwd=log_file.parent,  # it leaves a file where it was started
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -116,7 +107,13 @@ def real_table(engine: Engine) -> Iterator[Table]:
 
 
 def dynamodb_client(engine: Engine) -> Any:
-    return botocore.session.get_session().create_client("dynamodb", region_name=REGION, endpoint_url=engine.url)
+    return _session().create_client("dynamodb", region_name=REGION, endpoint_url=engine.url)
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """One for all clients: each session reads the descriptions of AWS anew."""
+    return botocore.session.get_session()
 
 
 def _java_command(libraries: Path, port: int) -> list[str]:
@@ -125,29 +122,6 @@ def _java_command(libraries: Path, port: int) -> list[str]:
     server = ["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-port", str(port)]
     server.append("-disableTelemetry")
     return [java, "-cp", f"{libraries}/*", *options, *server]
-
-
-def _libraries() -> Path:
-    """The jars, downloaded once, by one of the processes that test. A download that broke off is done again."""
-    libraries = CACHE / DYNAMODB_LOCAL_VERSION
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not libraries.exists():
-            _download(libraries)
-    return libraries
-
-
-def _download(libraries: Path) -> None:
-    (CACHE / "pom.xml").write_text(POM)
-    partial = CACHE / f"partial-{os.getpid()}"
-    maven = [str(shutil.which("mvn")), "-q", "-B", "-f", str(CACHE / "pom.xml")]
-    subprocess.run(  # noqa: S603
-        [*maven, "dependency:copy-dependencies", f"-DoutputDirectory={partial}"],
-        check=True,
-        timeout=DOWNLOAD_SECONDS_MAX,
-    )
-    partial.rename(libraries)
 
 
 def _wait_until_it_answers(engine: Engine, process: subprocess.Popen[bytes], log_file: Path) -> None:

@@ -27,17 +27,20 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{MASK}",
     ),
     (re.compile(r"\b(Bearer|Token|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
-    (re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
+)
+# And what only needs to be looked for where one of these words stands: most texts have none of them.
+_PATTERNS_WITH: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
+    (("eyJ",), re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"), MASK),
     # Our own tokens and keys, wherever they stand.
-    (re.compile(r"\bpurser_(?:token|key|invite|recover)_[\w.-]+"), MASK),
+    (("purser_",), re.compile(r"\bpurser_(?:token|key|invite|recover)_[\w.-]+"), MASK),
     # Stripe's keys, signing secrets and client secrets.
-    (re.compile(r"\b(?:sk|rk)_[A-Za-z0-9_]{4,}"), MASK),
-    (re.compile(r"\bwhsec_[A-Za-z0-9+/=_]+"), MASK),
-    (re.compile(r"\b\w+_secret_\w+"), MASK),
-    (re.compile(r"\bpm_\w+_secret\w*"), MASK),
-    (re.compile(r"[^\s@<>\"'()\[\]{},;:=&?/\\]{1,64}(?:@|%40)[\w.-]{1,253}\.\w{2,}"), MASK),
+    (("k_",), re.compile(r"\b(?:sk|rk)_[A-Za-z0-9_]{4,}"), MASK),
+    (("whsec_",), re.compile(r"\bwhsec_[A-Za-z0-9+/=_]+"), MASK),
+    (("_secret_",), re.compile(r"\b\w+_secret_\w+"), MASK),
+    (("_secret",), re.compile(r"\bpm_\w+_secret\w*"), MASK),
+    (("@", "%40"), re.compile(r"[^\s@<>\"'()\[\]{},;:=&?/\\]{1,64}(?:@|%40)[\w.-]{1,253}\.\w{2,}"), MASK),
     # The query of an address.
-    (re.compile(r"\?[\w%.\-\[\]]+=[^\s'\"<>]*"), f"?{MASK}"),
+    (("?",), re.compile(r"\?[\w%.\-\[\]]+=[^\s'\"<>]*"), f"?{MASK}"),
 )
 _LONG_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){12}")
 _DIGITS_IN_A_ROW = re.compile(r"\d(?:[ -]?\d){0,18}")
@@ -47,6 +50,9 @@ def scrubbed(text: str) -> str:
     """The text without card numbers, secrets, tokens, e-mail addresses and values of queries."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
+    for words, pattern, replacement in _PATTERNS_WITH:
+        if any(word in text for word in words):
+            text = pattern.sub(replacement, text)
     return _without_cards(text)
 
 

@@ -48,6 +48,15 @@ class Couriers:
         return True
 
 
+class Counting:
+    def __init__(self, asked: Callable[[], None]) -> None:
+        self._asked = asked
+
+    def settle(self, timeout_seconds: float) -> bool:
+        self._asked()
+        return True
+
+
 class TestTheClock:
     def test_tells_aware_utc_ahead_of_the_machine(self) -> None:
         clock = MovableClock()
@@ -123,7 +132,8 @@ class Plans:
     def __init__(self, clock: MovableClock, **days: list[float]) -> None:
         self.done: list[tuple[str, float]] = []
         self.away = False
-        self.others = True
+        self.others: datetime | None = clock.now()
+        self.webhooks = False
         self._clock = clock
         self._begun = clock.now()
         self._days = days
@@ -147,10 +157,14 @@ class Plans:
 
     def timeline(self, *reconcilers: Callable[..., Any]) -> Timeline:
         self.work = Work(self._clock)
-        recurring = Recurring(self.tick, cast(Pump, self), lambda at: Waiting(self.due(at), self.others))
+        recurring = Recurring(self.tick, cast(Pump, self), self._waiting)
         return Timeline(
             self._clock, tick=self.work.tick, pumps=(), webhooks=None, recurring=recurring, reconcilers=reconcilers
         )
+
+    def _waiting(self, at: datetime) -> Waiting:
+        others = self.others if self.others is not None and self.others <= at else None
+        return Waiting(self.due(at), others, self.webhooks)
 
     def _left(self) -> list[tuple[str, list[float]]]:
         return [(name, days) for name, days in self._days.items() if days]
@@ -185,11 +199,29 @@ class TestWhatRecurs:
         plans = Plans(clock, a=[2.5])
         plans.timeline().advance(3 * DAY_SECONDS)
         assert [seen / DAY_SECONDS for seen in plans.work.seen] == [0, 1, 2, 2.5, 3]
-        plans.others = False
+        plans.others = None
         stops: list[float] = []
         reconciled = plans.timeline(lambda *_: stops.append(clock.offset_seconds / DAY_SECONDS))
         reconciled.advance(30 * DAY_SECONDS)
         assert (plans.work.seen, stops) == ([], [31, 33])
+
+    def test_leaves_out_the_days_before_the_one_in_which_anything_else_is_due(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock, a=[4.5])
+        plans.others = clock.now() + timedelta(days=20.5)
+        plans.timeline().advance(23 * DAY_SECONDS)
+        assert plans.done == [("a", 4.5)]
+        assert [seen / DAY_SECONDS for seen in plans.work.seen] == [21, 22, 23]
+
+    def test_passes_no_day_unseen_while_a_webhook_waits_and_sweeps_nothing_for_it(self) -> None:
+        clock = MovableClock()
+        plans = Plans(clock)
+        plans.others, plans.webhooks = None, True
+        asked: list[float] = []
+        waiting = plans.timeline()
+        waiting._webhooks = Counting(lambda: asked.append(round(clock.offset_seconds / DAY_SECONDS)))
+        waiting.advance(3 * DAY_SECONDS)
+        assert (asked, plans.work.seen) == ([0, 1, 2, 3], [])
 
     def test_that_cannot_be_done_holds_up_nothing_and_waits(self) -> None:
         clock = MovableClock()

@@ -56,14 +56,14 @@ def main() -> int:
 
 
 def caught(guard: Guard, *, seeds_max: int, steps: int = STEPS) -> Caught:
-    """Run seeds from 1 on without the guard until one fails."""
+    """Run seeds from 1 on without the guard until one fails that holds with it."""
     with a_stage(random.Random(0)):
         pass  # what every run begins with was made with all guards in place
-    with guard.removed():
-        for seed in range(1, seeds_max + 1):
-            result = run(seed, steps=steps)
-            if result.wrong:
-                return Caught(guard.name, seed, result.wrong[0][:WRONG_MAX].replace("|", "/"))
+    for seed in range(1, seeds_max + 1):
+        with guard.removed():
+            wrong = run(seed, steps=steps).wrong
+        if wrong and not run(seed, steps=steps).wrong:
+            return Caught(guard.name, seed, wrong[0][:WRONG_MAX].replace("|", "/"))
     return Caught(guard.name, None, "")
 
 

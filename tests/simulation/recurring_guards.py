@@ -124,5 +124,5 @@ RECURRING: tuple[Guard, ...] = (
     Guard("a month's recharges stay within its limit", swapped(recharge_store, "_room", lambda *arguments: anyway)),
     Guard("what a recharge was not paid is not spent", unwritten(recharge_store, "spend_back")),
     Guard("a recharge is bound as it was read (version)", free(recharge_store, "changed_recharge")),
-    Guard("lots that may last longer stay", swapped(expire, "_may_last", lambda holding, lot: False)),
+    Guard("lots that may last longer stay", swapped(expire, "_may_last", lambda *arguments: False)),
 )

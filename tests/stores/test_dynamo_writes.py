@@ -315,10 +315,8 @@ class TestGetMany:
         assert called == ["BatchGetItem"] * 3
 
     def test_asks_again_for_what_the_table_left_out(self, here: Table) -> None:
-        left_out = {
-            "Responses": {here.name: []},
-            "UnprocessedKeys": {here.name: {"Keys": [HERE.encoded()], "ConsistentRead": True}},
-        }
+        keys = {"Keys": [HERE.encoded()], "ConsistentRead": True}
+        left_out = {"Responses": {here.name: []}, "UnprocessedKeys": {here.name: keys}}
         with answering(here, left_out, None):
             assert set(here.get_many([HERE, GONE])) == {HERE}
 
@@ -338,13 +336,8 @@ class TestLists:
     def filled(self, table: Table) -> Table:
         for tenant in (1, 2):
             for number in range(5):
-                values: dict[str, Any] = {
-                    "ref": f"LIST#{tenant}",
-                    "ref_sk": str(number),
-                    "due_shard": f"d#{tenant}",
-                    "due_at": number,
-                }
-                commit(table, [a_put(Key(f"TENANT#{tenant}", f"ROW#{number}"), **values)])
+                values: dict[str, Any] = {"ref": f"LIST#{tenant}", "ref_sk": str(number), "due_shard": f"d#{tenant}"}
+                commit(table, [a_put(Key(f"TENANT#{tenant}", f"ROW#{number}"), due_at=number, **values)])
         return table
 
     def test_are_read_on_from_their_cursor_to_their_end(self, filled: Table) -> None:
