@@ -212,6 +212,25 @@ class TestSeats:
         run(world)
         check_books(world)
 
+    @pytest.mark.parametrize("first", [{"seats": 9}, {"seats": 6}, {"seats": 7}, {"per_member_cap": 3}])
+    def test_take_no_key_that_was_used_for_another(self, world: World, first: dict[str, Any]) -> None:
+        """Whether that was paid for, planned, as it was, or about no seats at all."""
+        owner = an_owner(world, checking={"team_seats": 7})
+        assert resized(owner, **first).status == 200
+        before = team(owner)
+        for body in ({"seats": 8}, {**first, "per_member_cap": 4}, {"auto_recharge_enabled": False}):
+            refused(resized(owner, **body), 422, "idempotency-key-reused")
+        assert team(owner) == before
+
+    def test_that_wait_for_the_bank_take_no_key_that_was_used_for_another(self, world: World) -> None:
+        owner = an_owner(world, checking={"team_seats": 7})
+        waiting = owner.save_card(ALWAYS_ASKS).json["client_secret"]
+        authenticate(world, waiting, success=True)
+        assert resized(owner, seats=9).status == 202
+        refused(resized(owner, seats=8), 422, "idempotency-key-reused")
+        assert resized(owner, seats=9).status == 202
+        assert len(world.at_stripe("payment_intent")) == 2
+
     def test_are_fewer_once(self, world: World) -> None:
         owner = an_owner(world, checking={"team_seats": 7})
         first = resized(owner, seats=5)

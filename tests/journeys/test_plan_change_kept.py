@@ -15,7 +15,7 @@ from tests.changing import HALF, MONTH_END, PRO, change, changed, further_plans
 from tests.journeys.test_catalog import staff
 from tests.journeys.test_refunds_of_renewals import dispute
 from tests.journeys.test_staff_refunds import refund
-from tests.recurring import holding, mails, paid, run, shown, subscribed, until
+from tests.recurring import holding, live, mails, paid, run, shown, subscribed, until
 from tests.shop import BASIC, CHAT, SEAT, a_coupon, a_plan, put
 from tests.world import START, Person, World
 
@@ -161,6 +161,20 @@ class TestSeatsAndAddOns:
         assert paid(person)[-1] == 4999 + 2 * 199 + 1.0
         check_books(world)
 
+    def test_come_twice_with_two_changes_in_one_second(self, world: World) -> None:
+        for ident, slug, month in ((1201, "more", 90), (1202, "most", 200), (1203, "utmost", 400)):
+            sold = {"prices": {Period.MONTH: Decimal(month)}, "add_on_service_ids": (CHAT,), "items": ()}
+            put(world.table, a_plan(world.now, world.academy_id, id=ident, slug=slug, **sold))
+        person = subscribed(world, "more", checking={"service_items": [{"service": "ai-chat", "how_many": 100}]})
+        world.advance(days=1)
+        assert [change(person, plan).status for plan in ("most", "utmost")] == [200, 200]
+        run(world)
+        assert (person.units("ai-chat"), shown(person)["plans"][0]["slug"]) == (100, "utmost")
+        check_books(world)
+        live(world, 60)
+        assert person.units("ai-chat") == 100
+        check_books(world)
+
     def test_of_a_pool_come_and_go_with_the_plan(self, world: World) -> None:
         person = subscribed(world)
         changed(world, person, "team")
@@ -294,6 +308,21 @@ class TestARefund:
         assert (shown(person, "CANCELLED")["status"], person.units("ai-chat")) == ("CANCELLED", 0)
         for plan in ("basic", "pro"):
             assert person.check(plan).status == 200
+        check_books(world)
+
+    def test_of_the_period_takes_what_came_again_to_the_pool_of_the_other_plan(
+        self, world: World, clerk: Person
+    ) -> None:
+        pooled = {"seat_service_id": SEAT, "consumption_strategy": Strategy.BOTH}
+        year = {"prices": {Period.YEAR: Decimal(9000)}}
+        put(world.table, a_plan(world.now, world.academy_id, id=1204, slug="pooled", **pooled, **year))
+        person = subscribed(world, chosen_period="YEAR")
+        changed(world, person, "pooled")
+        live(world, 32)
+        assert person.units("mentorship-service") == 2
+        assert refund(clerk, holding(person).id, amount=240, plan_action="keep").status == 201
+        run(world)
+        assert person.units("mentorship-service") == 1
         check_books(world)
 
     def test_of_a_longer_period_ends_the_plan(self, world: World, clerk: Person) -> None:

@@ -15,7 +15,7 @@ from chalicelib.dynamo.writes import commit
 from tests.books import check_books
 from tests.changing import HALF, MONTH_END, change, changed, further_plans, preview
 from tests.journeys.test_declines import ALWAYS_ASKS, authenticate, authenticated
-from tests.recurring import holding, paid, run, shown, subscribed, until
+from tests.recurring import ask, holding, paid, run, shown, subscribed, until
 from tests.world import Person, Reply, World
 
 REFUSED = "4000000000000341"
@@ -130,6 +130,29 @@ class TestABankThatAsks:
         authenticate(world, waiting["client_secret"], success=True)
         world.settle()
         assert [refund["amount"] for refund in world.at_stripe("refund")] == [3000]
+        check_books(world)
+
+    def test_that_is_answered_after_it_was_cancelled_is_never_delivered_though_it_goes_on_again(
+        self, world: World, asked: tuple[Person, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        person, waiting = asked
+        cancel(person)
+        gateway, raced = world.runtime.gateway, list[int]()
+        real = gateway.refund
+
+        def meanwhile(*args: Any) -> Any:
+            found = real(*args)
+            if not raced:
+                raced.append(ask(person, "reactivate").status)
+                raced.append(change(person, "pro").status)
+            return found
+
+        monkeypatch.setattr(gateway, "refund", meanwhile)
+        authenticate(world, waiting["client_secret"], success=True)
+        run(world)
+        assert raced == [200, 409]
+        assert [refund["amount"] for refund in world.at_stripe("refund")] == [3000]
+        assert (shown(person)["plans"][0]["slug"], shown(person)["status"]) == ("basic", "ACTIVE")
         check_books(world)
 
 

@@ -151,6 +151,10 @@ def is_switched_off(owner: Person) -> None:
     assert owner.put(path_of(owner), {"auto_recharge_enabled": False}).status == 200
 
 
+def is_limited(owner: Person) -> None:
+    assert owner.put(path_of(owner), {"max_period_spend": 89}).status == 200
+
+
 def is_too_dear(owner: Person) -> None:
     reprice(owner.world, price_per_unit=101)
 
@@ -322,4 +326,38 @@ class TestAnAttemptThatNobodyLookedAt:
         world.advance(minutes=11)
         run(world)
         assert (bought(owner), spent(owner), owner.units(MENTORING)) == ([NINETY], "90.00", 3)
+        check_books(world)
+
+    @pytest.mark.parametrize("why", [is_cancelled, is_switched_off, is_limited], ids=lambda why: why.__name__)
+    def test_is_not_made_once_its_owner_wants_it_no_more(
+        self, owner: Person, world: World, why: Callable[[Person], None]
+    ) -> None:
+        world.misbehave(
+            rules=[{"match": "POST /v1/payment_intents", "action": "refuse_connection", "times": 1_000_000}]
+        )
+        use(owner, "one")
+        run(world)
+        assert bought(owner, "PENDING") == [NINETY]
+        world.misbehave(rules=[])
+        why(owner)
+        for _ in range(4):
+            world.advance(minutes=11)
+            run(world)
+        assert (len(world.at_stripe("payment_intent")), bought(owner, "VOIDED"), spent(owner)) == (1, [NINETY], "0.00")
+        assert [one.invoice_id for one in recharges(owner)] in ([], [None])
+        check_books(world)
+
+    def test_is_delivered_where_it_was_paid_before_its_owner_wanted_it_no_more(
+        self, owner: Person, world: World
+    ) -> None:
+        with unheard(world):
+            lost = {"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 2}
+            world.misbehave(webhooks={"drop": True}, rules=[lost])
+            use(owner, "one")
+            world.settle()
+        assert bought(owner, "PENDING") == [NINETY]
+        is_switched_off(owner)
+        world.advance(minutes=11)
+        world.settle()
+        assert (owner.units(MENTORING), bought(owner), spent(owner), recharges(owner)) == (3, [NINETY], "90.00", [])
         check_books(world)

@@ -13,6 +13,7 @@ from chalicelib.books.catalog.store import price_key
 from chalicelib.books.subscriptions.model import Subscription
 from chalicelib.dynamo.writes import backoff
 from chalicelib.dynamo.writes import commit as really_commit
+from chalicelib.flows.fulfillment import fulfill as fulfilling
 from chalicelib.flows.fulfillment.renewal import CHANGES_MAX
 from chalicelib.flows.recurring import change as changing
 from chalicelib.flows.recurring.change import change as really_change
@@ -20,6 +21,7 @@ from chalicelib.flows.teams import resize as resizing
 from tests.books import check_books
 from tests.enrolling import change
 from tests.journeys.test_catalog import staff
+from tests.journeys.test_declines import ALWAYS_ASKS, authenticate
 from tests.journeys.test_staff_refunds import refund
 from tests.recurring import holding, live, paid, run, subscribed
 from tests.shop import SEAT, a_plan, put
@@ -160,6 +162,22 @@ class TestBuyingSeats:
         assert buy(owner, 3).status == 201
         assert team(owner)["seats_limit"] == 10
 
+    def test_is_not_what_is_asked_for_by_whoever_wishes_for_the_plan_they_have(
+        self, owner: Person, world: World
+    ) -> None:
+        down = {"match": "POST /v1/payment_intents", "action": "refuse_connection", "times": 1_000_000}
+        world.misbehave(rules=[down])
+        assert buy(owner, 2).status == 202
+        world.misbehave(rules=[])
+        path = f"/v1/payments/me/subscription/{holding(owner).id}/change"
+        assert owner.get(f"{path}/preview?plan=team").json["amount"] == 0
+        refused(owner.put(path, {"plan": "team"}), 409, "payment-in-flight")
+        world.advance(minutes=16)
+        assert owner.put(path, {"plan": "team"}).json["seats"] == 7
+        run(world)
+        assert (paid(owner), team(owner)["seats_limit"]) == ([3397.0], 7)
+        check_books(world)
+
     def test_is_refused_to_others_and_for_what_it_is_not(self, owner: Person, world: World) -> None:
         member, stranger, alone = world.paying(), world.paying(), subscribed(world, "basic")
         seated(owner, member)
@@ -268,6 +286,52 @@ class TestANewTotal:
         refused(member.put(path_of(owner), {"seats": 9}), 403, "only-owner-allowed")
         refused(stranger.put(path_of(owner), {"seats": 9}), 404, "subscription-not-found")
         assert world.snapshot() == before
+
+
+class TestAPlanWithFewerSeats:
+    @pytest.fixture(autouse=True)
+    def plans(self, world: World) -> None:
+        prices = {Period.MONTH: Decimal(9999)}
+        put(world.table, a_plan(world.now, world.academy_id, id=2003, slug="alone", prices=prices))
+
+    def change(self, owner: Person) -> Reply:
+        return owner.put(f"/v1/payments/me/subscription/{holding(owner).id}/change", {"plan": "alone"})
+
+    def test_that_waits_for_the_bank_goes_back_where_somebody_is_seated_meanwhile(self, world: World) -> None:
+        owner, member = an_owner(world), world.person()
+        authenticate(world, owner.save_card(ALWAYS_ASKS).json["client_secret"], success=True)
+        waiting = self.change(owner)
+        assert waiting.status == 202, waiting.text
+        seated(owner, member)
+        authenticate(world, waiting.json["client_secret"], success=True)
+        run(world)
+        assert (team(owner)["seats_limit"], team(owner)["seats_count"], member.units(CHAT)) == (5, 2, 5000)
+        assert [one["amount"] for one in world.at_stripe("refund")] == [700000]
+        check_books(world)
+
+    def test_goes_back_where_somebody_is_seated_as_it_comes(self, world: World) -> None:
+        owner, member = an_owner(world), world.person()
+        (seat,) = seated(owner, member)
+        assert world.call("DELETE", path_of(owner, f"/seat/{seat['id']}"), token=owner.token).status == 204
+        raced: list[Any] = []
+
+        def late(*args: Any) -> None:
+            if not raced:
+                raced.append(None)
+                raced.append(fill(owner, member.email))
+            really_commit(*args)
+
+        with patch.object(fulfilling, "commit", late), patch.object(backoff, "sleep", lambda seconds: None):
+            refused(self.change(owner), 409, "subscription-changed-meanwhile")
+        run(world)
+        assert (codes(raced[1]), team(owner)["seats_limit"], team(owner)["seats_count"]) == ([], 5, 2)
+        check_books(world)
+
+    def test_comes_where_nobody_is(self, world: World) -> None:
+        assert self.change(owner := an_owner(world)).json["seats"] == 1
+        run(world)
+        assert owner.units(CHAT) == 5000
+        check_books(world)
 
 
 class TestATotalWithACap:

@@ -107,9 +107,8 @@ def with_token(token: str) -> dict[str, str]:
 
 def two_tenants(world: World) -> Tenants:
     """A customer of academy 1 with a card, a plan, units, a session and an open bag; staff of both; an event."""
-    owner, neighbour, operator = world.paying(), world.paying(), world.person(operator=True)
+    owner, neighbour, operator, staff, other_staff = _people(world)
     other = identity.create_academy(world.table, NewAcademy(name="Lakeside", slug="lakeside"), now=world.now)
-    staff, other_staff = world.person(), world.person()
     admin = Position(role="academy_admin")
     for person, academy_id in ((staff, world.academy_id), (other_staff, other.id)):
         identity.add_member(world.table, admin, user_id=person.user_id, academy_id=academy_id)
@@ -175,6 +174,15 @@ def two_tenants(world: World) -> Tenants:
         examples=examples,
         special=_special(world, owner, bag["token"], signed_in.email, staff.user_id, invited),
     )
+
+
+def _people(world: World) -> tuple[Person, Person, Person, Person, Person]:
+    """The owner, a neighbour, an operator and two more, in a millisecond of their own: ids of one may be equal."""
+    world.advance(milliseconds=1)
+    customers = world.paying(), world.paying()
+    people = (*customers, world.person(operator=True), world.person(), world.person())
+    world.advance(milliseconds=1)
+    return people
 
 
 def held_by(owner: Person, subscription_id: int) -> dict[str, Any]:

@@ -211,7 +211,7 @@ class Invoice(Document):
     `reversed_units`: for each entry that granted what was bought, the units of it that refunds and lost disputes have
     taken back, those included that had been spent. `revoked_units`: for each lot that it paid for, the units that staff
     took and those that ran out. `undelivered`: the money came when what it was for was gone, so that nothing was
-    delivered and all of it is to go back.
+    delivered and all of it is to go back. `returning`: the payment of which that was decided, before it goes back.
     """
 
     id: int
@@ -240,6 +240,7 @@ class Invoice(Document):
     revoked_units: Mapping[str, int] = {}
     whence: Whence | None = None
     undelivered: bool = False
+    returning: str | None = None
 
     @property
     def is_purchase(self) -> bool:

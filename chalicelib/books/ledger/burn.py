@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.books.ledger.model import Balance, Grant, Lot, Owed, Portion
+from chalicelib.books.ledger.model import Balance, Grant, Lot
 from chalicelib.kernel.errors import DomainError, Kind
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -84,23 +84,6 @@ def collected(grants: Sequence[Grant], owing: Balance | None) -> dict[str, int]:
             paid[grant.lot_id] = part
             debt -= part
     return paid
-
-
-def still_owed(portions: Sequence[Portion], balance: Balance | None) -> dict[str, int]:
-    """Of each lot, the units that come back and are owed by the payment that granted them."""
-    kept: dict[str, int] = {}
-    for owed in balance.owed if balance is not None else ():
-        left = owed.units
-        for portion in portions:
-            part = min(left, portion.units) if of_payment(portion, owed) else 0
-            if part:
-                kept[portion.lot_id] = part
-                left -= part
-    return kept
-
-
-def of_payment(portion: Portion, owed: Owed) -> bool:
-    return portion.origin is not None and portion.origin.invoice_id == owed.invoice_id
 
 
 def available(lots: Sequence[Lot], now: datetime, *, debt: int = 0) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.books.ledger.burn import Take
-from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Grant, Lot, Portion, Unit
+from chalicelib.books.ledger.model import Balance, Entry, EntryKind, Grant, Lot, Owed, Portion, Unit
 from chalicelib.books.ledger.reversal import Reversal
 from chalicelib.kernel.ids import derived
 
 
-def grant_entry_id(grants: Sequence[Grant]) -> str:
+def grant_entry_id(grants: Sequence[Grant | Portion]) -> str:
     """The entry of grants that come together."""
     return f"{grants[0].lot_id}#grant"
 
@@ -65,6 +65,29 @@ def expire_entry(balance: Balance, lots: Sequence[Lot], *, now: datetime) -> Ent
         cause="expiry",
         at=now,
     )
+
+
+def still_owed(portions: Sequence[Portion], balance: Balance | None) -> dict[tuple[str, str], int]:
+    """Of the units that come back, those that pay what is owed of the payment that granted them: how many, by the grant
+    that is owed and the lot that they come back to. Each pays once; what is owed of their own grant comes first.
+    """
+    debts = balance.owed if balance is not None else ()
+    pairs = [(owed, portion) for owed in debts for portion in portions if _of_payment(portion, owed)]
+    pairs.sort(key=lambda pair: pair[0].grant_id != grant_entry_id(pair[1:]))
+    owing = {owed.grant_id: owed.units for owed in debts}
+    coming = {portion.lot_id: portion.units for portion in portions}
+    kept: dict[tuple[str, str], int] = {}
+    for owed, portion in pairs:
+        part = min(owing[owed.grant_id], coming[portion.lot_id])
+        if part:
+            kept[owed.grant_id, portion.lot_id] = part
+            owing[owed.grant_id] -= part
+            coming[portion.lot_id] -= part
+    return kept
+
+
+def _of_payment(portion: Portion, owed: Owed) -> bool:
+    return portion.origin is not None and portion.origin.invoice_id == owed.invoice_id
 
 
 def collection(coming: Entry, paid: Mapping[str, int]) -> list[Entry]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from chalicelib.books.ledger import chain
-from chalicelib.books.ledger.burn import Take, collected, of_payment, still_owed
+from chalicelib.books.ledger.burn import Take, collected
 from chalicelib.books.ledger.debt_rows import debt_as_read, debt_now, owed_as_read, owes, pay_debts
-from chalicelib.books.ledger.entries import collection, expire_entry, grant_entry, retime_entry, reversal_entry
+from chalicelib.books.ledger.entries import (
+    collection,
+    expire_entry,
+    grant_entry,
+    retime_entry,
+    reversal_entry,
+    still_owed,
+)
 from chalicelib.books.ledger.expiry import Expiry
 from chalicelib.books.ledger.model import (
     LOTS_PER_PAGE_MAX,
@@ -171,7 +179,10 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
     """
     counted = [portion for portion in entry.portions if not portion.unlimited]
     open_ids = {lot.id for lot in balance.lots} if balance is not None else set()
-    kept = still_owed(counted, balance)
+    paid = still_owed(counted, balance)
+    kept: Counter[str] = Counter()
+    for (_, lot_id), units in paid.items():
+        kept[lot_id] += units
     actions: list[Action] = [Path("doc").set(entry.unit.model_dump_json())]
     conditions: list[Condition] = [anyway if balance is None else _turns_as_read(balance)]
     opened = 0
@@ -179,7 +190,7 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
     for portion in counted:
         attribute = Path([LOT + portion.lot_id])
         frozen = portion.origin is not None and portion.origin.invoice_id in disputed
-        units = portion.units - kept.get(portion.lot_id, 0)
+        units = portion.units - kept[portion.lot_id]
         if portion.lot_id in open_ids:
             left = Path([LOT + portion.lot_id, "z" if frozen else "r"])
             conditions.append(attribute.exists())
@@ -192,7 +203,7 @@ def give_back_writes(holder: Holder, balance: Balance | None, *, entry: Entry) -
         actions.append(Path("lots").add(opened))
     collected_now = 0
     for owed in balance.owed if balance is not None else ():
-        part = sum(kept.get(portion.lot_id, 0) for portion in counted if of_payment(portion, owed))
+        part = sum(units for (grant_id, _), units in paid.items() if grant_id == owed.grant_id)
         if part:
             conditions.append(Path([OWED + owed.grant_id, "n"]) == owed.units)
             actions.append(owes(owed, owed.units - part))

@@ -203,13 +203,18 @@ def with_planned(holding: Subscription) -> Subscription:
 
 
 def arrived(holding: Subscription, terms: Terms, at: datetime) -> Subscription:
-    """The subscription under other terms: another plan's units begin anew, and those that it gave are looked at."""
+    """The subscription under other terms: another plan's units begin anew, and those that it gave are looked at.
+
+    Units are told apart by the second from which they are: of two plans in one second (add-ons are of both), and of
+    one that comes in the second of a refill, the later one counts from the next.
+    """
     if terms.seats != holding.terms.seats:
         change = SeatsChange(before=holding.terms.seats, after=terms.seats, at=at)
         holding = holding.model_copy(update={"seats_log": (*holding.seats_log, change)[-SEATS_CHANGES_KEPT:]})
     if terms.plan_id == holding.terms.plan_id:
         return holding.model_copy(update={"terms": terms.model_copy(update={"since": holding.terms.since})})
-    since = int(at.timestamp())
+    latest = max(holding.terms.since, *holding.refills.values(), 0)
+    since = max(int(at.timestamp()), latest + 1)
     return holding.model_copy(update={"terms": terms.model_copy(update={"since": since}), "refills": {}})
 
 

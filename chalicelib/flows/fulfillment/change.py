@@ -9,6 +9,8 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.cycle import arrived
 from chalicelib.books.subscriptions.model import Holding, Status, Subscription
 from chalicelib.books.subscriptions.queries import Held
+from chalicelib.books.teams import queries, store
+from chalicelib.books.teams.model import Team
 from chalicelib.dynamo.writes import Write
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import ChangeDelivery
@@ -33,6 +35,21 @@ def delivered(
         return None
     after = changed(holding, invoice.id, change)
     return with_arrivals(holding, after, context.now, invoice.id)
+
+
+def seats_kept(context: Context, before: Holding, after: Holding) -> list[Write] | None:
+    """Where there are fewer seats afterwards: nobody is seated meanwhile. None where more than these are in use, which
+    were filled while the change was being paid. The writes raise TeamMoved.
+    """
+    if after.terms.seats >= before.terms.seats:
+        return []
+    found = queries.team(context.table, before.id)
+    if found is None:
+        nobody = Team(id=before.id, owner_id=before.user_id, academy_id=before.terms.academy_id)
+        return [store.unchanged_team(nobody, version=0)]
+    if found.team.seats > after.terms.seats:
+        return None
+    return [store.unchanged_team(found.team, version=found.version)]
 
 
 def can_be_changed(holding: Subscription, change: ChangeDelivery) -> bool:

@@ -26,12 +26,13 @@ from chalicelib.books.subscriptions import store as subscriptions
 from chalicelib.books.subscriptions.model import Holding
 from chalicelib.books.subscriptions.queries import Held
 from chalicelib.books.teams import recharge_store
+from chalicelib.books.teams.store import TeamMoved
 from chalicelib.books.timeline import store as timeline
 from chalicelib.books.timeline.model import Activity
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment import recharge
-from chalicelib.flows.fulfillment.change import delivered, held_for
+from chalicelib.flows.fulfillment.change import delivered, held_for, seats_kept
 from chalicelib.flows.fulfillment.delivery import Access, Delivery
 from chalicelib.flows.fulfillment.latest import wrote
 from chalicelib.flows.fulfillment.notices import receipt, reward_earned
@@ -146,11 +147,16 @@ def _go_on(
         if held is None or going is None:
             raise NotDeliverable
         after, grantings = going
+        of_change = delivery.change is not None and begun is None
+        seats = seats_kept(context, held.holding, after) if of_change else []
+        if seats is None:
+            raise NotDeliverable
         messages = paid_messages(invoice, held.holding, after, context.now)
         messages += [receipt(invoice, context.now)] if invoice.amount or invoice.is_purchase else []
         writes = [
             *changed_writes(held, after),  # first: whoever is slower is told so
             *pool_writes(context, held.holding, after),
+            *seats,
             *(begun.writes if begun is not None else ()),
             *_invoice_writes(stored, invoice, begun),
             *grant_writes(
@@ -166,7 +172,7 @@ def _go_on(
         ]
         try:
             commit(context.table, writes)
-        except subscriptions.HoldingMoved:
+        except (subscriptions.HoldingMoved, TeamMoved):
             continue
         except (ledger.PageFull, ledger.OwesUnits):
             places = places_now(context, grantings)

@@ -54,11 +54,11 @@ def reverse(context: Context, stored: StoredInvoice, changed: Invoice, *, restor
     was bought anew.
     """
     delivery = Delivery.model_validate_json(stored.delivery)
-    grants = _grant_keys(context, changed, delivery)
     holding_key = _holding_key(changed)
+    held = None if holding_key is None else _holding(changed, context.table.get(holding_key))
+    grants = _grant_keys(context, changed, delivery, held)
     earned = [catalog.key_of(coupon) for coupon in rewards(changed, delivery)]
-    rows = context.table.get_many([*grants, *([holding_key] if holding_key is not None else []), *earned])
-    held = _holding(changed, rows.get(holding_key)) if holding_key is not None else None
+    rows = context.table.get_many([*grants, *earned])
     is_over = held is not None and is_period_over(held[0], changed.id)
     fate = plan_fate(changed, is_over=is_over)
     if held is not None and not restores and held[0].held_back is not None and held[0].held_back.fate is Fate.ENDED:
@@ -105,13 +105,18 @@ def _reward_writes(invoice: Invoice, rows: Iterable[Row]) -> list[Write]:
     return writes
 
 
-def _grant_keys(context: Context, invoice: Invoice, delivery: Delivery) -> dict[Key, tuple[Holder, str]]:
-    """The keys of the entries that granted what was bought, where it was delivered: at once, and as it came again."""
+def _grant_keys(
+    context: Context, invoice: Invoice, delivery: Delivery, held: tuple[Holding, int] | None
+) -> dict[Key, tuple[Holder, str]]:
+    """The keys of the entries that granted what was bought, where it was delivered: at once, and as it came again.
+
+    To a pool it comes again also where the plan that was bought has none, and was changed to one that does.
+    """
     done = fulfillment(invoice, delivery, invoice.paid_at or invoice.created_at)
     named = [(granting.holder, grant_entry_id(granting.grants)) for granting in done.grantings]
     if delivery.units is None:
         holders = [Holder.person(invoice.buyer.user_id)]
-        if _is_pooled(delivery):
+        if _is_pooled(delivery) or (held is not None and any(item.pooled for item in held[0].terms.items)):
             holders.append(Holder.team(invoice.subscription_id or invoice.financing_id or invoice.id))
         named += [
             (holder, entry_id)

@@ -88,10 +88,12 @@ def _settle(
     if payment.status is PaymentStatus.FAILED and not waits:
         payment = _closed(context, payment)
     if payment.status is PaymentStatus.SUCCEEDED:
-        try:
-            return Settled(fulfill(context, stored, payment, beside=[*beside, *cause]), wrote=True)
-        except NotDeliverable:
-            return Settled(_give_money_back(context, stored, payment, cause), wrote=True)
+        if stored.invoice.returning != payment.id:
+            try:
+                return Settled(fulfill(context, stored, payment, beside=[*beside, *cause]), wrote=True)
+            except NotDeliverable:
+                stored = _decided(context, stored, payment)
+        return Settled(_give_money_back(context, stored, payment, cause), wrote=True)
     if stored.invoice.status is not InvoiceStatus.PENDING:
         return Refused(stored.invoice, _declined(stored.invoice, payment))
     if payment.status is PaymentStatus.CANCELED or waits:
@@ -150,6 +152,15 @@ def _noted(context: Context, stored: StoredInvoice, payment: Payment) -> Invoice
         writes.append(billing.attempt_uncounted(invoice.buyer.user_id, AttemptKind.PAYMENT, attempt_id=invoice.id))
     commit(context.table, writes)
     return invoice
+
+
+def _decided(context: Context, stored: StoredInvoice, payment: Payment) -> StoredInvoice:
+    """Write down that the payment goes back, before it does: what it was for may be as it was again by the time that
+    the processor has answered, and nobody must deliver it then. Raises InvoiceMoved.
+    """
+    invoice = stored.invoice.model_copy(update={"returning": payment.id})
+    commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
+    return replace(stored, invoice=invoice, version=stored.version + 1)
 
 
 def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, cause: Sequence[Write]) -> Invoice:

@@ -125,7 +125,10 @@ def change_financing(context: Context, key: Key) -> NoReturn:
 
 
 def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) -> Changed | Waiting | Refused | None:
-    """Take up the change that is being paid, where it is this one; else it is given up, and this one begins."""
+    """Take up the change that is being paid, where it is this one; else it is given up, and this one begins.
+
+    Whoever wishes for the plan that they have does not ask for the further seats that are being paid.
+    """
     holding = subscription_of(held)
     if holding.change_invoice_id is None:
         return None
@@ -135,7 +138,7 @@ def _paid_before(context: Context, held: Held, wish: Wish, keyed: Keyed | None) 
     delivery = Delivery.model_validate_json(stored.delivery).change
     if delivery is None:
         raise Defect(f"invoice {stored.invoice.id} is no change")
-    if is_of(delivery.terms, wish, holding):
+    if is_of(delivery.terms, wish, holding) and not is_of(holding.terms, wish, holding):
         outcome = resume(context, stored)
         account = context.gateway.account
         customer = billing_queries.customer(context.table, holding.user_id, account, context.now).customer

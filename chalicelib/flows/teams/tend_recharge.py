@@ -22,7 +22,7 @@ from chalicelib.books.billing.gateway import (
     PaymentUnauthorized,
 )
 from chalicelib.books.billing.model import Buyer, Customer, Invoice, InvoiceKind, InvoiceStatus
-from chalicelib.books.billing.queries import BadReputation
+from chalicelib.books.billing.queries import BadReputation, StoredInvoice
 from chalicelib.books.billing.store import PurchaseInFlight
 from chalicelib.books.catalog import store as catalog
 from chalicelib.books.catalog.model import Service, ServicePrice
@@ -40,6 +40,7 @@ from chalicelib.dynamo.rows import Key, Row, load
 from chalicelib.dynamo.writes import Write, backoff, commit
 from chalicelib.flows.checkout.begin import CardRequired, Purchase, begin, invoice_of
 from chalicelib.flows.checkout.charge import charge, resume
+from chalicelib.flows.checkout.take_over import take_over
 from chalicelib.flows.context import Context
 from chalicelib.flows.fulfillment.delivery import Delivery, PoolDelivery, UnitsDelivery
 from chalicelib.flows.fulfillment.notices import recharge_stopped
@@ -101,12 +102,16 @@ def _key(stored: StoredRecharge) -> Key:
 
 
 def _go_on(context: Context, stored: StoredRecharge, invoice_id: int) -> None:
-    """An attempt that nobody has heard of: settled if it was decided, else looked at again in some minutes."""
+    """An attempt that nobody has heard of: settled if it was decided, else looked at again in some minutes.
+
+    What never came to be is asked for again only while its owner still wants it, and else given up.
+    """
     invoice = billing_queries.invoice(context.table, stored.recharge.owner_id, invoice_id)
     if invoice.invoice.status is not InvoiceStatus.PENDING:
         raise recharge_store.RechargeMoved  # it was decided since the row was read
     try:
-        waits = isinstance(resume(context, invoice), Waiting)
+        wanted = _is_wanted(context, stored, invoice)
+        waits = isinstance(resume(context, invoice), Waiting) if wanted else _is_left(context, invoice)
     except PurchaseInFlight:
         return  # somebody is paying it right now, or died doing so
     except AWAY:
@@ -118,6 +123,31 @@ def _go_on(context: Context, stored: StoredRecharge, invoice_id: int) -> None:
                 context.table,
                 [recharge_store.changed_recharge(_key(stored), version=stored.version, due_at=later)],
             )
+
+
+def _is_wanted(context: Context, stored: StoredRecharge, invoice: StoredInvoice) -> bool:
+    """Whether the plan goes on, and the owner's rules still allow what was reserved when the attempt began."""
+    units = Delivery.model_validate_json(invoice.delivery).units
+    if units is None or units.pool is None:
+        raise Defect(f"invoice {invoice.invoice.id} is no recharge")
+    team_id, owner_id = stored.recharge.team_id, stored.recharge.owner_id
+    team_key, spend_key = store.team_key(team_id), recharge_store.spend_key(team_id, units.pool.month)
+    holding_key = subscriptions.subscription_key(owner_id, team_id)
+    rows = context.table.get_many([team_key, spend_key, holding_key])
+    recharge = queries.read_team(rows[team_key]).team.recharge
+    if recharge is None or not recharge.enabled or not goes_on(read_holding(rows[holding_key]).holding, context.now):
+        return False
+    most = recharge.max_period_spend
+    return most is None or queries.read_spent(rows.get(spend_key)) <= most
+
+
+def _is_left(context: Context, invoice: StoredInvoice) -> bool:
+    """Give the attempt up; True where it must be left for now, since it may still take money."""
+    try:
+        take_over(context, invoice)
+    except PurchaseInFlight:
+        return True
+    return False
 
 
 def _look(context: Context, stored: StoredRecharge) -> None:
