@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from chalicelib.books.catalog.model import Period, PlanItem, Strategy
 from chalicelib.books.teams import queries
 from chalicelib.books.teams.queries import StoredRecharge
-from chalicelib.books.teams.recharge_store import recharge_key
+from chalicelib.books.teams.recharge_store import gone_recharge, recharge_key
 from chalicelib.dynamo.rows import Key
+from chalicelib.dynamo.writes import commit
 from tests.recurring import holding
 from tests.shop import CHAT as CHAT_ID
 from tests.shop import MENTORING as MENTORING_ID
@@ -83,3 +85,14 @@ def key_of(stored: StoredRecharge) -> Key:
 def spent(owner: Person) -> str:
     found: str = team(owner)["current_period_spend"]
     return found
+
+
+def emptied(world: World) -> Person:
+    """The owner of an empty pool that is to be filled up, and for which nothing waits to be bought."""
+    owner = an_owner(world)
+    assert [use(owner, name).status for name in ("one", "two")] == [201, 201]
+    with patch.object(world.queue, "lost", True):
+        recharged(owner)
+    (waiting,) = recharges(owner)
+    commit(world.table, [gone_recharge(key_of(waiting), version=waiting.version)])
+    return owner

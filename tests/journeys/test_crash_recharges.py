@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 import pytest
 
-from chalicelib.books.teams.recharge_store import gone_recharge
-from chalicelib.dynamo.writes import commit
 from chalicelib.flows.teams.tend_recharge import tend_recharge
 from tests.journeys.test_crash import Prepare, Scenario, die_everywhere, lose_every_answer
 from tests.journeys.test_recharge_stops import DECLINED, changed_card
-from tests.recharges import NINETY, SETTINGS, bought, key_of, recharged, recharges, recharging, spent, use
+from tests.recharges import NINETY, SETTINGS, bought, emptied, key_of, recharges, recharging, spent, use
 from tests.teams import MENTORING, an_owner, path_of, team
 from tests.world import Person, World
 
@@ -34,12 +30,7 @@ def settings_of_a_low_pool(world: World) -> Scenario:
 
 def be_refused_by_an_empty_pool(world: World) -> Scenario:
     """Nothing waits to be bought for it, which is looked for before the refusal."""
-    owner = an_owner(world)
-    assert [use(owner, name).status for name in ("one", "two")] == [201, 201]
-    with patch.object(world.queue, "lost", True):
-        recharged(owner)
-    (waiting,) = recharges(owner)
-    commit(world.table, [gone_recharge(key_of(waiting), version=waiting.version)])
+    owner = emptied(world)
 
     def is_filled() -> None:
         assert (bought(owner), recharges(owner)) == ([NINETY], [])

@@ -18,7 +18,7 @@ from tests.journeys.test_cancel import GOOD, failing
 from tests.journeys.test_catalog import staff
 from tests.journeys.test_crash import Prepare, Scenario, die_everywhere, has, lose_every_answer
 from tests.journeys.test_expiry import retime
-from tests.journeys.test_payment_that_went_back import LOST
+from tests.journeys.test_payment_that_went_back import went_back
 from tests.journeys.test_staff_refunds import refund
 from tests.journeys.test_waiting_list import BASIC, PLAN, buy, mails, waiting
 from tests.recurring import ask, holding, paid, path_of, subscribed
@@ -124,13 +124,8 @@ def offer_a_freed_place(world: World) -> Scenario:
 
 
 def pay_by_another_invoice(world: World) -> Scenario:
-    """The invoice of the next period was paid when a refund held the plan back, and went back; that refund failed."""
-    person = subscribed(world)
-    world.misbehave(rules=[LOST])
-    assert ask(person, "renew").status == 202
-    world.misbehave()
-    assert refund(staff(world, "issue_refund"), holding(person).id).status == 201
-    world.settle()
+    """The refund that held the plan back has failed."""
+    person = went_back(world)
     world.control(f"/_control/fail_refund/{world.at_stripe('refund')[0]['id']}", {})
     world.settle()
     world.advance(days=31)

@@ -8,19 +8,25 @@ from tests.books import check_books
 from tests.journeys.test_catalog import staff
 from tests.journeys.test_staff_refunds import refund
 from tests.recurring import ask, holding, live, paid, run, shown, subscribed
-from tests.world import World
+from tests.world import Person, World
 
 LOST = {"match": "POST /v1/payment_intents", "action": "lose_answer", "times": 2}
 
 
-@pytest.mark.parametrize("verb", ["the schedule", "renew"])
-def test_the_period_is_paid_by_another_invoice(world: World, verb: str) -> None:
+def went_back(world: World) -> Person:
+    """Somebody whose next period was paid when a refund held their plan back, so that the money went back."""
     person = subscribed(world)
     world.misbehave(rules=[LOST])
     assert ask(person, "renew").status == 202
     world.misbehave()
     assert refund(staff(world, "issue_refund"), holding(person).id).status == 201
     world.settle()
+    return person
+
+
+@pytest.mark.parametrize("verb", ["the schedule", "renew"])
+def test_the_period_is_paid_by_another_invoice(world: World, verb: str) -> None:
+    person = went_back(world)
     first, returned = world.at_stripe("refund")
     assert returned["payment_intent"] == world.at_stripe("payment_intent")[1]["id"]
     world.control(f"/_control/fail_refund/{first['id']}", {})

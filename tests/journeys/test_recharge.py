@@ -7,17 +7,27 @@ from unittest.mock import patch
 
 import pytest
 
-from chalicelib.books.teams.recharge_store import gone_recharge
 from chalicelib.dynamo.writes import commit
 from chalicelib.entrypoints import workers
 from chalicelib.flows.checkout.begin import begin
 from chalicelib.flows.metering import consume as consuming
 from chalicelib.flows.teams import tend_recharge as tending
 from tests.books import check_books
-from tests.recharges import NINETY, bought, key_of, recharged, recharges, recharging, spent, use, with_two_units
+from tests.recharges import (
+    NINETY,
+    bought,
+    emptied,
+    key_of,
+    recharged,
+    recharges,
+    recharging,
+    spent,
+    use,
+    with_two_units,
+)
 from tests.recurring import live, mails, paid, run
 from tests.staffing import refused
-from tests.teams import CHAT, MENTORING, an_owner, path_of, seated, team
+from tests.teams import CHAT, MENTORING, path_of, seated, team
 from tests.world import Person, Reply, World, batch
 
 
@@ -147,12 +157,7 @@ class TestUsesAtOnce:
         assert (owner.units(MENTORING), bought(owner)) == (2, [NINETY])
 
     def test_a_refused_one_finds_a_pool_that_ran_empty_otherwise(self, world: World) -> None:
-        owner = an_owner(world)
-        assert [use(owner, name).status for name in ("one", "two")] == [201, 201]
-        with patch.object(world.queue, "lost", True):
-            recharged(owner)
-        (waiting,) = recharges(owner)
-        commit(world.table, [gone_recharge(key_of(waiting), version=waiting.version)])
+        owner = emptied(world)
         refused(use(owner, "three"), 402, "insufficient-credits")
         run(world)
         assert (owner.units(MENTORING), bought(owner)) == (2, [NINETY])
