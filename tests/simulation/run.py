@@ -211,7 +211,7 @@ def _reconcile(stage: Stage) -> None:
         if difference.kind is DriftKind.DUPLICATE_CUSTOMER:
             continue  # a death leaves one now and then; see books.py
         if difference.kind is DriftKind.CHARGED_NOT_FULFILLED and _is_owed(stage, difference):
-            continue  # the bank sent back what was refunded for want of delivery: staff must find another way
+            continue  # the bank sent back its refund, or gave us right in a dispute: staff must find another way
         stage.complain(f"the reconciler finds {difference!r}")
 
 
@@ -220,7 +220,7 @@ def _is_owed(stage: Stage, difference: Difference) -> bool:
     if item is None:
         return False
     invoice = Invoice.model_validate_json(item["doc"]["S"])
-    return invoice.undelivered and any(not refund.holds for refund in invoice.refunds)
+    return invoice.undelivered
 
 
 def _deliver_and_work(stage: Stage) -> None:

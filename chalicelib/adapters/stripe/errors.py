@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.books.billing.gateway import (
     PaymentDeclined,
+    PaymentDisputed,
     PaymentRefused,
     PaymentServiceBusy,
     PaymentServiceDown,
@@ -16,6 +17,9 @@ from chalicelib.books.billing.gateway import (
 
 if TYPE_CHECKING:
     import stripe
+
+DISPUTED_CODE = "charge_disputed"
+"""https://docs.stripe.com/error-codes#charge-disputed"""
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def translated() -> Iterator[None]:
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise PaymentUnauthorized from error
     except stripe.InvalidRequestError as error:
-        raise PaymentRefused from error
+        raise (PaymentDisputed if error.code == DISPUTED_CODE else PaymentRefused) from error
     except stripe.StripeError as error:
         raise PaymentServiceDown from error
 

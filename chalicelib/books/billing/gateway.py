@@ -44,6 +44,10 @@ class PaymentRefused(DomainError):
     silent_code = "invalid-request"
 
 
+class PaymentDisputed(PaymentRefused):
+    """A refund was refused, since the holder disputes the payment or has won a dispute of it: the bank has the say."""
+
+
 class PaymentUnauthorized(DomainError):
     """The processor does not accept our key; nothing was charged."""
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
-from chalicelib.books.billing.gateway import Payment, PaymentDeclined, PaymentRefused, PaymentStatus, RefundAsk
+from chalicelib.books.billing.gateway import (
+    Payment,
+    PaymentDeclined,
+    PaymentDisputed,
+    PaymentRefused,
+    PaymentStatus,
+    RefundAsk,
+)
 from chalicelib.books.billing.model import Invoice, InvoiceStatus, Refund
 from chalicelib.books.billing.queries import StoredInvoice
-from chalicelib.books.billing.refunds import paid_status
+from chalicelib.books.billing.refunds import amount_returned, paid_status
 from chalicelib.books.outbox import store as outbox
 from chalicelib.dynamo.writes import Write, commit
 from chalicelib.flows.context import Context
@@ -164,7 +172,11 @@ def _decided(context: Context, stored: StoredInvoice, payment: Payment) -> Store
 
 
 def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, cause: Sequence[Write]) -> Invoice:
-    """What came too late to be delivered goes back whole, once: asked first, and under a key of its own."""
+    """What came too late to be delivered goes back whole, once: asked first, and under a key of its own.
+
+    What its holder disputes cannot be refunded: the bank gives it back, or lets us keep it, and then staff owe it (the
+    comparison lists it as charged and not fulfilled).
+    """
     invoice = stored.invoice
     states = [found for found in context.gateway.refunds_of(payment.id) if found.status not in ("failed", "canceled")]
     left = payment.amount.minor - sum(state.amount for state in states)
@@ -172,7 +184,8 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, 
         metadata = {"invoice_id": str(invoice.id), "user_id": str(invoice.buyer.user_id), "reason": "not-deliverable"}
         key = derived("late", invoice.id, payment.id, left)
         ask = RefundAsk(amount=Money(left, payment.amount.code), key=key, metadata=metadata)
-        states.append(context.gateway.refund(payment.id, ask))
+        with suppress(PaymentDisputed):
+            states.append(context.gateway.refund(payment.id, ask))
     refunds = tuple(
         Refund(id=state.id, amount=state.amount, status=state.status, created_at=state.created_at) for state in states
     )
@@ -188,10 +201,16 @@ def _give_money_back(context: Context, stored: StoredInvoice, payment: Payment, 
         }
     )
     changed = changed.model_copy(update={"status": paid_status(changed)})
-    message = returned(changed, payment.amount, context.now)
-    writes = [billing.changed_invoice(changed, version=stored.version), *undelivered(stored), outbox.new(message)]
+    all_of_it = amount_returned(changed) >= payment.amount.minor
+    messages = [returned(changed, payment.amount, context.now)] if all_of_it else []
+    writes = [
+        billing.changed_invoice(changed, version=stored.version),
+        *undelivered(stored),
+        *map(outbox.new, messages),
+    ]
     commit(context.table, [*writes, *cause])
-    context.queue.nudge_outbox(message.id)
+    for message in messages:
+        context.queue.nudge_outbox(message.id)
     return changed
 
 

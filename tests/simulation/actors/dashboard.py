@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from chalicelib.books.billing.model import Invoice
 from tests.simulation.stage import Stage
 
 
@@ -33,26 +30,12 @@ def fail_refund(stage: Stage) -> None:
 
 
 def dispute(stage: Stage) -> None:
-    """A holder disputes a payment, or a dispute is decided.
-
-    They see what they paid days later: never what we have not settled ourselves. (Where that could not be delivered,
-    its refund would wait until the dispute is decided.)
-    """
-    charges = [
-        charge
-        for charge in stage.at_stripe("charge")
-        if charge["status"] == "succeeded" and not _is_unsettled(stage, charge)
-    ]
+    """A holder disputes a payment, or a dispute is decided."""
+    charges = [charge for charge in stage.at_stripe("charge") if charge["status"] == "succeeded"]
     if charges:
         charge = stage.rng.choice(charges)
         outcome = stage.rng.choice(("open", "won", "lost"))
         stage.at_dashboard(f"/_control/dispute/{charge['payment_intent']}", {"outcome": outcome})
-
-
-def _is_unsettled(stage: Stage, charge: dict[str, Any]) -> bool:
-    named = charge["metadata"]
-    item = stage.memory.get((f"USER#{named.get('user_id')}", f"INVOICE#{int(named.get('invoice_id', 0)):016d}"))
-    return item is not None and not Invoice.model_validate_json(item["doc"]["S"]).is_paid
 
 
 def detach(stage: Stage) -> None:
