@@ -7,10 +7,11 @@ in tests/books.py, and is looked at when a run ends.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from chalicelib.books.billing.model import PAID_STATUSES, InvoiceKind
 from chalicelib.books.catalog.model import Coupon
@@ -171,7 +172,7 @@ class Watch:
         invoice = _doc(new)
         before = self._invoices.get(invoice["id"])
         self._invoices[invoice["id"]] = invoice
-        self._wrong += self.courses.invoice(invoice, json.loads(new["delivery"]["S"]))
+        self._wrong += self.courses.invoice(invoice, msgspec.json.decode(new["delivery"]["S"]))
         if before is None:
             return
         if pk != f"USER#{before['buyer']['user_id']}" or old is None:
@@ -219,7 +220,7 @@ class Watch:
             self._wrong.append(f"{plan} is held {len(live)} times: {live}")
         if old is None and holding.get("trial_ends_at") is not None:
             invoice = self._stage.memory.get((pk, f"INVOICE#{holding['id']:016d}")) or {}
-            card = json.loads(invoice["delivery"]["S"])["plan"]["trial_fingerprint"]
+            card = msgspec.json.decode(invoice["delivery"]["S"])["plan"]["trial_fingerprint"]
             for trial in (plan, (card, plan[1])):
                 self._trials[trial] += trial[0] is not None
                 if self._trials[trial] > 1:
@@ -243,7 +244,7 @@ class Watch:
         for event in reversed(fresh):
             self._events = event.place
             if event.kind == "payment_intent.succeeded":
-                self._charged(json.loads(event.text)["data"]["object"])
+                self._charged(msgspec.json.decode(event.text)["data"]["object"])
 
     def _charged(self, intent: Item) -> None:
         invoice_id = intent["metadata"]["invoice_id"]
@@ -265,7 +266,7 @@ def _began(attempt: str) -> int:
 
 def _planned(item: Item) -> Any:
     """The terms that begin with what an invoice pays for; None: those go on that there are."""
-    return (json.loads(item["delivery"]["S"]).get("renewal") or {}).get("terms")
+    return (msgspec.json.decode(item["delivery"]["S"]).get("renewal") or {}).get("terms")
 
 
 def _outcome(reply: Reply) -> tuple[int, Any]:
@@ -280,7 +281,7 @@ def _used(item: Item) -> int:
 
 
 def _doc(item: Item) -> Item:
-    loaded: Item = json.loads(item["doc"]["S"])
+    loaded: Item = msgspec.json.decode(item["doc"]["S"])
     return loaded
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import msgspec
 
 from local.stripe_standin.machine import Outgoing
 from tests.simulation.stage import Stage
@@ -28,7 +28,7 @@ def act(stage: Stage) -> None:
         due.append(outgoing)
     rng.shuffle(due)
     for outgoing in due:
-        kind = json.loads(outgoing.payload)["type"]
+        kind = msgspec.json.decode(outgoing.payload)["type"]
         if rng.random() < NEVER and kind.startswith(WITH_A_NET) and not kind.startswith(WITHOUT_ONE):
             stage.standin.report_delivery(outgoing.id, delivered=True, now=at)
             stage.outside.counts["webhook lost for ever"] += 1

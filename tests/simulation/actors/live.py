@@ -6,7 +6,7 @@ from tests.simulation.actors import deliver, reconcile, work
 from tests.simulation.stage import Stage
 
 DAYS_MAX = (2, 8, 8, 20, 28)
-ROUNDS_MAX = 12
+ROUNDS_MAX = 10
 AGAIN_AFTER_SECONDS = 1200
 NUDGES_AT_ONCE = 10
 SWEPT = 0.15

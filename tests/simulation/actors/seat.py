@@ -4,9 +4,10 @@ who sit there use units.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tests.simulation.actors import consume
 from tests.simulation.shops import SEATED
@@ -108,11 +109,11 @@ def _owned(stage: Stage, person: Customer) -> list[Owned]:
     """The teams whose subscription is not over, and rarely one that is."""
     found = []
     for row in stage.memory.beginning(f"USER#{person.user_id}", "SUB#"):
-        terms = json.loads(row["doc"]["S"])["terms"]
+        terms = msgspec.json.decode(row["doc"]["S"])["terms"]
         if terms["plan_slug"] in SEATED and ("due_at" in row or stage.rng.random() < OVER):
             ident = int(row["sk"]["S"].removeprefix("SUB#"))
             rows = stage.memory.beginning(f"TEAM#{ident}", "SEAT#")
-            seats = [json.loads(seat["doc"]["S"]) for seat in rows]
+            seats = [msgspec.json.decode(seat["doc"]["S"]) for seat in rows]
             live = [seat for seat in seats if seat["status"] != "REMOVED"]
             found.append(Owned(person, ident, terms["seats"], live))
     return found
