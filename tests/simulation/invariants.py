@@ -227,10 +227,15 @@ class Watch:
                     self._wrong.append(f"{trial} was tried {self._trials[trial]} times")
 
     def _attempts(self, key: Key, new: Item) -> None:
-        """Attempts that began within the hour; one that waited for its bank and was declined after all counts later."""
-        since = self._stage.now.timestamp() - HOUR_SECONDS + CLOCKS_DIFFER_SECONDS
+        """Attempts that began within the hour. One that waited for its bank, and one of what recurs (its invoice is
+        named after its period), count only when they are declined.
+        """
+        now = self._stage.now.timestamp()
+        since = now - HOUR_SECONDS + CLOCKS_DIFFER_SECONDS
         tries = {name: int(at["N"]) for name, at in new.items() if name.startswith("try_")}
-        counted = [name for name, at in tries.items() if at > since and at <= _began(name)]
+        counted = [
+            name for name, at in tries.items() if at > since and at <= _began(name) <= now + CLOCKS_DIFFER_SECONDS
+        ]
         if len(counted) > ATTEMPTS_MAX[key[1]]:
             self._wrong.append(f"{key} has {len(counted)} attempts within an hour")
 
