@@ -29,10 +29,10 @@ GONE_ROUND_TIMES = 16
 ROUNDS_MAX = 400
 ROUND_SECONDS_MIN = 3600
 LIVED_ON_DAYS = 33
-LIVED_ON = 1 / 5
+LIVED_ON = 1 / 6
 """How many of the runs live on: a healthy month costs a fifth of a run, and most of what it shows shows in few."""
-COMPARED = 1 / 2
-"""How many of the runs compare everything at their end: the books are looked at in each."""
+COMPARED = 1 / 3
+"""How many of the runs compare everything at their end: the books are looked at in each, and acts compare too."""
 OF_CUSTOMERS = frozenset(
     {
         "customer.updated",
