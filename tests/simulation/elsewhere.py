@@ -38,6 +38,12 @@ ELSEWHERE: Mapping[str, str] = {
         "held by the invoice's version, no page fills up; tests/stores/test_ledger_store.py"
     ),
     "an entry is written once": "held by the lot, the session, the invoice; tests/stores/test_ledger_store.py",
+    "units go back to a lot as it was read": (
+        "needs a lot that closes or opens between reading and writing; tests/stores/test_ledger_store.py"
+    ),
+    "a charge whose answer was lost is looked for in the list": (
+        "its key holds for a day, and the sweep comes sooner; tests/journeys/test_sweeps.py"
+    ),
     "a key's answer is kept once": "held by the invoice's version; tests/stores/test_idempotency_store.py",
     "a key's answer is kept": "the same invoice is found by its id and told anew; tests/journeys/test_idempotency.py",
     "the refund of a late payment has one key": (
