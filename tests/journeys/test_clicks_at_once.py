@@ -1,4 +1,4 @@
-"""Two clicks at once under one key, where the faster one uses the last attempt of the hour: both are answered alike."""
+"""Two clicks at once under one key: both are answered alike, whichever of them brings the purchase to its end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.dynamo.writes import commit as really_commit
+from chalicelib.flows.checkout import charge as charging
 from tests.teams import an_owner
 from tests.world import Person, Reply, World
 
@@ -23,7 +25,7 @@ def seats(person: Person, key: str) -> Reply:
 
 
 @pytest.mark.parametrize("buy", [units, seats])
-def test_are_answered_alike(world: World, buy: Any) -> None:
+def test_of_the_last_attempt_are_answered_alike(world: World, buy: Any) -> None:
     person = an_owner(world)
     assert person.save_card(DECLINED).status == 200
     for number in range(4):
@@ -42,3 +44,23 @@ def test_are_answered_alike(world: World, buy: Any) -> None:
     with patch.object(type(world.table), "get_many", lambda table, keys: before(list(keys))):
         slower = buy(person, "a-click")
     assert (slower.status, slower.text) == (402, answers[1].text)
+
+
+@pytest.mark.parametrize(("card", "status"), [(DECLINED, 402), ("4242424242424242", 201)])
+def test_of_which_the_slower_had_no_answer_are_answered_alike(world: World, card: str, status: int) -> None:
+    person = an_owner(world)
+    assert person.save_card(card).status == 200
+    world.misbehave(rules=[{"match": "POST /v1/payment_intents", "action": "refuse_connection", "times": 9}])
+    answers = list[Any]()
+
+    def late(*arguments: Any) -> None:
+        if not answers:
+            answers.append(None)
+            world.misbehave()
+            world.advance(minutes=2)
+            answers.append(units(person, "a-click"))
+        really_commit(*arguments)
+
+    with patch.object(charging, "commit", late):
+        slower = units(person, "a-click")
+    assert (answers[1].status, slower.status) == (status, status), slower.text

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+from chalicelib.books.billing import queries as billing_queries
 from chalicelib.books.billing import store as billing
 from chalicelib.books.billing.attempts import AttemptKind
 from chalicelib.books.billing.gateway import (
@@ -75,7 +76,7 @@ def charge(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
             return Settled(ended)
         raise
     except Unanswered:
-        return Waiting(_left_open(context, stored), PaymentStatus.PROCESSING)
+        return _left_open(context, stored)
     return _settled(context, stored, payment, keyed)
 
 
@@ -85,12 +86,9 @@ def resume(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     Raises PurchaseInFlight while another call may still be at work on it, PurchaseGivenUp where nothing came of it.
     """
     invoice = stored.invoice
-    if invoice.is_paid:
-        return Settled(invoice)
-    if invoice.status is InvoiceStatus.VOIDED:
-        raise PurchaseGivenUp
-    if invoice.status is not InvoiceStatus.PENDING:
-        return Refused(invoice, PaymentDeclined(code=invoice.rejection))
+    ended = _ended(invoice)
+    if ended is not None:
+        return ended
     reference = _reference(invoice)
     if in_flight(context, invoice):
         raise PurchaseInFlight
@@ -100,6 +98,17 @@ def resume(context: Context, stored: StoredInvoice, *, keyed: Keyed | None = Non
     if context.now < reference.attempted_at + KEY_HOLDS:
         return charge(context, stored, keyed=keyed)
     return Waiting(invoice, PaymentStatus.PROCESSING)
+
+
+def _ended(invoice: Invoice) -> Settled | Refused | None:
+    """What a purchase came to, where it was decided. Raises PurchaseGivenUp where nothing came of it."""
+    if invoice.is_paid:
+        return Settled(invoice)
+    if invoice.status is InvoiceStatus.VOIDED:
+        raise PurchaseGivenUp
+    if invoice.status is not InvoiceStatus.PENDING:
+        return Refused(invoice, PaymentDeclined(code=invoice.rejection))
+    return None
 
 
 def in_flight(context: Context, invoice: Invoice) -> bool:
@@ -156,17 +165,24 @@ def _with_payment(stored: StoredInvoice, payment_id: str) -> StoredInvoice:
     return replace(stored, invoice=stored.invoice.model_copy(update={"payment": reference}))
 
 
-def _left_open(context: Context, stored: StoredInvoice) -> Invoice:
+def _left_open(context: Context, stored: StoredInvoice) -> Outcome:
     """Say on the invoice that this call has ended, so that the same call again need not wait for it.
 
-    Only a help: where it cannot be written, the customer is answered all the same, and waits a little.
+    Only a help: where it cannot be written, the customer is answered all the same, and waits a little. Where another
+    call has taken the purchase up and ended it meanwhile, this one says the same.
     """
     invoice = stored.invoice.model_copy(
         update={"payment": _reference(stored.invoice).model_copy(update={"unanswered": True})}
     )
-    with suppress(billing.InvoiceMoved, TryLater):
-        commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
-    return invoice
+    with suppress(TryLater):
+        try:
+            commit(context.table, [billing.changed_invoice(invoice, version=stored.version)])
+        except billing.InvoiceMoved:
+            moved = billing_queries.invoice(context.table, invoice.buyer.user_id, invoice.id).invoice
+            ended = _ended(moved) if moved.is_purchase else None
+            if ended is not None:
+                return ended
+    return Waiting(invoice, PaymentStatus.PROCESSING)
 
 
 def _uncounted(invoice: Invoice) -> list[Write]:
