@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from stripe import SignatureVerificationError, WebhookSignature
 
 from chalicelib.adapters.stripe.events import SIGNATURES_MAX, NoEvent, SignatureRefused, parse, verify
+from chalicelib.adapters.stripe.listing import event_of
 
 SECRET, OLD_SECRET, OTHER = "whsec_new_0123456789", "whsec_old_0123456789", "whsec_of_somebody_else"
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -208,6 +210,11 @@ class TestParse:
     def test_takes_an_event_that_does_not_say_what_it_is_about(self, data: bytes) -> None:
         found = parse(b'{"object":"event","id":"evt_1","type":"x","data":' + data + b"}")
         assert (found.object_id, found.previous_customer) == (None, None)
+
+    def test_takes_text_that_was_cut_in_the_midst_of_a_character(self) -> None:
+        about = b'{"object":{"id":"pi_1","description":"' + b"\\ud83d" + b'"}}'
+        raw = b'{"object":"event","id":"evt_1","type":"x","data":' + about + b"}"
+        assert (parse(raw).object_id, event_of(json.loads(raw)).object_id) == ("pi_1", "pi_1")
 
     @settings(max_examples=200, deadline=None)
     @given(raw=st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | st.just(BODY.encode()))

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-
-import msgspec
 
 from chalicelib.kernel.errors import DomainError
 
@@ -109,7 +108,7 @@ def verify(raw: bytes, header: str, *, secrets: Sequence[str], now: datetime, to
 def parse(raw: bytes) -> Inbound:
     """What a verified body is about. Raises NoEvent."""
     try:
-        body: Any = msgspec.json.decode(raw)
+        body: Any = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise NoEvent from error
     if not isinstance(body, dict) or body.get("object") != "event":

@@ -5,10 +5,9 @@ https://docs.stripe.com/api/pagination: `starting_after` names the last object o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
-
-import msgspec
 
 from chalicelib.adapters.stripe.events import parse
 from chalicelib.adapters.stripe.objects import Found
@@ -49,12 +48,12 @@ def _page(ask: Ask, path: str, filters: Found, cursor: str | None) -> Page[Found
 
 def event_of(found: Found) -> ListedEvent:
     """An event as a webhook would have brought it. Raises NoEvent."""
-    body = msgspec.json.encode(found)
-    inbound = parse(body)
+    body = json.dumps(found, default=str)
+    inbound = parse(body.encode())
     return ListedEvent(
         id=inbound.id,
         type=inbound.type,
         object_id=inbound.object_id,
         previous_customer=inbound.previous_customer,
-        body=body.decode(),
+        body=body,
     )
